@@ -1,0 +1,196 @@
+// Tokens per second of the encoder on one core: token ids in, logits out, and the share of the core's f32 peak.
+//
+//   encoder_bench                      a DistilBERT-base shape over lengths like those of SST-2 and IMDB
+//   encoder_bench --serve MODEL_DIR    for bench/peers: a line "BATCH_TOKENS FILE" on stdin runs FILE (one text a line,
+//                                      token ids) once and answers with one line of JSON
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fma_peak.h"
+#include "random_model.h"
+#include "valence/engine/batch_builder.h"
+#include "valence/engine/batch_planner.h"
+#include "valence/model/runner.h"
+
+namespace valence::bench {
+namespace {
+
+using Sequences = std::vector<std::vector<std::int32_t>>;
+
+struct Pass {
+  double seconds = 0;
+  double cpu_seconds = 0;  // of this thread: less than `seconds` when others use the core
+  double peak_gflops = 0;  // of this core, measured just before and after; the mean
+  std::int64_t tokens = 0;
+  double gflop = 0;
+  std::vector<float> logits;  // [sequences, num_labels], in the order given
+
+  [[nodiscard]] double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
+  [[nodiscard]] double share_of_peak() const { return peak_gflops > 0 ? gflop / seconds / peak_gflops : 0; }
+};
+
+/// Multiply-adds of the linear layers and of attention, 2 flop each; the head and norms (under 0.5 %) do not count.
+double gflop(const EncoderSpec& spec, const Sequences& sequences) {
+  const double hidden = static_cast<double>(spec.hidden_size);
+  const double linear = 2 * hidden * (4 * hidden + 2 * static_cast<double>(spec.intermediate_size));
+  double flop = 0;
+  for (const auto& sequence : sequences) {
+    const double length = static_cast<double>(sequence.size());
+    flop += static_cast<double>(spec.num_hidden_layers) * (linear * length + 4 * hidden * length * length);
+  }
+  return flop / 1e9;
+}
+
+double thread_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+class Bench {
+ public:
+  explicit Bench(const EncoderRunner& runner) : runner_(runner), workspace_(runner.make_workspace()) {}
+
+  Result<Pass> run(const Sequences& sequences, std::size_t batch_tokens) {
+    const auto num_labels = static_cast<std::size_t>(runner_.spec().head.num_labels());
+    Pass pass;
+    pass.logits.resize(sequences.size() * num_labels);
+    pass.gflop = gflop(runner_.spec().encoder, sequences);
+    std::vector<std::uint32_t> lengths;
+    for (const auto& sequence : sequences) {
+      lengths.push_back(static_cast<std::uint32_t>(sequence.size()));
+      pass.tokens += static_cast<std::int64_t>(sequence.size());
+    }
+
+    const double peak_before = measure_f32_fma_peak_gflops();
+    const auto start = std::chrono::steady_clock::now();
+    const double cpu_start = thread_cpu_seconds();
+    for (const auto& group : plan_batches(lengths, batch_tokens)) {
+      builder_.clear();
+      for (const std::uint32_t index : group) builder_.add(sequences[index], {});
+      logits_.resize(group.size() * num_labels);
+      VALENCE_TRY_STATUS(runner_.run(builder_.batch(), *workspace_, logits_));
+      for (std::size_t row = 0; row < group.size(); ++row) {
+        std::copy_n(logits_.begin() + static_cast<std::ptrdiff_t>(row * num_labels), num_labels,
+                    pass.logits.begin() + static_cast<std::ptrdiff_t>(group[row] * num_labels));
+      }
+    }
+    pass.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    pass.cpu_seconds = thread_cpu_seconds() - cpu_start;
+    pass.peak_gflops = (peak_before + measure_f32_fma_peak_gflops()) / 2;
+    return pass;
+  }
+
+ private:
+  const EncoderRunner& runner_;
+  std::unique_ptr<EncoderRunner::Workspace> workspace_;
+  BatchBuilder builder_;
+  std::vector<float> logits_;
+};
+
+int report(const Error& error) {
+  fmt::print(stderr, "error: {}\n", error.to_string());
+  return 3;
+}
+
+/// Log-normal lengths with the given median, cut to [shortest, longest]; seeded ids.
+Sequences random_sequences(std::size_t count, double median, double spread, std::size_t shortest, std::size_t longest) {
+  std::mt19937 random(7);
+  std::lognormal_distribution<double> length(std::log(median), spread);
+  std::uniform_int_distribution<std::int32_t> id(1000, 30000);
+  Sequences sequences(count);
+  for (auto& sequence : sequences) {
+    sequence.resize(std::clamp(static_cast<std::size_t>(length(random)), shortest, longest));
+    for (auto& value : sequence) value = id(random);
+  }
+  return sequences;
+}
+
+int run_table() {
+  const auto model = make_random_distilbert();
+  if (!model) return report(model.error());
+  Bench bench(*model->runner);
+  struct Workload {
+    const char* name;
+    Sequences sequences;
+  };
+  const Workload workloads[] = {
+      {"like SST-2", random_sequences(256, 22, 0.5, 5, 60)},
+      {"like IMDB", random_sequences(32, 200, 0.5, 36, 512)},
+  };
+  constexpr int kRounds = 5;
+  fmt::print("DistilBERT-base shape, f32, one core; median of {} rounds\n", kRounds);
+  fmt::print("{:<12} {:>12} {:>12} {:>10} {:>14}\n", "texts", "batch tokens", "tokens/s", "Gflop/s", "of f32 peak");
+  for (const Workload& workload : workloads) {
+    for (const std::size_t batch_tokens : {256UL, 512UL, 1024UL}) {
+      std::vector<Pass> passes;
+      for (int round = 0; round < kRounds; ++round) {
+        auto pass = bench.run(workload.sequences, batch_tokens);
+        if (!pass) return report(pass.error());
+        passes.push_back(std::move(*pass));
+      }
+      std::ranges::nth_element(passes, passes.begin() + kRounds / 2, {}, &Pass::seconds);
+      const Pass& median = passes[kRounds / 2];
+      fmt::print("{:<12} {:>12} {:>12.0f} {:>10.1f} {:>12.1f} %\n", workload.name, batch_tokens,
+                 median.tokens_per_second(), median.gflop / median.seconds, 100 * median.share_of_peak());
+    }
+  }
+  return 0;
+}
+
+Result<Sequences> read_sequences(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail(ErrorCode::kNotFound, path, "cannot be read");
+  Sequences sequences;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream ids(line);
+    sequences.emplace_back(std::istream_iterator<std::int32_t>(ids), std::istream_iterator<std::int32_t>());
+  }
+  return sequences;
+}
+
+int serve(const std::string& model_dir) {
+  auto model = load_model(model_dir);
+  if (!model) return report(model.error());
+  const auto runner = make_runner(std::move(*model));
+  if (!runner) return report(runner.error());
+  Bench bench(**runner);
+  std::size_t batch_tokens = 0;
+  std::string path;
+  while (std::cin >> batch_tokens >> std::ws && std::getline(std::cin, path)) {
+    const auto sequences = read_sequences(path);
+    if (!sequences) return report(sequences.error());
+    const auto pass = bench.run(*sequences, batch_tokens);
+    if (!pass) return report(pass.error());
+    fmt::print(R"({{"seconds":{},"cpu_seconds":{},"tokens":{},"gflop":{},"peak_gflops":{},"logits":[{}]}})"
+               "\n",
+               pass->seconds, pass->cpu_seconds, pass->tokens, pass->gflop, pass->peak_gflops,
+               fmt::join(pass->logits, ","));
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace valence::bench
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.empty()) return valence::bench::run_table();
+  if (arguments.size() == 2 && arguments[0] == "--serve") return valence::bench::serve(arguments[1]);
+  fmt::print(stderr, "usage: encoder_bench [--serve MODEL_DIR]\n");
+  return 2;
+}

@@ -1,0 +1,45 @@
+# What `cmake --install` leaves: the program, and valence::valence for find_package(valence).
+#
+# The library is one archive of the engine's layers, so that users link one file and see one target; the layers stay
+# an affair of this tree. Its headers need tl::expected, its code fmt and utf8proc: valenceConfig.cmake finds them.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# The engine and all that it stands on, from the layer table.
+set(pending engine)
+set(packaged "")
+while(pending)
+  list(POP_FRONT pending layer)
+  if(NOT layer IN_LIST packaged)
+    list(APPEND packaged ${layer})
+    get_property(deps GLOBAL PROPERTY VALENCE_LAYER_DEPS_${layer})
+    list(APPEND pending ${deps})
+  endif()
+endwhile()
+
+set(objects "")
+foreach(layer IN LISTS packaged)
+  list(APPEND objects $<TARGET_OBJECTS:valence_${layer}>)
+endforeach()
+add_library(valence_package STATIC ${objects})
+add_library(valence::valence ALIAS valence_package)
+set_target_properties(valence_package PROPERTIES OUTPUT_NAME valence EXPORT_NAME valence LINKER_LANGUAGE CXX)
+target_compile_features(valence_package PUBLIC cxx_std_20)
+target_include_directories(valence_package INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_link_libraries(valence_package PUBLIC tl::expected PRIVATE fmt::fmt PkgConfig::utf8proc Threads::Threads)
+
+install(TARGETS valence_package EXPORT valence ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/valence TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+install(FILES LICENSE NOTICE TYPE DOC)
+if(TARGET valence_program)
+  install(TARGETS valence_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/valence)
+install(EXPORT valence NAMESPACE valence:: FILE valenceTargets.cmake DESTINATION ${package_dir})
+configure_package_config_file(cmake/valenceConfig.cmake.in ${PROJECT_BINARY_DIR}/valenceConfig.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/valenceConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/valenceConfig.cmake ${PROJECT_BINARY_DIR}/valenceConfigVersion.cmake
+        DESTINATION ${package_dir})

@@ -1,0 +1,71 @@
+/// \file
+/// Text in, label and scores out: the whole engine behind one immutable object.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "valence/error.h"
+#include "valence/prediction.h"
+
+namespace valence {
+
+/// What happens to a text of more than max_length tokens.
+enum class LongText {
+  kTruncate,  ///< its first max_length tokens count, and the prediction is marked `truncated`
+  kWindow,    ///< it is read in overlapping windows whose logits are averaged, weighted by their tokens
+  kError,     ///< it is an error
+};
+
+struct ClassifierOptions {
+  std::size_t threads = 0;        ///< compute threads, the calling one included; 0: one a physical core
+  std::size_t max_length = 0;     ///< tokens, special ones included; 0: the model's maximum
+  LongText on_long = LongText::kTruncate;
+  std::size_t batch_tokens = 0;   ///< token budget of one batch; 0: chosen for the machine
+  ScoreFunction function = ScoreFunction::kModel;
+  std::vector<std::string> labels;  ///< keep only these and renormalise; empty: all
+
+  /// Errors: a value outside its range. (Label names are checked by load(), which knows the model's.)
+  [[nodiscard]] Status validate() const;
+};
+
+/// Immutable after load and safe to share: classify() may be called from any number of threads; calls take turns on
+/// the compute threads. The same text gives bit-equal scores alone, in any batch and with any thread count.
+class Classifier {
+ public:
+  /// A Hugging Face model directory (config.json, model.safetensors, tokenizer.json or vocab.txt).
+  static Result<std::shared_ptr<const Classifier>> load(const std::filesystem::path& model_dir,
+                                                        const ClassifierOptions& options);
+  /// The built-in model: negative, neutral, positive. Reads no file.
+  static Result<std::shared_ptr<const Classifier>> load_default(const ClassifierOptions& options);
+
+  Classifier(const Classifier&) = delete;
+  Classifier& operator=(const Classifier&) = delete;
+  ~Classifier();
+
+  /// One result a text, in order. A text that cannot be classified (empty, invalid UTF-8, over-long with
+  /// LongText::kError) is an error in its place; the others are unharmed.
+  [[nodiscard]] std::vector<Result<Prediction>> classify(std::span<const std::string_view> texts) const;
+
+  /// Label names by id, after ClassifierOptions::labels.
+  [[nodiscard]] const std::vector<std::string>& labels() const;
+  /// The function that made the scores (never ScoreFunction::kModel).
+  [[nodiscard]] ScoreFunction function() const;
+  [[nodiscard]] std::size_t max_length() const;
+  [[nodiscard]] std::size_t threads() const;
+  /// Things about the model that a user should hear of, e.g. unused tensors. Empty when all is well.
+  [[nodiscard]] const std::vector<std::string>& warnings() const;
+
+ private:
+  struct Impl;
+  explicit Classifier(std::unique_ptr<const Impl> impl);
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace valence

@@ -1,0 +1,96 @@
+"""Generated sentences: templates and slot words of our own, seeded, without any frame of the plain lines.
+
+templates/<label>.txt holds one template a line; `{slot}` is filled from augment_words. They are written against what
+fine-tuning sets lack: plain facts and questions, hedges, negation on both sides, contrast, and complaints or praise
+that name no feeling. The same adjectives serve affirmed and negated, so that the negation decides.
+"""
+
+import random
+import re
+from collections import Counter
+from pathlib import Path
+
+from augment_words import DOMAINS, GENERAL
+from frames import words
+from sources import LABELS, NEGATIVE, NEUTRAL, POSITIVE
+from surface import typo
+
+TEMPLATES = {
+    label: (Path(__file__).parent / "templates" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    for label, name in enumerate(LABELS)
+}
+SLOT = re.compile(r"\{(\w+?)(2?)\}")
+MARKS = {NEGATIVE: (":(", "😡", "👎", ":/"), NEUTRAL: (), POSITIVE: (":)", "😍", "👍", ":D")}
+# A lone template would otherwise be learned by heart; a label's rows spread over many more.
+MAX_PER_TEMPLATE_SHARE = 0.03
+
+
+def fill(template, domain, rng):
+    """One sentence; `{part}` and `{part2}` never get the same word."""
+    used = {}
+
+    def word(match):
+        name, second = match.group(1), match.group(2)
+        choices = domain.get(name) or GENERAL[name]
+        picked = rng.choice([choice for choice in choices if choice != used.get(name)])
+        if not second:
+            used[name] = picked
+        return picked
+
+    text = SLOT.sub(word, template)
+    return re.sub(r"\b([Aa]) (?=[aeio]|un(?!i))", r"\1n ", text)
+
+
+def dress(text, label, rng):
+    """Capital, end mark, emoji, handle, typo: drawn independently of the label's meaning."""
+    question = text.endswith("?")
+    if rng.random() < 0.7:
+        text = text[0].upper() + text[1:]
+    if not question and rng.random() < 0.65:
+        exclaims = label != NEUTRAL and rng.random() < 0.25
+        text += rng.choice(("!", "!!")) if exclaims else "."
+    if question and rng.random() < 0.15:
+        text = text[:-1]
+    if MARKS[label] and rng.random() < 0.05:
+        text += " " + rng.choice(MARKS[label])
+    if rng.random() < 0.04:
+        text = "@user " + text
+    if rng.random() < 0.04:
+        text = typo(text, rng)
+    if rng.random() < 0.08:
+        text = text.replace("'", "")
+    return text
+
+
+def generate(count, guard, seed):
+    """About `count` distinct (text, label) pairs, a third a label, none with the frame of a plain line."""
+    rng = random.Random(seed)
+    domains = list(DOMAINS.values())
+    pairs, seen = [], set()
+    for label, templates in TEMPLATES.items():
+        made, tries, per_template = 0, 0, Counter()
+        limit = max(2, MAX_PER_TEMPLATE_SHARE * count / 3)
+        while made < count // 3 and tries < 20 * count:
+            tries += 1
+            template = rng.choice(templates)
+            sentence = fill(template, rng.choice(domains), rng)
+            key = " ".join(words(sentence))
+            if key in seen or per_template[template] >= limit or guard.reason(sentence) is not None:
+                continue
+            seen.add(key)
+            text = dress(sentence, label, rng)
+            if guard.reason(text) is None:
+                pairs.append((text, label))
+                per_template[template] += 1
+                made += 1
+    return pairs
+
+
+def blocked_templates(guard, seed=0, tries=30):
+    """Templates that the guard refuses whatever fills them: (label, template)."""
+    rng = random.Random(seed)
+    domains = list(DOMAINS.values())
+    for label, templates in TEMPLATES.items():
+        for template in templates:
+            if all(guard.reason(fill(template, rng.choice(domains), rng)) for _ in range(tries)):
+                yield label, template

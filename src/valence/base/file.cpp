@@ -1,0 +1,138 @@
+#include "valence/base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace valence {
+namespace {
+
+/// Closes the descriptor on every way out.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  /// Closes now and reports what close() reports: the last chance to hear of a failed write.
+  [[nodiscard]] int close() { return ::close(std::exchange(fd_, -1)); }
+
+ private:
+  int fd_;
+};
+
+tl::unexpected<Error> fail_open(const std::filesystem::path& path, int errno_value) {
+  if (errno_value == ENOENT || errno_value == ENOTDIR) {
+    return fail(ErrorCode::kNotFound, path.string(), "no such file");
+  }
+  return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be opened: {}", system_error_text(errno_value)));
+}
+
+struct OpenedFile {
+  int fd;
+  std::uint64_t size_bytes;
+};
+
+/// Opens once and checks the descriptor, so that what was checked is what is read.
+Result<OpenedFile> open_regular(const std::filesystem::path& path) {
+  // O_NONBLOCK: opening a FIFO must not hang before fstat can refuse it.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return fail_open(path, errno);
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) {
+    const int saved = errno;
+    ::close(fd);
+    return fail(ErrorCode::kIo, path.string(), system_error_text(saved));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    ::close(fd);
+    return fail(ErrorCode::kInvalidData, path.string(),
+                S_ISDIR(info.st_mode) ? "is a directory, expected a file" : "is not a regular file");
+  }
+  return OpenedFile{fd, static_cast<std::uint64_t>(info.st_size)};
+}
+
+Status write_all(int fd, std::string_view content, const std::filesystem::path& path) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be written: {}", system_error_text(errno)));
+    }
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes) {
+  VALENCE_TRY(const OpenedFile opened, open_regular(path));
+  const Descriptor file(opened.fd);
+  if (opened.size_bytes > max_size_bytes) {
+    return fail(ErrorCode::kInvalidData, path.string(),
+                fmt::format("has {} bytes, more than the {} allowed here", opened.size_bytes, max_size_bytes));
+  }
+  std::string content(opened.size_bytes, '\0');
+  std::size_t filled = 0;
+  while (filled < content.size()) {
+    const ssize_t got = ::read(file.get(), content.data() + filled, content.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be read: {}", system_error_text(errno)));
+    }
+    if (got == 0) break;  // shortened while we read: what is there is what counts
+    filled += static_cast<std::size_t>(got);
+  }
+  content.resize(filled);
+  return content;
+}
+
+Status write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  std::string temporary = path.string() + ".XXXXXX";
+  Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (file.get() < 0) {
+    return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be created: {}", system_error_text(errno)));
+  }
+  Status written = write_all(file.get(), content, path);
+  if (written && (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0 || file.close() != 0 ||
+                  ::rename(temporary.c_str(), path.c_str()) != 0)) {
+    written = fail(ErrorCode::kIo, path.string(), fmt::format("cannot be written: {}", system_error_text(errno)));
+  }
+  if (!written) ::unlink(temporary.c_str());
+  return written;
+}
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  VALENCE_TRY(const OpenedFile opened, open_regular(path));
+  const Descriptor file(opened.fd);
+  if (opened.size_bytes == 0) return MappedFile(nullptr, 0);
+  void* data = ::mmap(nullptr, opened.size_bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (data == MAP_FAILED) {
+    return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be mapped: {}", system_error_text(errno)));
+  }
+  return MappedFile(static_cast<const std::byte*>(data), opened.size_bytes);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+}  // namespace valence

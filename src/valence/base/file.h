@@ -1,0 +1,46 @@
+/// \file
+/// Whole-file reads, atomic writes and read-only maps. Errors name the path and the system's reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "valence/base/error.h"
+
+namespace valence {
+
+/// The bytes of a regular file of at most `max_size_bytes`. A directory, a missing or an over-large file is an error.
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes);
+
+/// Writes to a temporary file beside `path`, flushes it to disk and renames it over `path`: readers see the old file
+/// or the new one, never a part.
+Status write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+/// A regular file mapped read-only. The bytes live as long as this object; moving it does not move them.
+///
+/// Callers must expect that another process shortens the file while it is mapped: touching the lost pages raises
+/// SIGBUS, which the program turns into an error exit (cli/signals).
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::filesystem::path& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  MappedFile(const std::byte* data, std::size_t size) : data_(data), size_(size) {}
+
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace valence

@@ -1,0 +1,80 @@
+#include "valence/base/thread_pool.h"
+
+#include <sched.h>
+
+#include <fstream>
+#include <set>
+#include <string>
+
+#include "valence/base/check.h"
+
+namespace valence {
+
+ThreadPool::ThreadPool(std::size_t threads) {
+  VALENCE_ASSERT(threads >= 1, "options are validated before a pool is made");
+  threads_.reserve(threads - 1);
+  for (std::size_t worker = 1; worker < threads; ++worker) {
+    threads_.emplace_back([this, worker] {
+      std::unique_lock lock(mutex_);
+      while (true) {
+        wake_.wait(lock, [this] { return stopping_ || loop_.next < loop_.count; });
+        if (stopping_) return;
+        work(worker, lock);
+      }
+    });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+void ThreadPool::work(std::size_t worker, std::unique_lock<std::mutex>& lock) {
+  ++loop_.running;
+  while (loop_.next < loop_.count) {
+    const std::size_t index = loop_.next++;
+    const auto& body = *loop_.body;
+    lock.unlock();
+    body(index, worker);
+    lock.lock();
+  }
+  if (--loop_.running == 0) done_.notify_all();
+}
+
+void ThreadPool::parallel_for(std::size_t count,
+                              const std::function<void(std::size_t index, std::size_t worker)>& body) {
+  const std::lock_guard turn(turn_);
+  if (threads_.empty() || count <= 1) {
+    for (std::size_t index = 0; index < count; ++index) body(index, 0);
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  loop_ = {.body = &body, .count = count};
+  wake_.notify_all();
+  work(0, lock);
+  done_.wait(lock, [this] { return loop_.running == 0 && loop_.next >= loop_.count; });
+}
+
+std::size_t usable_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  // Two hardware threads of one core share its multiplier units, so a second worker there gains nothing: count each
+  // sibling group once.
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
+    cores.insert(siblings);
+  }
+  return cores.empty() ? 1 : cores.size();
+}
+
+}  // namespace valence

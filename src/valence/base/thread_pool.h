@@ -1,0 +1,52 @@
+/// \file
+/// Fixed workers for data-parallel loops.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace valence {
+
+/// `threads` workers in all, the calling thread among them: a pool of one starts no thread and uses one core.
+///
+/// parallel_for may be called from several threads; calls take turns. The destructor joins.
+class ThreadPool {
+ public:
+  explicit ThreadPool(std::size_t threads);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool();
+
+  [[nodiscard]] std::size_t size() const { return threads_.size() + 1; }
+
+  /// Runs body(index, worker) for every index in [0, count), each once, indices handed out in ascending order.
+  /// `worker` is in [0, size()) and no two bodies run with the same worker at a time. Returns when all are done.
+  /// `body` must not throw and must not call parallel_for of the same pool.
+  void parallel_for(std::size_t count, const std::function<void(std::size_t index, std::size_t worker)>& body);
+
+ private:
+  struct Loop {
+    const std::function<void(std::size_t, std::size_t)>* body = nullptr;
+    std::size_t count = 0;
+    std::size_t next = 0;
+    std::size_t running = 0;
+  };
+  void work(std::size_t worker, std::unique_lock<std::mutex>& lock);
+
+  std::mutex turn_;   // one parallel_for at a time
+  std::mutex mutex_;  // guards everything below
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  Loop loop_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+/// Physical cores this process may run on (its affinity mask), at least 1.
+[[nodiscard]] std::size_t usable_cores();
+
+}  // namespace valence

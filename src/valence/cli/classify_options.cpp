@@ -1,0 +1,214 @@
+#include "valence/cli/classify_options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace valence::cli {
+namespace {
+
+template <class T>
+using Choice = std::pair<std::string_view, T>;
+
+/// The value that `word` names, or an error that lists the words.
+template <class T, std::size_t N>
+Result<T> choose(const std::string& option, const std::string& word, const std::array<Choice<T>, N>& choices) {
+  std::vector<std::string_view> words;
+  for (const auto& [name, value] : choices) {
+    if (name == word) return value;
+    words.push_back(name);
+  }
+  return fail(ErrorCode::kInvalidArgument, option,
+              fmt::format("\"{}\" is not one of {}", word, fmt::join(words, ", ")));
+}
+
+constexpr std::array<Choice<LongText>, 3> kOnLong{
+    {{"truncate", LongText::kTruncate}, {"window", LongText::kWindow}, {"error", LongText::kError}}};
+constexpr std::array<Choice<pipeline::OnError>, 3> kOnError{
+    {{"fail", pipeline::OnError::kFail}, {"keep", pipeline::OnError::kKeep}, {"skip", pipeline::OnError::kSkip}}};
+constexpr std::array<Choice<ScoreFunction>, 3> kFunctions{{{"softmax", ScoreFunction::kSoftmax},
+                                                           {"sigmoid", ScoreFunction::kSigmoid},
+                                                           {"none", ScoreFunction::kNone}}};
+constexpr std::array<Choice<bool>, 2> kOnOff{{{"on", true}, {"off", false}}};
+
+tl::unexpected<Error> not_built_in(std::string option, std::string_view what, std::string hint = {}) {
+  return fail(ErrorCode::kUnsupported, std::move(option), fmt::format("{} is not built in yet", what),
+              std::move(hint));
+}
+
+/// Options of the contract that this version refuses rather than ignores.
+Status refuse_unbuilt(const ClassifyArguments& arguments) {
+  if (arguments.device.starts_with("cuda")) return not_built_in("--device", "CUDA", "leave it out to run on the CPU");
+  if (arguments.device != "cpu") {
+    return fail(ErrorCode::kInvalidArgument, "--device",
+                fmt::format("\"{}\" is not one of cpu, cuda, cuda:N", arguments.device));
+  }
+  if (arguments.precision == "fp16" || arguments.precision == "bf16" || arguments.precision == "int8") {
+    return not_built_in("--precision", arguments.precision, "use auto or fp32");
+  }
+  if (arguments.precision != "auto" && arguments.precision != "fp32") {
+    return fail(ErrorCode::kInvalidArgument, "--precision",
+                fmt::format("\"{}\" is not one of auto, fp32, fp16, bf16, int8", arguments.precision));
+  }
+  if (!arguments.adapter.empty()) return not_built_in("--adapter", "running a model with a PEFT adapter");
+  if (!arguments.zero_shot.empty()) return not_built_in("--zero-shot", "zero-shot classification");
+  if (arguments.abstain) return not_built_in("--abstain", "calibrated abstention", "use --threshold X");
+  if (arguments.history) return not_built_in("--history", "the local history");
+  return {};
+}
+
+Result<std::size_t> parse_top_k(const std::string& word) {
+  if (word == "all") return 0;
+  std::size_t count = 0;
+  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), count);
+  if (failed != std::errc() || end != word.data() + word.size() || count == 0) {
+    return fail(ErrorCode::kInvalidArgument, "--top-k", fmt::format("\"{}\" is neither a number from 1 nor all", word));
+  }
+  return count;
+}
+
+Result<data::OutputFormat> output_format(const ClassifyArguments& arguments, bool stdout_is_terminal) {
+  if (!arguments.format.empty()) {
+    const auto format = data::parse_output_format(arguments.format);
+    if (format) return *format;
+    return fail(ErrorCode::kInvalidArgument, "--format",
+                fmt::format("\"{}\" is not one of table, csv, tsv, jsonl, json", arguments.format));
+  }
+  if (arguments.output == "-") return stdout_is_terminal ? data::OutputFormat::kTable : data::OutputFormat::kJsonl;
+  return data::output_format_of(arguments.output).value_or(data::OutputFormat::kJsonl);
+}
+
+Result<data::ReaderOptions> reader_options(const ClassifyArguments& arguments) {
+  data::ReaderOptions reader;
+  if (!arguments.input_format.empty()) {
+    reader.format = data::parse_input_format(arguments.input_format);
+    if (!reader.format) {
+      return fail(ErrorCode::kInvalidArgument, "--input-format",
+                  fmt::format("\"{}\" is not one of csv, tsv, jsonl, txt", arguments.input_format));
+    }
+  }
+  const auto encoding = data::parse_encoding(arguments.encoding);
+  if (!encoding) {
+    return fail(ErrorCode::kInvalidArgument, "--encoding",
+                fmt::format("\"{}\" is not one of utf-8, windows-1252, iso-8859-1, utf-16", arguments.encoding));
+  }
+  reader.encoding = *encoding;
+  if (!arguments.text_column.empty()) reader.text_column = arguments.text_column;
+  return reader;
+}
+
+Status check_combinations(const ClassifyArguments& arguments) {
+  if (!arguments.texts.empty() && !arguments.inputs.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--text", "literal texts and files cannot be classified in one run");
+  }
+  if (arguments.resume && arguments.output == "-") {
+    return fail(ErrorCode::kInvalidArgument, "--resume", "needs an output file", "add -o FILE");
+  }
+  if (arguments.resume && arguments.inputs.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--resume", "needs input files that can be read again");
+  }
+  return {};
+}
+
+}  // namespace
+
+void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
+  app.add_option("inputs", arguments.inputs,
+                 "Files (.csv .tsv .jsonl .ndjson .txt, also .gz and .zst); - is standard input")
+      ->type_name("FILE");
+  const auto input = "Input";
+  app.add_option("-t,--text", arguments.texts, "A literal text; may be given again")
+      ->type_name("TEXT")->group(input)->allow_extra_args(false);
+  app.add_option("--input-format", arguments.input_format,
+                 "csv, tsv, jsonl or txt [by suffix; standard input: txt]")->type_name("F")->group(input);
+  app.add_option("--text-column", arguments.text_column,
+                 "Column, or dotted JSON field, that holds the text [text, sentence, comment, content, review, body or "
+                 "message]")->type_name("C")->group(input);
+  app.add_option("--encoding", arguments.encoding, "utf-8, windows-1252, iso-8859-1 or utf-16 [utf-8]")
+      ->type_name("E")->group(input);
+  app.add_option("--on-error", arguments.on_error,
+                 "A bad row: fail (stop), keep (with an error column) or skip [keep]")->type_name("WHAT")->group(input);
+  const auto output = "Output";
+  app.add_option("-o,--output", arguments.output,
+                 "Result file, written as FILE.partial and renamed when whole; - is standard output [-]")
+      ->type_name("FILE")->group(output);
+  app.add_option("-f,--format", arguments.format,
+                 "table, csv, tsv, jsonl or json [by suffix; a terminal: table, a pipe: jsonl]")
+      ->type_name("F")->group(output);
+  app.add_option("--top-k", arguments.top_k, "How many ranked labels, or all [1]")->type_name("N")->group(output);
+  app.add_option("--function", arguments.function, "softmax, sigmoid or none [the model's]")
+      ->type_name("F")->group(output);
+  app.add_option("--labels", arguments.labels, "Keep only these labels and renormalise")
+      ->delimiter(',')->type_name("A,B")->group(output)->allow_extra_args(false);
+  app.add_option("--threshold", arguments.threshold, "A best score below X gets the label `uncertain`")
+      ->type_name("X")->group(output);
+  app.add_flag("--abstain", arguments.abstain, "Use the model's calibrated abstention (not built in yet)")
+      ->group(output);
+  app.add_flag("--resume", arguments.resume, "Go on from FILE.partial of an interrupted run")->group(output);
+  app.add_flag("--history", arguments.history, "Also keep the results in the local history (not built in yet)")
+      ->group(output);
+  const auto model = "Model and compute";
+  app.add_option("-m,--model", arguments.model, "A model directory, or `default`, the built-in model [default]")
+      ->type_name("REF")->group(model);
+  app.add_option("--max-length", arguments.max_length, "Tokens read of a text, special ones counted [the model's]")
+      ->type_name("N")->group(model)->check(CLI::PositiveNumber);
+  app.add_option("--on-long", arguments.on_long, "A longer text: truncate, window or error [truncate]")
+      ->type_name("WHAT")->group(model);
+  app.add_option("--batch-tokens", arguments.batch_tokens, "Token budget of one batch [chosen for the machine]")
+      ->type_name("N")->group(model)->check(CLI::PositiveNumber);
+  app.add_option("--threads", arguments.threads, "Compute threads [physical cores]")
+      ->type_name("N")->group(model)->check(CLI::PositiveNumber);
+  app.add_option("--device", arguments.device, "cpu [cpu]; cuda is not built in yet")->type_name("D")->group(model);
+  app.add_option("--precision", arguments.precision, "auto or fp32 [auto]; fp16, bf16, int8 are not built in yet")
+      ->type_name("P")->group(model);
+  app.add_option("--fold", arguments.fold, "Classify equal texts of a window once: on or off [on]")
+      ->type_name("ON|OFF")->group(model);
+  app.add_option("--adapter", arguments.adapter, "A PEFT adapter (not built in yet)")->type_name("DIR")->group(model);
+  app.add_option("--zero-shot", arguments.zero_shot, "Labels over an NLI model (not built in yet)")
+      ->type_name("\"A, B\"")->group(model);
+}
+
+Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdout_is_terminal) {
+  VALENCE_TRY_STATUS(refuse_unbuilt(arguments));
+  VALENCE_TRY_STATUS(check_combinations(arguments));
+  ClassifyOptions options;
+  VALENCE_TRY(options.reader, reader_options(arguments));
+  VALENCE_TRY(options.format, output_format(arguments, stdout_is_terminal));
+  VALENCE_TRY(options.run.top_k, parse_top_k(arguments.top_k));
+  VALENCE_TRY(options.run.on_error, choose("--on-error", arguments.on_error, kOnError));
+  VALENCE_TRY(options.run.fold, choose("--fold", arguments.fold, kOnOff));
+  options.run.threshold = arguments.threshold;
+  VALENCE_TRY(options.classifier.on_long, choose("--on-long", arguments.on_long, kOnLong));
+  if (!arguments.function.empty()) {
+    VALENCE_TRY(options.classifier.function, choose("--function", arguments.function, kFunctions));
+  }
+  options.classifier.threads = arguments.threads;
+  options.classifier.max_length = arguments.max_length;
+  options.classifier.batch_tokens = arguments.batch_tokens;
+  options.classifier.labels = arguments.labels;
+  VALENCE_TRY_STATUS(options.classifier.validate());
+  return options;
+}
+
+std::vector<std::pair<std::string, std::string>> settings_of(const ClassifyArguments& arguments,
+                                                             const ClassifyOptions& options) {
+  const std::string threshold = arguments.threshold ? fmt::format("{}", *arguments.threshold) : "off";
+  return {{"--model", arguments.model},
+          {"--input-format", arguments.input_format},
+          {"--text-column", arguments.text_column},
+          {"--encoding", arguments.encoding},
+          {"--on-error", arguments.on_error},
+          {"--format", std::string(data::name_of(options.format))},
+          {"--top-k", arguments.top_k},
+          {"--function", arguments.function},
+          {"--labels", fmt::format("{}", fmt::join(arguments.labels, ","))},
+          {"--threshold", threshold},
+          {"--max-length", std::to_string(arguments.max_length)},
+          {"--on-long", arguments.on_long}};
+}
+
+}  // namespace valence::cli

@@ -1,0 +1,31 @@
+/// \file
+/// What main() needs of a command: one file a command, one line in commands().
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "valence/cli/exit_code.h"
+
+namespace CLI {
+class App;
+}
+
+namespace valence::cli {
+
+/// Options that every command takes.
+struct GlobalOptions {
+  bool quiet = false;
+};
+
+/// Adds the command to `app`; the function returned runs it after parsing, if it was chosen.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<ExitCode(const GlobalOptions&)> run;
+};
+
+Command add_classify(CLI::App& app);
+Command add_models(CLI::App& app);
+
+}  // namespace valence::cli

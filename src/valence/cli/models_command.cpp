@@ -1,0 +1,67 @@
+/// \file
+/// `valence models`: what models there are, and what one is.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "valence/cli/command.h"
+#include "valence/cli/model_ref.h"
+#include "valence/cli/terminal.h"
+#include "valence/engine/default_model.h"
+#include "valence/model/model.h"
+
+namespace valence::cli {
+namespace {
+
+ExitCode print(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return written ? ExitCode::kOk : ExitCode::kIo;
+}
+
+std::string describe(const ModelSpec& spec) {
+  const EncoderSpec& encoder = spec.encoder;
+  return fmt::format(
+      "architecture: {} ({} layers, hidden size {}, {} heads, feed-forward {})\n"
+      "vocabulary:   {} tokens, texts of up to {}\n"
+      "labels:       {}\n",
+      spec.model_type, encoder.num_hidden_layers, encoder.hidden_size, encoder.num_attention_heads,
+      encoder.intermediate_size, encoder.vocab_size, encoder.max_position_embeddings,
+      fmt::join(spec.head.labels, ", "));
+}
+
+ExitCode list() {
+  return print("default  built in: sentiment of English text (negative, neutral, positive)\n");
+}
+
+ExitCode info(const std::string& ref) {
+  const bool built_in = ref == kDefaultModelName;
+  const auto model = built_in ? load_model(default_model().config_json, default_model().weights, "built-in model")
+                              : load_model(ref);
+  if (!model) {
+    print_error(model.error());
+    return exit_code_for(model.error().code());
+  }
+  std::string text = describe(model->spec);
+  if (built_in) text += fmt::format("\n{}", default_model().model_card);
+  return print(text);
+}
+
+}  // namespace
+
+Command add_models(CLI::App& parent) {
+  CLI::App* app = parent.add_subcommand("models", "The models there are, and what one is");
+  app->require_subcommand(1);
+  const CLI::App* list_app = app->add_subcommand("list", "Models that -m takes by name");
+  CLI::App* info_app = app->add_subcommand("info", "Architecture and labels of a model; the card of the built-in one");
+  info_app->footer("Examples:\n  valence models info default\n  valence models info ./my-model");
+  const auto ref = std::make_shared<std::string>(kDefaultModelName);
+  info_app->add_option("model", *ref, "A model directory, or `default`")->type_name("REF");
+  return {.app = app, .run = [ref, list_app](const GlobalOptions&) {
+            return list_app->parsed() ? list() : info(*ref);
+          }};
+}
+
+}  // namespace valence::cli

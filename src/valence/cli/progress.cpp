@@ -1,0 +1,95 @@
+#include "valence/cli/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "valence/cli/terminal.h"
+
+namespace valence::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kTerminalInterval{100};
+constexpr seconds kLineInterval{10};
+// A run that is over before this needs no bar flashing by.
+constexpr milliseconds kQuietStart{500};
+constexpr std::size_t kBarWidth = 20;
+
+std::string bar(double fraction) {
+  const auto full = static_cast<std::size_t>(fraction * static_cast<double>(kBarWidth));
+  return fmt::format("[{:#<{}}{:-<{}}]", "", full, "", kBarWidth - full);
+}
+
+}  // namespace
+
+std::string with_thousands(std::uint64_t value) {
+  std::string digits = std::to_string(value);
+  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
+  }
+  return digits;
+}
+
+std::string clock_time(std::chrono::duration<double> duration) {
+  const auto total = static_cast<std::uint64_t>(std::llround(std::max(0.0, duration.count())));
+  const std::uint64_t hours = total / 3600;
+  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, total / 60 % 60, total % 60);
+  return fmt::format("{}:{:02}", total / 60, total % 60);
+}
+
+std::string render_progress(const ProgressState& state, std::size_t width) {
+  const double elapsed = state.elapsed.count();
+  const double rate = elapsed > 0 ? static_cast<double>(state.rows) / elapsed : 0;
+  std::string line;
+  std::string eta;
+  if (state.bytes_total && *state.bytes_total > 0) {
+    const double fraction =
+        std::min(1.0, static_cast<double>(state.bytes_done) / static_cast<double>(*state.bytes_total));
+    line = fmt::format("{} {:3.0f} %  ", bar(fraction), std::floor(fraction * 100));
+    if (fraction > 0 && state.rows > 0) {
+      const std::chrono::duration<double> left(elapsed / fraction - elapsed);
+      eta = fmt::format("  ETA {}", clock_time(left));
+    }
+  }
+  line += fmt::format("{} rows", with_thousands(state.rows));
+  if (state.failed > 0) line += fmt::format("  {} failed", with_thousands(state.failed));
+  line += fmt::format("  {} rows/s", with_thousands(static_cast<std::uint64_t>(rate)));
+  line += eta.empty() ? fmt::format("  {}", clock_time(state.elapsed)) : eta;
+  if (line.size() > width) line.resize(width);
+  return line;
+}
+
+Progress::Progress(Style style)
+    : style_(style),
+      start_(std::chrono::steady_clock::now()),
+      next_(start_ + (style == Style::kTerminal ? kQuietStart : milliseconds(kLineInterval))) {}
+
+std::chrono::duration<double> Progress::elapsed() const { return std::chrono::steady_clock::now() - start_; }
+
+void Progress::update(ProgressState state) {
+  const auto now = std::chrono::steady_clock::now();
+  if (style_ == Style::kQuiet || now < next_) return;
+  state.elapsed = now - start_;
+  if (style_ == Style::kTerminal) {
+    next_ = now + kTerminalInterval;
+    const std::string line = render_progress(state, terminal_width(STDERR_FILENO) - 1);
+    std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
+    drawn_ = true;
+  } else {
+    next_ = now + kLineInterval;
+    std::fprintf(stderr, "%s\n", render_progress(state, 200).c_str());
+  }
+}
+
+void Progress::clear() {
+  if (drawn_) std::fputs("\r\x1b[K", stderr);
+  drawn_ = false;
+}
+
+}  // namespace valence::cli

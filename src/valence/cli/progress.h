@@ -1,0 +1,54 @@
+/// \file
+/// The progress line: rows, rate, time left.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace valence::cli {
+
+struct ProgressState {
+  std::uint64_t rows = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t bytes_done = 0;                ///< of the inputs, as they lie on disk
+  std::optional<std::uint64_t> bytes_total;    ///< absent for pipes
+  std::chrono::duration<double> elapsed{0};
+};
+
+/// One line of at most `width` columns without line end, e.g.
+/// "[#########-----------]  45 %  12,345 rows  2 failed  1,234 rows/s  ETA 0:12". Pure.
+[[nodiscard]] std::string render_progress(const ProgressState& state, std::size_t width);
+
+/// "1,234,567"
+[[nodiscard]] std::string with_thousands(std::uint64_t value);
+
+/// "0:07", "12:34", "1:02:03"
+[[nodiscard]] std::string clock_time(std::chrono::duration<double> duration);
+
+/// Shows the state on stderr: redrawn in place ten times a second on a terminal, a line every ten seconds elsewhere,
+/// nothing when quiet. Not thread-safe.
+class Progress {
+ public:
+  enum class Style { kQuiet, kTerminal, kLines };
+  explicit Progress(Style style);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() { clear(); }
+
+  /// Fills in state.elapsed and draws if it is time.
+  void update(ProgressState state);
+  /// Removes the line from the terminal, so that other output starts on a clean one.
+  void clear();
+  [[nodiscard]] std::chrono::duration<double> elapsed() const;
+
+ private:
+  Style style_;
+  std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point next_;
+  bool drawn_ = false;
+};
+
+}  // namespace valence::cli

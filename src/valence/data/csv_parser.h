@@ -1,0 +1,45 @@
+/// \file
+/// Rows of CSV and TSV: a header, then a cell for each of its columns.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "valence/data/csv_scanner.h"
+#include "valence/data/row_parser.h"
+
+namespace valence::data {
+
+/// A row is refused, alone, if it has more or fewer cells than the header, holds invalid UTF-8 or a NUL byte, passes a
+/// limit, or misuses quotes. After misused quotes reading goes on at the line behind the one where the quote opened.
+class CsvParser : public RowParser {
+ public:
+  CsvParser(InputDescription input, char delimiter) : RowParser(std::move(input)), scanner_(delimiter) {}
+
+  Status open(InputBuffer& input) override;
+  Result<std::optional<Row>> parse(InputBuffer& input) override;
+
+ private:
+  /// Scans to the end of a record or error, past blank lines and what an error before has left to skip.
+  std::optional<CsvScanner::Outcome> scan(InputBuffer& input);
+  bool skip_rest_of_line(InputBuffer& input);
+  void consume_record(InputBuffer& input);
+  /// What the scanner says is wrong with the record, and consumes the bytes that go with it.
+  std::string consume_bad_record(InputBuffer& input, CsvScanner::Outcome outcome);
+
+  Status read_header(std::string_view record, std::uint64_t line);
+  Row row_of(std::string_view record, std::uint64_t line);
+  [[nodiscard]] std::string_view cell(std::string_view record, std::size_t index);
+  [[nodiscard]] Fields carried_cells(std::string_view record);
+  [[nodiscard]] std::optional<Error> find_bad_cell(std::string_view record);
+
+  CsvScanner scanner_;
+  bool is_skipping_line_ = false;   // after an error: to the next line end
+  bool may_begin_with_lf_ = false;  // the other half of a CRLF
+  std::size_t text_index_ = 0;
+  std::string unquoted_;  // scratch for cell()
+};
+
+}  // namespace valence::data

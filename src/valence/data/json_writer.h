@@ -1,0 +1,51 @@
+/// \file
+/// Results as JSON Lines, and as the array that the Hugging Face pipeline prints.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "valence/data/writer.h"
+
+namespace valence::data {
+
+/// `[{"label": "positive", "score": 0.9}, ...]`, spaced as Python's json.dumps does.
+void append_scores_json(std::string& out, std::span<const LabelScore> scores);
+
+/// An object a line: carried members byte-exact (CSV cells as strings), then the result.
+class JsonlWriter : public Writer {
+ public:
+  JsonlWriter(OutputSink& sink, const WriterOptions& options) : sink_(sink), to_terminal_(options.to_terminal) {}
+
+  Status write(const ResultRowView& row) override;
+  Status finish() override { return sink_.flush(); }
+
+ private:
+  void append_carried(std::string& out, const Fields& carried);
+
+  OutputSink& sink_;
+  bool to_terminal_;
+  std::shared_ptr<const std::vector<std::string>> known_columns_;  // whose output names are in keys_
+  std::vector<std::string> keys_;                                  // as JSON, with ": " behind
+};
+
+/// One array over all rows: of {"label", "score"}, or of lists of them where the schema has scores. The opening bracket
+/// comes with the first row and each comma before its row, so that the output can be cut behind any row and continued.
+class JsonWriter : public Writer {
+ public:
+  JsonWriter(bool has_scores, OutputSink& sink, const WriterOptions& options)
+      : sink_(sink), has_scores_(has_scores), has_rows_(options.appending) {}
+
+  Status write(const ResultRowView& row) override;
+  Status finish() override;
+
+ private:
+  OutputSink& sink_;
+  bool has_scores_;
+  bool has_rows_;
+};
+
+}  // namespace valence::data

@@ -1,0 +1,72 @@
+#include "valence/data/output_sink.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace valence::data {
+namespace {
+constexpr std::size_t kFlushBytes = std::size_t{1} << 20;
+}
+
+Status OutputSink::end_record() {
+  record_ends_.push_back(buffer_.size());
+  return buffer_.size() < kFlushBytes ? Status() : flush();
+}
+
+Status OutputSink::flush() {
+  if (failure_) return fail(*failure_);
+  if (record_ends_.empty()) return {};
+  std::size_t written = 0;
+  Status status = write_out(std::string_view(buffer_).substr(0, record_ends_.back()), written);
+  // Of a write that failed half-way, what ends with a whole record counts.
+  const auto torn = std::upper_bound(record_ends_.begin(), record_ends_.end(), written);
+  bytes_flushed_ += torn == record_ends_.begin() ? 0 : *(torn - 1);
+  buffer_.erase(0, record_ends_.back());
+  record_ends_.clear();
+  return status;
+}
+
+Status OutputSink::finish_with(std::string_view closing) {
+  VALENCE_TRY_STATUS(flush());
+  std::size_t written = 0;
+  return write_out(closing, written);
+}
+
+Status OutputSink::write_out(std::string_view bytes, std::size_t& written) {
+  while (written < bytes.size()) {
+    const ssize_t got = ::write(fd_, bytes.data() + written, bytes.size() - written);
+    if (got >= 0) {
+      written += static_cast<std::size_t>(got);
+      continue;
+    }
+    switch (errno) {
+      case EINTR:
+        if (stop_ == nullptr || !stop_->load(std::memory_order_relaxed)) continue;
+        return remember(ErrorCode::kCancelled, "writing was stopped");
+      case EAGAIN: {
+        // Standard output shared with a program that made it non-blocking.
+        pollfd waiting{.fd = fd_, .events = POLLOUT, .revents = 0};
+        ::poll(&waiting, 1, -1);
+        continue;
+      }
+      case EPIPE:
+      case ECONNRESET:
+        reader_gone_ = true;
+        return remember(ErrorCode::kCancelled, "its reader has closed it");
+      default:
+        return remember(ErrorCode::kIo, fmt::format("cannot be written: {}", system_error_text(errno)));
+    }
+  }
+  return {};
+}
+
+Status OutputSink::remember(ErrorCode code, std::string what) {
+  failure_ = Error(code, name_, std::move(what));
+  return fail(*failure_);
+}
+
+}  // namespace valence::data

@@ -1,0 +1,20 @@
+/// \file
+/// Which sequences run together: a pure function of their lengths.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace valence {
+
+/// Indices into the lengths that were planned.
+using BatchPlan = std::vector<std::vector<std::uint32_t>>;
+
+/// Groups sequences of like length, each group at most `token_budget` tokens (a longer sequence runs alone). Every
+/// index occurs once. Packed batches need no padding, so sorting is not for that: it keeps attention blocks alike and
+/// spreads work evenly. Groups come largest first, so that threads finish together. Sequences of length 0 are left out.
+[[nodiscard]] BatchPlan plan_batches(std::span<const std::uint32_t> lengths, std::size_t token_budget);
+
+}  // namespace valence

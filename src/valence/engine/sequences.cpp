@@ -1,0 +1,85 @@
+#include "valence/engine/sequences.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace valence {
+namespace {
+
+struct ContentRange {
+  std::size_t prefix;  // special tokens in front
+  std::size_t suffix;  // special tokens behind
+};
+
+ContentRange content_of(const Encoding& encoding) {
+  const auto& special = encoding.special_tokens_mask;
+  std::size_t prefix = 0;
+  while (prefix < special.size() && special[prefix] != 0) ++prefix;
+  std::size_t suffix = 0;
+  while (prefix + suffix < special.size() && special[special.size() - 1 - suffix] != 0) ++suffix;
+  return {prefix, suffix};
+}
+
+}  // namespace
+
+std::vector<TokenWindow> plan_windows(std::size_t content_tokens, std::size_t capacity) {
+  const std::size_t step = std::max<std::size_t>(1, capacity - capacity / 4);
+  std::vector<TokenWindow> windows;
+  for (std::size_t begin = 0; begin + capacity < content_tokens; begin += step) {
+    windows.push_back({begin, begin + capacity});
+  }
+  windows.push_back({content_tokens > capacity ? content_tokens - capacity : 0, content_tokens});
+  return windows;
+}
+
+Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_view text, const SequenceLimits& limits) {
+  const bool window = limits.on_long == LongText::kWindow;
+  VALENCE_TRY(Encoding encoding,
+              tokenizer.encode(text, {.max_length = window ? 0 : limits.max_length, .with_offsets = false}));
+  const ContentRange content = content_of(encoding);
+  const std::size_t content_tokens = encoding.ids.size() - content.prefix - content.suffix;
+  if (content_tokens == 0) return fail(ErrorCode::kInvalidData, "", "empty text");
+  if (encoding.truncated && limits.on_long == LongText::kError) {
+    return fail(ErrorCode::kInvalidData, "", fmt::format("the text has more than {} tokens", limits.max_length),
+                "use --on-long truncate or --on-long window");
+  }
+  TextSequences result;
+  result.truncated = encoding.truncated;
+  if (encoding.ids.size() <= limits.max_length) {
+    result.sequences.push_back(std::move(encoding.ids));
+    return result;
+  }
+  const auto first = encoding.ids.begin() + static_cast<std::ptrdiff_t>(content.prefix);
+  for (const TokenWindow& part : plan_windows(content_tokens, limits.max_length - content.prefix - content.suffix)) {
+    auto& ids = result.sequences.emplace_back(encoding.ids.begin(), first);
+    ids.insert(ids.end(), first + static_cast<std::ptrdiff_t>(part.begin), first + static_cast<std::ptrdiff_t>(part.end));
+    ids.insert(ids.end(), encoding.ids.end() - static_cast<std::ptrdiff_t>(content.suffix), encoding.ids.end());
+  }
+  return result;
+}
+
+Result<std::vector<float>> merge_logits(std::span<const float> logits, const TextSequences& text,
+                                        std::size_t num_labels) {
+  std::vector<float> merged(logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(num_labels));
+  if (text.sequences.size() > 1) {
+    std::vector<double> sums(num_labels, 0.0);
+    double tokens = 0;
+    for (std::size_t i = 0; i < text.sequences.size(); ++i) {
+      const auto weight = static_cast<double>(text.sequences[i].size());
+      tokens += weight;
+      for (std::size_t label = 0; label < num_labels; ++label) {
+        sums[label] += weight * static_cast<double>(logits[i * num_labels + label]);
+      }
+    }
+    for (std::size_t label = 0; label < num_labels; ++label) merged[label] = static_cast<float>(sums[label] / tokens);
+  }
+  if (!std::all_of(merged.begin(), merged.end(), [](float logit) { return std::isfinite(logit); })) {
+    return fail(ErrorCode::kInvalidData, "", "the model's logits are not finite",
+                "the checkpoint holds infinite or NaN weights");
+  }
+  return merged;
+}
+
+}  // namespace valence

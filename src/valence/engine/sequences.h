@@ -1,0 +1,46 @@
+/// \file
+/// One text -> the token sequences that the encoder reads, and their logits -> the text's logits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "valence/base/error.h"
+#include "valence/classifier.h"
+#include "valence/tokenizer.h"
+
+namespace valence {
+
+struct SequenceLimits {
+  std::size_t max_length = 0;  ///< tokens of one sequence, special ones included
+  LongText on_long = LongText::kTruncate;
+};
+
+/// A half-open range of content tokens (special tokens not counted).
+struct TokenWindow {
+  std::size_t begin;
+  std::size_t end;
+};
+
+/// Windows of at most `capacity` content tokens that cover [0, content_tokens), each next one overlapping the one
+/// before by a quarter so that no phrase is only seen cut. The last window ends at the end and is full: a short tail
+/// would be judged without context. capacity >= 1.
+[[nodiscard]] std::vector<TokenWindow> plan_windows(std::size_t content_tokens, std::size_t capacity);
+
+struct TextSequences {
+  std::vector<std::vector<std::int32_t>> sequences;  ///< at least one, each within the limits
+  bool truncated = false;
+};
+
+/// Errors: invalid UTF-8, a text without a single token ("empty text"), an over-long one under LongText::kError.
+Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_view text, const SequenceLimits& limits);
+
+/// The mean of the sequences' logits weighted by their tokens, [num_labels]; of a single sequence its own logits,
+/// untouched. `logits` is [sequences, num_labels]. Errors: a logit that is no finite number.
+Result<std::vector<float>> merge_logits(std::span<const float> logits, const TextSequences& text,
+                                        std::size_t num_labels);
+
+}  // namespace valence

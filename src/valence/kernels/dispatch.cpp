@@ -1,0 +1,84 @@
+#include "valence/kernels/dispatch.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "valence/kernels/cpu_features.h"
+#include "valence/kernels/f32_tables.h"
+
+namespace valence::kernels {
+namespace {
+
+/// An ISA: what it is called, which CPUs run it, and its kernels.
+struct IsaEntry {
+  std::string_view name;
+  bool (*runs_on)(const CpuFeatures&);
+  KernelTable table;
+};
+
+/// In ascending order of preference, which is the order of the enum. VNNI and AMX differ from the vector ISA they come
+/// with in their 8- and 16-bit kernels only.
+constexpr std::array<IsaEntry, 5> kIsas = {{
+    {"portable", [](const CpuFeatures&) { return true; }, {Isa::kPortable, &kF32Portable}},
+    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2}},
+    {"avx_vnni", [](const CpuFeatures& cpu) { return cpu.avx_vnni; }, {Isa::kAvxVnni, &kF32Avx2}},
+    {"avx512_vnni", [](const CpuFeatures& cpu) { return cpu.avx512_vnni; }, {Isa::kAvx512Vnni, &kF32Avx512}},
+    {"amx", [](const CpuFeatures& cpu) { return cpu.amx_int8; }, {Isa::kAmx, &kF32Avx512}},
+}};
+
+const IsaEntry& entry(Isa isa) { return kIsas[static_cast<std::size_t>(isa)]; }
+
+const CpuFeatures& cpu() {
+  static const CpuFeatures features = detect_cpu_features();
+  return features;
+}
+
+std::string runnable_names() {
+  std::vector<std::string_view> names;
+  for (const Isa isa : runnable_isas()) names.push_back(name(isa));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+std::string_view name(Isa isa) { return entry(isa).name; }
+
+std::vector<Isa> runnable_isas() {
+  std::vector<Isa> runnable;
+  for (const IsaEntry& isa : kIsas) {
+    if (isa.runs_on(cpu())) runnable.push_back(isa.table.isa);
+  }
+  return runnable;
+}
+
+Result<const KernelTable*> kernel_table(Isa isa) {
+  if (!entry(isa).runs_on(cpu())) {
+    return fail(ErrorCode::kUnsupported, {}, fmt::format("this CPU does not run {} kernels", name(isa)),
+                fmt::format("it runs {}", runnable_names()));
+  }
+  return &entry(isa).table;
+}
+
+Result<const KernelTable*> kernel_table_named(std::string_view isa_name) {
+  if (isa_name.empty()) return kernel_table(runnable_isas().back());
+  for (const IsaEntry& isa : kIsas) {
+    if (isa.name == isa_name) return kernel_table(isa.table.isa);
+  }
+  return fail(ErrorCode::kInvalidArgument, {}, fmt::format("no instruction set is called \"{}\"", isa_name),
+              fmt::format("this CPU runs {}; leave it empty for the best", runnable_names()));
+}
+
+const Result<const KernelTable*>& selected_kernels() {
+  static const Result<const KernelTable*> selected = []() -> Result<const KernelTable*> {
+    const char* isa_name = std::getenv("VALENCE_ISA");
+    auto table = kernel_table_named(isa_name == nullptr ? "" : isa_name);
+    if (!table) return fail(table.error().in("VALENCE_ISA"));
+    return table;
+  }();
+  return selected;
+}
+
+}  // namespace valence::kernels

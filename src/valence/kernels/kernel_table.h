@@ -1,0 +1,141 @@
+/// \file
+/// What one instruction set offers: a function for each operation, over plain structs.
+///
+/// Everything here is plain data, because the files compiled for a higher ISA include it: an inline function that they
+/// emitted could be the copy the linker keeps for every caller (they call none; a test looks at their symbols). Callers
+/// use linear.h, attention.h and row_ops.h, which check their arguments and call through the table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace valence::kernels {
+
+/// Instruction sets in ascending order of preference; VALENCE_ISA names one (see dispatch.h).
+enum class Isa : std::uint8_t { kPortable, kAvx2, kAvxVnni, kAvx512Vnni, kAmx };
+
+/// Hugging Face names: gelu (exact, by erf), gelu_new = gelu_pytorch_tanh (kGeluTanh), relu, silu = swish, tanh.
+enum class Activation : std::uint8_t { kNone, kGelu, kGeluTanh, kRelu, kSilu, kTanh };
+
+/// How the packed weights of a product are stored.
+enum class WeightFormat : std::uint8_t { kF32 };
+
+/// Rows of a row-major matrix inside someone else's memory; row r begins at data + r * stride (in elements).
+/// The width is the operation's to know. A stride over the width takes every n-th row, or some columns of a wider
+/// matrix.
+template <class T>
+struct RowsView {
+  T* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t stride = 0;
+
+  operator RowsView<const T>() const  // NOLINT(google-explicit-constructor): as T* to const T*
+      requires(!std::is_const_v<T>) {
+    return {data, rows, stride};
+  }
+};
+
+/// f32 weights in column panels: panel p holds outputs [p * panel_columns, ...), as [in_features][panel_columns], the
+/// last one filled up with zeros. `bias` has an element for every column of every panel. 64-byte aligned.
+struct F32PanelsView {
+  const float* panels = nullptr;
+  const float* bias = nullptr;
+  std::int64_t in_features = 0;
+  std::int64_t out_features = 0;
+};
+
+/// out = residual + activation(x W^T + bias); residual.data may be null, and may be out.data.
+struct LinearCall {
+  F32PanelsView weights;
+  RowsView<const float> x;
+  RowsView<const float> residual;
+  RowsView<float> out;
+  Activation activation = Activation::kNone;
+};
+
+/// Which rows attend. kFirstOfEach: only the first token of each sequence ([CLS]), to all of its sequence; q and out
+/// then have one row a sequence instead of one a token.
+enum class AttentionQueries : std::uint8_t { kAll, kFirstOfEach };
+
+/// See attention.h.
+struct AttentionCall {
+  const float* q = nullptr;  ///< row t, head h at q + t * q_stride + h * head_dim; see AttentionQueries for its rows
+  const float* k = nullptr;
+  const float* v = nullptr;
+  std::int64_t q_stride = 0;
+  std::int64_t kv_stride = 0;
+  float* out = nullptr;  ///< row i, head h at out + i * out_stride + h * head_dim
+  std::int64_t out_stride = 0;
+  const std::int32_t* cu_seqlens = nullptr;  ///< [batch_size + 1]
+  std::int64_t batch_size = 0;
+  std::int64_t num_heads = 0;
+  std::int64_t head_dim = 0;
+  float scale = 1.0F;
+  AttentionQueries queries = AttentionQueries::kAll;
+  float* scratch = nullptr;  ///< attention_scratch_floats(longest sequence, head_dim) floats, 64-byte aligned
+};
+
+/// y = (x - mean) / sqrt(variance + epsilon) * weight + bias; weight or bias null: left out.
+struct LayerNormWeights {
+  const float* weight = nullptr;
+  const float* bias = nullptr;
+  float epsilon = 1e-12F;
+};
+
+/// out = layer_norm(x + addend); addend.data null: layer_norm(x). out may be x or addend.
+struct LayerNormCall {
+  RowsView<const float> x;
+  RowsView<const float> addend;
+  RowsView<float> out;
+  std::int64_t width = 0;
+  LayerNormWeights norm;
+};
+
+/// An embedding table [vocab, width]: f32, or int8 with a scale for each row. At most one of f32 and i8 is set;
+/// neither: the table is absent and adds nothing.
+struct EmbeddingTable {
+  const float* f32 = nullptr;
+  const std::int8_t* i8 = nullptr;
+  const float* row_scales = nullptr;
+};
+
+/// out[t] = layer_norm(word[input_ids[t]] + position[position_ids[t]] + token_type[token_type_ids[t]]).
+struct EmbedCall {
+  EmbeddingTable word;
+  EmbeddingTable position;
+  EmbeddingTable token_type;
+  const std::int32_t* input_ids = nullptr;
+  const std::int32_t* position_ids = nullptr;
+  const std::int32_t* token_type_ids = nullptr;
+  RowsView<float> out;
+  std::int64_t width = 0;
+  LayerNormWeights norm;
+};
+
+/// out = activation(x), element by element; out may be x.
+struct ActivateCall {
+  const float* x = nullptr;
+  float* out = nullptr;
+  std::int64_t size = 0;
+  Activation activation = Activation::kNone;
+};
+
+/// The f32 operations of one instruction set. Single-threaded, allocate nothing, may be called from any thread.
+struct F32Kernels {
+  std::int32_t panel_columns;
+  void (*linear)(const LinearCall&) noexcept;
+  void (*attention)(const AttentionCall&) noexcept;
+  std::int64_t (*attention_scratch_floats)(std::int64_t max_seqlen, std::int64_t head_dim) noexcept;
+  void (*layer_norm)(const LayerNormCall&) noexcept;
+  void (*embed)(const EmbedCall&) noexcept;
+  void (*activate)(const ActivateCall&) noexcept;
+};
+
+/// Every operation as this ISA does it best; other weight formats come in beside f32.
+struct KernelTable {
+  Isa isa;
+  const F32Kernels* f32;
+};
+
+}  // namespace valence::kernels

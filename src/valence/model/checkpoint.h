@@ -1,0 +1,45 @@
+/// \file
+/// The tensors of a model directory, single-file or sharded, or of a safetensors image in memory.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "valence/base/error.h"
+#include "valence/base/file.h"
+#include "valence/base/json.h"
+#include "valence/tensor/tensor_view.h"
+
+namespace valence {
+
+/// Immutable once opened; owns the mapped files its views point into. Movable.
+class Checkpoint {
+ public:
+  /// `model.safetensors`, or the shards that `model.safetensors.index.json` lists. A directory that has only pickled
+  /// weights (`pytorch_model.bin`) is refused with the way to convert it.
+  static Result<Checkpoint> open(const std::filesystem::path& model_dir);
+
+  /// A safetensors image that outlives the checkpoint, e.g. one compiled into the program. `source` names it in errors.
+  static Result<Checkpoint> from_memory(std::span<const std::byte> image, std::string source);
+
+  [[nodiscard]] std::optional<TensorView> find(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string> names() const;
+  /// How errors name it: the file, or the directory of shards.
+  [[nodiscard]] const std::string& source() const { return source_; }
+
+ private:
+  Checkpoint() = default;
+  static Result<Checkpoint> open_shards(const std::filesystem::path& model_dir, const Json& index);
+
+  std::string source_;
+  std::vector<MappedFile> files_;
+  std::map<std::string, TensorView, std::less<>> tensors_;
+};
+
+}  // namespace valence

@@ -1,0 +1,209 @@
+#include "valence/model/cpu_backend.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "valence/base/check.h"
+#include "valence/kernels/linear.h"
+
+namespace valence {
+namespace {
+
+using kernels::KernelTable;
+using kernels::PackedLinear;
+using kernels::RowsView;
+
+// Rows of the feed-forward that run through both products before the next: at hidden 768 their intermediate states
+// (128 x 3072 floats, 1.5 MB) are still in L2 when the second product reads them.
+constexpr std::int64_t kFfnBlockRows = 128;
+
+template <class T>
+RowsView<T> rows_of(T* data, std::int64_t rows, std::int64_t width) {
+  return {data, rows, width};
+}
+
+RowsView<const float> as_const(RowsView<float> view) { return {view.data, view.rows, view.stride}; }
+
+std::vector<float> f32_values(const TensorView& view) {
+  std::vector<float> values(static_cast<std::size_t>(view.elements()));
+  copy_as_f32(view, values);
+  return values;
+}
+
+/// Several linear layers over the same input as one product: their outputs side by side.
+PackedLinear pack_stacked(const KernelTable& kernels, std::initializer_list<const LinearWeights*> parts) {
+  const std::int64_t in_features = (*parts.begin())->weight.columns();
+  std::vector<kernels::WeightRows> rows;
+  std::vector<std::vector<float>> scales;
+  std::vector<float> bias;
+  std::vector<std::pair<std::size_t, std::int64_t>> owner;  // output feature -> part, row within it
+  scales.reserve(parts.size());
+  for (const LinearWeights* part : parts) {
+    scales.push_back(part->weight.row_scale ? f32_values(*part->weight.row_scale) : std::vector<float>());
+    for (std::int64_t row = 0; row < part->weight.rows(); ++row) owner.emplace_back(rows.size(), row);
+    rows.push_back(kernels::weight_rows(part->weight.values, scales.back()));
+    const auto part_bias = f32_values(part->bias);
+    bias.insert(bias.end(), part_bias.begin(), part_bias.end());
+  }
+  const auto row = [&](std::int64_t out_feature, std::span<float> out) {
+    const auto& [part, part_row] = owner[static_cast<std::size_t>(out_feature)];
+    rows[part](part_row, out);
+  };
+  return PackedLinear::pack(kernels,
+                            {.in_features = in_features, .out_features = static_cast<std::int64_t>(owner.size())}, row,
+                            bias);
+}
+
+}  // namespace
+
+CpuBackend::Norm CpuBackend::pack_norm(const LayerNormWeights& weights) const {
+  Norm norm{AlignedBuffer<float>(static_cast<std::size_t>(weights.weight.elements())),
+            AlignedBuffer<float>(static_cast<std::size_t>(weights.bias.elements())), spec_.encoder.layer_norm_eps};
+  copy_as_f32(weights.weight, norm.weight.span());
+  copy_as_f32(weights.bias, norm.bias.span());
+  return norm;
+}
+
+CpuBackend::Layer CpuBackend::pack_layer(const LayerWeights& weights, bool last) const {
+  Layer layer;
+  if (last) {
+    layer.query = pack_stacked(*kernels_, {&weights.query});
+    layer.key_value = pack_stacked(*kernels_, {&weights.key, &weights.value});
+  } else {
+    layer.qkv = pack_stacked(*kernels_, {&weights.query, &weights.key, &weights.value});
+  }
+  layer.attention_output = pack_stacked(*kernels_, {&weights.attention_output});
+  layer.attention_norm = pack_norm(weights.attention_norm);
+  layer.intermediate = pack_stacked(*kernels_, {&weights.intermediate});
+  layer.output = pack_stacked(*kernels_, {&weights.output});
+  layer.output_norm = pack_norm(weights.output_norm);
+  return layer;
+}
+
+Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kernels) {
+  const auto pack_table = [](const MatrixView& matrix) {
+    Table table;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(matrix.values.bytes.data()) % alignof(float) == 0;
+    if (matrix.values.dtype == DType::kI8) {
+      table.view.i8 = reinterpret_cast<const std::int8_t*>(matrix.values.bytes.data());
+      table.scales = AlignedBuffer<float>(static_cast<std::size_t>(matrix.rows()));
+      copy_as_f32(*matrix.row_scale, table.scales.span());
+      table.view.row_scales = table.scales.data();
+    } else if (matrix.values.dtype == DType::kF32 && aligned) {
+      table.view.f32 = reinterpret_cast<const float*>(matrix.values.bytes.data());
+    } else {
+      table.values = AlignedBuffer<float>(static_cast<std::size_t>(matrix.values.elements()));
+      copy_as_f32(matrix.values, table.values.span());
+      table.view.f32 = table.values.data();
+    }
+    return table;
+  };
+  CpuBackend backend(model.spec, kernels);
+  const ModelWeights& weights = model.weights;
+  backend.word_ = pack_table(weights.embeddings.word);
+  backend.position_ = pack_table(weights.embeddings.position);
+  if (weights.embeddings.token_type) backend.token_type_ = pack_table(*weights.embeddings.token_type);
+  backend.embedding_norm_ = backend.pack_norm(weights.embeddings.norm);
+  for (const LayerWeights& layer : weights.layers) {
+    backend.layers_.push_back(backend.pack_layer(layer, &layer == &weights.layers.back()));
+  }
+  backend.head_dense_ = pack_stacked(kernels, {&weights.head_dense});
+  backend.classifier_ = pack_stacked(kernels, {&weights.classifier});
+  return backend;
+}
+
+kernels::AttentionShape CpuBackend::attention_shape() const {
+  return {.num_heads = spec_.encoder.num_attention_heads, .head_dim = spec_.encoder.head_size()};
+}
+
+void CpuBackend::embed(const PackedBatch& batch, Workspace& workspace) const {
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  workspace.states.ensure(static_cast<std::size_t>(batch.total_tokens() * hidden));
+  workspace.hidden = rows_of(workspace.states.data(), batch.total_tokens(), hidden);
+  kernels::embed_layer_norm(*kernels_,
+                            {.word = word_.view,
+                             .position = position_.view,
+                             .token_type = token_type_.view,
+                             .width = hidden,
+                             .norm = embedding_norm_.view()},
+                            {.input_ids = batch.input_ids,
+                             .position_ids = batch.position_ids,
+                             .token_type_ids = batch.token_type_ids},
+                            workspace.hidden);
+}
+
+void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, OutputRows rows,
+                                 Workspace& workspace) const {
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const std::int64_t tokens = batch.total_tokens();
+  const auto shape = attention_shape();
+  const auto hidden_states = as_const(workspace.hidden);
+  workspace.qkv.ensure(static_cast<std::size_t>(tokens * 3 * hidden));
+  workspace.scratch.ensure(static_cast<std::size_t>(
+      kernels::self_attention_scratch_floats(*kernels_, shape, batch.max_seqlen)));
+
+  if (rows == OutputRows::kAll) {
+    workspace.context.ensure(static_cast<std::size_t>(tokens * hidden));
+    const auto context = rows_of(workspace.context.data(), tokens, hidden);
+    kernels::linear(hidden_states, layer.qkv, {}, rows_of(workspace.qkv.data(), tokens, 3 * hidden));
+    kernels::self_attention(*kernels_, shape, kernels::packed_qkv(workspace.qkv.data(), shape), batch.cu_seqlens,
+                            kernels::AttentionQueries::kAll, workspace.scratch.span(), context);
+    kernels::linear(as_const(context), layer.attention_output, {.residual = hidden_states}, workspace.hidden);
+  } else {
+    const std::int64_t sequences = batch.batch_size();
+    const auto size = static_cast<std::size_t>(sequences * hidden);
+    workspace.first_rows.ensure(size);
+    workspace.queries.ensure(size);
+    workspace.context.ensure(size);
+    const auto first = rows_of(workspace.first_rows.data(), sequences, hidden);
+    const auto queries = rows_of(workspace.queries.data(), sequences, hidden);
+    const auto context = rows_of(workspace.context.data(), sequences, hidden);
+    for (std::int64_t i = 0; i < sequences; ++i) {
+      std::memcpy(first.data + i * hidden, workspace.hidden.data + batch.cu_seqlens[static_cast<std::size_t>(i)] * hidden,
+                  static_cast<std::size_t>(hidden) * sizeof(float));
+    }
+    kernels::linear(as_const(first), layer.query, {}, queries);
+    kernels::linear(hidden_states, layer.key_value, {}, rows_of(workspace.qkv.data(), tokens, 2 * hidden));
+    kernels::self_attention(*kernels_, shape,
+                            {.q = queries.data,
+                             .k = workspace.qkv.data(),
+                             .v = workspace.qkv.data() + hidden,
+                             .q_stride = hidden,
+                             .kv_stride = 2 * hidden},
+                            batch.cu_seqlens, kernels::AttentionQueries::kFirstOfEach, workspace.scratch.span(),
+                            context);
+    kernels::linear(as_const(context), layer.attention_output, {.residual = as_const(first)}, first);
+    workspace.hidden = first;
+  }
+  kernels::layer_norm(*kernels_, as_const(workspace.hidden), hidden, layer.attention_norm.view(), workspace.hidden);
+}
+
+void CpuBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const std::int64_t width = spec_.encoder.intermediate_size;
+  workspace.intermediate.ensure(static_cast<std::size_t>(kFfnBlockRows * width));
+  for (std::int64_t begin = 0; begin < workspace.hidden.rows; begin += kFfnBlockRows) {
+    const std::int64_t rows = std::min(kFfnBlockRows, workspace.hidden.rows - begin);
+    const auto states = rows_of(workspace.hidden.data + begin * hidden, rows, hidden);
+    const auto intermediate = rows_of(workspace.intermediate.data(), rows, width);
+    kernels::linear(as_const(states), layer.intermediate, {.activation = spec_.encoder.hidden_act}, intermediate);
+    kernels::linear(as_const(intermediate), layer.output, {.residual = as_const(states)}, states);
+    kernels::layer_norm(*kernels_, as_const(states), hidden, layer.output_norm.view(), states);
+  }
+}
+
+void CpuBackend::classify(Workspace& workspace, std::span<float> logits) const {
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const std::int64_t sequences = workspace.hidden.rows;
+  workspace.intermediate.ensure(static_cast<std::size_t>(sequences * hidden));
+  const auto dense = rows_of(workspace.intermediate.data(), sequences, hidden);
+  kernels::linear(as_const(workspace.hidden), head_dense_, {.activation = spec_.head.dense_act}, dense);
+  VALENCE_ASSERT(logits.size() == static_cast<std::size_t>(sequences * classifier_.out_features()),
+                 "the runner sized the logits");
+  kernels::linear(as_const(dense), classifier_, {}, rows_of(logits.data(), sequences, classifier_.out_features()));
+}
+
+}  // namespace valence

@@ -1,0 +1,51 @@
+#include "valence/model/model.h"
+
+#include <system_error>
+#include <utility>
+
+#include "valence/base/file.h"
+#include "valence/base/json.h"
+#include "valence/model/config.h"
+
+namespace valence {
+namespace {
+
+constexpr std::uint64_t kMaxConfigBytes = 4U << 20U;
+
+Result<Model> assemble(const ModelSpec& spec, Checkpoint checkpoint) {
+  VALENCE_TRY(ModelWeights weights, bind_weights(spec, checkpoint));
+  return Model{spec, std::move(checkpoint), std::move(weights)};
+}
+
+Status check_directory(const std::filesystem::path& model_dir) {
+  std::error_code error;
+  const auto status = std::filesystem::status(model_dir, error);
+  if (status.type() == std::filesystem::file_type::directory) return {};
+  if (status.type() == std::filesystem::file_type::not_found) {
+    return fail(ErrorCode::kNotFound, model_dir.string(), "no such directory");
+  }
+  if (error) return fail(ErrorCode::kIo, model_dir.string(), system_error_text(error.value()));
+  return fail(ErrorCode::kInvalidData, model_dir.string(), "is not a directory, expected a model's directory");
+}
+
+}  // namespace
+
+Result<Model> load_model(const std::filesystem::path& model_dir) {
+  VALENCE_TRY_STATUS(check_directory(model_dir));
+  const auto config_path = model_dir / "config.json";
+  VALENCE_TRY(const std::string config_text, read_file(config_path, kMaxConfigBytes));
+  VALENCE_TRY(const Json config, Json::parse(config_text, config_path.string()));
+  VALENCE_TRY(const ModelSpec spec, parse_config(config));
+  VALENCE_TRY(Checkpoint checkpoint, Checkpoint::open(model_dir));
+  return assemble(spec, std::move(checkpoint));
+}
+
+Result<Model> load_model(std::string_view config_json, std::span<const std::byte> weights_image,
+                         const std::string& source) {
+  VALENCE_TRY(const Json config, Json::parse(config_json, source + "/config.json"));
+  VALENCE_TRY(const ModelSpec spec, parse_config(config));
+  VALENCE_TRY(Checkpoint checkpoint, Checkpoint::from_memory(weights_image, source + "/model.safetensors"));
+  return assemble(spec, std::move(checkpoint));
+}
+
+}  // namespace valence

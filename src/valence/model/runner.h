@@ -1,0 +1,39 @@
+/// \file
+/// A packed model ready to run, whatever backend it runs on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "valence/base/error.h"
+#include "valence/model/backend.h"
+#include "valence/model/model.h"
+
+namespace valence {
+
+/// Immutable after construction; run() may be called from several threads, each with a workspace of its own.
+class EncoderRunner {
+ public:
+  /// The mutable state of one caller: hidden states and scratch, grown to the largest batch seen.
+  class Workspace {
+   public:
+    virtual ~Workspace() = default;
+  };
+
+  virtual ~EncoderRunner() = default;
+
+  [[nodiscard]] virtual std::unique_ptr<Workspace> make_workspace() const = 0;
+
+  /// Fills logits [batch_size, num_labels], row-major. A sequence's logits are the same to the bit whatever shares its
+  /// batch. Errors: an id, type or position outside the embedding tables, an empty or over-long sequence.
+  virtual Status run(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const = 0;
+
+  [[nodiscard]] virtual const ModelSpec& spec() const = 0;
+};
+
+/// Packs `model` for this machine (f32 on the CPU) and keeps it: embedding tables are read where they lie.
+/// Errors: VALENCE_ISA names a path that this CPU cannot run.
+Result<std::unique_ptr<EncoderRunner>> make_runner(Model model);
+
+}  // namespace valence

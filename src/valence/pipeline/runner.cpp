@@ -1,0 +1,163 @@
+#include "valence/pipeline/runner.h"
+
+#include <thread>
+
+#include "valence/base/bounded_queue.h"
+#include "valence/engine/postprocess.h"
+#include "valence/pipeline/fold.h"
+
+namespace valence::pipeline {
+namespace {
+
+struct Window {
+  std::vector<data::Row> rows;
+  std::optional<Error> input_error;  // met after `rows`
+  SourceProgress progress;
+};
+
+/// Reads windows ahead of the thread that computes. Joined on every way out.
+class ReadAhead {
+ public:
+  ReadAhead(Source& source, const data::WindowLimits& limits, std::atomic<bool>& stop)
+      : source_(source), limits_(limits), stop_(stop), thread_([this] { read(); }) {}
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+  ~ReadAhead() {
+    // The reader may be waiting for a pipe that stays open, or for room in the queue.
+    stop_ = true;
+    windows_.close();
+    thread_.join();
+  }
+
+  std::optional<Window> next() { return windows_.pop(); }
+
+ private:
+  void read() {
+    bool more = true;
+    while (more && !stop_) {
+      Window window;
+      const auto state = source_.next(window.rows, limits_);
+      window.progress = source_.progress();
+      if (!state) window.input_error = state.error();
+      more = state && *state == data::ReaderState::kMore;
+      if (!windows_.push(std::move(window))) return;
+    }
+    windows_.close();
+  }
+
+  Source& source_;
+  data::WindowLimits limits_;
+  std::atomic<bool>& stop_;
+  BoundedQueue<Window> windows_{1};
+  std::thread thread_;
+};
+
+class Run {
+ public:
+  Run(const Classifier& classifier, data::OutputFile& output, data::Writer& writer, const RunOptions& options,
+      const RunEvents& events, RunSummary& summary)
+      : classifier_(classifier), output_(output), writer_(writer), options_(options), events_(events),
+        summary_(summary) {
+    summary_.by_label.assign(classifier.labels().size(), 0);
+  }
+
+  /// Classifies and writes the rows of one window in order.
+  Status process(const std::vector<data::Row>& rows) {
+    std::vector<std::string_view> texts;
+    texts.reserve(rows.size());
+    for (const auto& row : rows) {
+      if (row) texts.emplace_back(row->text);
+    }
+    const FoldedTexts folded = fold_equal_texts(texts, options_.fold);
+    const auto predictions = classifier_.classify(folded.distinct);
+    std::size_t next = 0;
+    for (const auto& row : rows) {
+      if (!row) {
+        VALENCE_TRY_STATUS(write_failed(row.error().error, &row.error().carried, {}));
+      } else if (const auto& prediction = predictions[folded.distinct_of[next++]]; prediction) {
+        VALENCE_TRY_STATUS(write_prediction(*row, *prediction));
+      } else {
+        const Error placed = prediction.error().in("row " + std::to_string(row->row));
+        VALENCE_TRY_STATUS(write_failed(placed, &row->carried, row->text));
+      }
+      ++summary_.rows;  // only now: a row that ends the run is met again by --resume
+    }
+    return output_.checkpoint(output_.resumed_records() + summary_.rows);
+  }
+
+ private:
+  Status write_failed(const Error& error, const data::Fields* carried, std::string_view text) {
+    if (options_.on_error == OnError::kFail) return fail(error);
+    ++summary_.failed;
+    if (events_.on_row_error) events_.on_row_error(error);
+    if (options_.on_error == OnError::kSkip) return {};
+    data::ResultRowView row;
+    row.carried = carried;
+    row.text = text;
+    row.error = error.what();
+    return writer_.write(row);
+  }
+
+  Status write_prediction(const data::Record& record, const Prediction& prediction) {
+    const auto& labels = classifier_.labels();
+    const auto named = [&labels, &prediction](std::int32_t id) {
+      const auto index = static_cast<std::size_t>(id);
+      return data::LabelScore{labels[index], prediction.scores[index]};
+    };
+    data::LabelScore best = named(prediction.label_id);
+    if (options_.threshold && prediction.score < *options_.threshold) {
+      best.label = kUncertainLabel;
+      ++summary_.uncertain;
+    } else {
+      ++summary_.by_label[static_cast<std::size_t>(prediction.label_id)];
+    }
+    if (prediction.truncated) ++summary_.truncated;
+    ranked_.clear();
+    if (options_.top_k != 1) {
+      const std::size_t count = options_.top_k == 0 ? labels.size() : options_.top_k;
+      for (const std::int32_t id : top_labels(prediction.scores, count)) ranked_.push_back(named(id));
+    }
+    return writer_.write({.carried = &record.carried,
+                          .text = record.text,
+                          .best = best,
+                          .scores = ranked_,
+                          .truncated = prediction.truncated,
+                          .error = {}});
+  }
+
+  const Classifier& classifier_;
+  data::OutputFile& output_;
+  data::Writer& writer_;
+  const RunOptions& options_;
+  const RunEvents& events_;
+  RunSummary& summary_;
+  std::vector<data::LabelScore> ranked_;
+};
+
+}  // namespace
+
+Status run(Source& source, const Classifier& classifier, data::OutputFile& output, data::Writer& writer,
+           const RunOptions& options, const RunEvents& events, std::atomic<bool>& stop, RunSummary& summary) {
+  Run work(classifier, output, writer, options, events, summary);
+  Status outcome;
+  {
+    ReadAhead reader(source, options.window, stop);
+    while (auto window = reader.next()) {
+      outcome = work.process(window->rows);
+      if (outcome && window->input_error) outcome = fail(*window->input_error);
+      if (outcome && events.on_window) events.on_window(summary, window->progress);
+      summary.stopped = stop;
+      if (!outcome || summary.stopped) break;
+    }
+    summary.stopped = stop;
+  }
+  // A cancelled read is how the stop flag looks from the reader's side: no error of the input.
+  if (!outcome && outcome.error().code() == ErrorCode::kCancelled && summary.stopped) outcome = {};
+  const Status finished = writer.finish();
+  if (outcome) outcome = finished;
+  if (outcome && !summary.stopped) return outcome;
+  const Status noted = output.checkpoint(output.resumed_records() + summary.rows, data::OutputFile::Note::kAlways);
+  return outcome ? noted : outcome;
+}
+
+}  // namespace valence::pipeline

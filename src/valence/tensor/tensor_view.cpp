@@ -1,0 +1,56 @@
+#include "valence/tensor/tensor_view.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstring>
+
+#include "valence/base/check.h"
+
+namespace valence {
+namespace {
+
+template <class Bits, class Convert>
+void convert_elements(std::span<const std::byte> bytes, std::span<float> out, Convert convert) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    Bits bits;
+    std::memcpy(&bits, bytes.data() + i * sizeof(Bits), sizeof(Bits));  // tensors in files need not be aligned
+    out[i] = convert(bits);
+  }
+}
+
+}  // namespace
+
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+std::int64_t TensorView::elements() const {
+  std::int64_t product = 1;
+  for (const auto extent : shape) product *= extent;
+  return product;
+}
+
+void copy_as_f32(const TensorView& view, std::span<float> out) {
+  VALENCE_ASSERT(view.bytes.size() == out.size() * size_bytes(view.dtype), "the shape was checked against the bytes");
+  switch (view.dtype) {
+    case DType::kF32:
+      if (!out.empty()) std::memcpy(out.data(), view.bytes.data(), view.bytes.size());
+      return;
+    case DType::kF16:
+      return convert_elements<std::uint16_t>(view.bytes, out, f16_to_f32);
+    case DType::kBF16:
+      return convert_elements<std::uint16_t>(view.bytes, out, bf16_to_f32);
+    case DType::kI8:
+      return convert_elements<std::int8_t>(view.bytes, out, [](std::int8_t v) { return static_cast<float>(v); });
+    case DType::kU8:
+      return convert_elements<std::uint8_t>(view.bytes, out, [](std::uint8_t v) { return static_cast<float>(v); });
+    case DType::kI16:
+    case DType::kI32:
+    case DType::kI64:
+    case DType::kF64:
+    case DType::kBool:
+      break;
+  }
+  VALENCE_ASSERT(false, "the dtype was checked before copying");
+}
+
+}  // namespace valence

@@ -1,0 +1,36 @@
+/// \file
+/// A typed look at a tensor inside someone else's memory: a mapped file or an embedded model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "valence/tensor/dtype.h"
+
+namespace valence {
+
+/// Row-major extents, outermost first.
+using Shape = std::vector<std::int64_t>;
+
+/// "[768, 3072]"
+[[nodiscard]] std::string to_string(const Shape& shape);
+
+/// Bytes of a tensor with its type and shape. `bytes.size()` equals the product of the extents times the element size
+/// (checked by whoever makes one). Not necessarily aligned to the element. Whoever holds the storage (a
+/// SafetensorsFile, say) must outlive the view.
+struct TensorView {
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::span<const std::byte> bytes;
+
+  [[nodiscard]] std::int64_t elements() const;
+};
+
+/// Copies `view` into `out` as f32. Exact for F32, F16, BF16, I8, U8; `out.size()` must equal view.elements().
+/// Other types are an internal error: callers check the dtype first (is_floating or I8).
+void copy_as_f32(const TensorView& view, std::span<float> out);
+
+}  // namespace valence

@@ -1,0 +1,26 @@
+/// \file
+/// The components of a tokenizer.json, from JSON to stages: one line a type. What is not known is refused by name.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "valence/base/json.h"
+#include "valence/tokenizer/added_tokens.h"
+#include "valence/tokenizer/model.h"
+#include "valence/tokenizer/normalizers.h"
+#include "valence/tokenizer/post_processor.h"
+#include "valence/tokenizer/pre_tokenizers.h"
+
+namespace valence::tokenizer {
+
+Result<std::unique_ptr<const Normalizer>> parse_normalizer(const Json& json);
+Result<std::unique_ptr<const PreTokenizer>> parse_pre_tokenizer(const Json& json);
+/// `vocabulary` is what stood at model.vocab.
+Result<std::unique_ptr<const Model>> parse_model(const Json& json, VocabularyEntries vocabulary);
+/// The ids of special tokens must be below `vocabulary_size`.
+Result<PostProcessor> parse_post_processor(const Json& json, std::int64_t vocabulary_size);
+/// One of `added_tokens`. `id` is left 0: where it stands differs.
+Result<AddedToken> parse_added_token(const Json& json);
+
+}  // namespace valence::tokenizer

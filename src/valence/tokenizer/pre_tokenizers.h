@@ -1,0 +1,82 @@
+/// \file
+/// The second stage: pre-tokenizers of tokenizer.json, which cut a normalized text into the words the model sees.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "valence/tokenizer/normalized_text.h"
+
+namespace valence::tokenizer {
+
+/// Characters [begin, end) of a normalized text, not empty.
+struct Piece {
+  std::size_t begin;
+  std::size_t end;
+  std::int32_t added_token_id = kNone;  ///< of an added token, which is cut no further
+
+  static constexpr std::int32_t kNone = -1;
+};
+
+/// A text and its pieces, in order. A pre-tokenizer that also rewrites (byte-level, metaspace) replaces both.
+struct PreTokenizedText {
+  NormalizedText text;
+  std::vector<Piece> pieces;
+};
+
+/// Immutable, thread-safe; linear in the text.
+class PreTokenizer {
+ public:
+  virtual ~PreTokenizer() = default;
+  virtual void apply(PreTokenizedText& text) const = 0;
+};
+
+/// White space away, then each punctuation character by itself.
+class BertPreTokenizer final : public PreTokenizer {
+ public:
+  void apply(PreTokenizedText& text) const override;
+};
+
+class WhitespaceSplit final : public PreTokenizer {
+ public:
+  void apply(PreTokenizedText& text) const override;
+};
+
+/// Runs of \w and runs of neither \w nor white space: `\w+|[^\w\s]+`.
+class WhitespacePreTokenizer final : public PreTokenizer {
+ public:
+  void apply(PreTokenizedText& text) const override;
+};
+
+/// What becomes of the characters a text is split at; named as in tokenizer.json.
+enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
+
+class PunctuationPreTokenizer final : public PreTokenizer {
+ public:
+  explicit PunctuationPreTokenizer(SplitBehavior behavior) : behavior_(behavior) {}
+  void apply(PreTokenizedText& text) const override;
+
+ private:
+  SplitBehavior behavior_;
+};
+
+class DigitsPreTokenizer final : public PreTokenizer {
+ public:
+  explicit DigitsPreTokenizer(bool individual_digits) : individual_digits_(individual_digits) {}
+  void apply(PreTokenizedText& text) const override;
+
+ private:
+  bool individual_digits_;
+};
+
+class PreTokenizerSequence final : public PreTokenizer {
+ public:
+  explicit PreTokenizerSequence(std::vector<std::unique_ptr<const PreTokenizer>> steps) : steps_(std::move(steps)) {}
+  void apply(PreTokenizedText& text) const override;
+
+ private:
+  std::vector<std::unique_ptr<const PreTokenizer>> steps_;
+};
+
+}  // namespace valence::tokenizer

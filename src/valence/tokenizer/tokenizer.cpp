@@ -1,0 +1,275 @@
+#include "valence/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "valence/base/error.h"
+#include "valence/base/utf8.h"
+#include "valence/tokenizer/token_sink.h"
+#include "valence/tokenizer/tokenizer_parts.h"
+
+namespace valence {
+
+using tokenizer::AddedTokenMatcher;
+using tokenizer::ModelToken;
+using tokenizer::NormalizedText;
+using tokenizer::Piece;
+using tokenizer::PostProcessor;
+using tokenizer::PreTokenizedText;
+using tokenizer::TemplatePiece;
+using tokenizer::TokenSink;
+
+namespace {
+
+Status check_text(std::string_view text) {
+  if (text.size() >= std::numeric_limits<std::uint32_t>::max()) {
+    return fail(ErrorCode::kInvalidData, "", fmt::format("a text of {} bytes: expected less than 4 GiB", text.size()));
+  }
+  if (const auto invalid = find_invalid_utf8(text)) {
+    return fail(
+        ErrorCode::kInvalidData, "",
+        fmt::format("invalid UTF-8 at byte {} (0x{:02x})", *invalid, static_cast<unsigned char>(text[*invalid])));
+  }
+  return {};
+}
+
+/// Tokens that the text itself may have beside `added` special ones.
+Result<std::size_t> room_for_text(const EncodeOptions& options, std::size_t added) {
+  if (options.max_length == 0) return TokenSink::kNoLimit;
+  if (options.max_length < added) {
+    return fail(ErrorCode::kInvalidArgument, "",
+                fmt::format("max_length {} leaves no room for {} special tokens", options.max_length, added));
+  }
+  return options.max_length - added;
+}
+
+/// The text cut at added tokens that are looked for after normalization.
+PreTokenizedText cut_normalized(NormalizedText text, const AddedTokenMatcher& matcher) {
+  PreTokenizedText cut;
+  if (matcher.empty()) {
+    if (!text.empty()) cut.pieces.push_back({0, text.size()});
+    cut.text = std::move(text);
+    return cut;
+  }
+  std::string bytes;
+  std::vector<std::size_t> char_at_byte;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    append_utf8(bytes, text.chars()[i].code_point);
+    char_at_byte.resize(bytes.size(), i);
+  }
+  char_at_byte.push_back(text.size());
+  AddedTokenMatcher::Sections sections(matcher, bytes);
+  while (const auto section = sections.next()) {
+    cut.pieces.push_back(
+        {char_at_byte[section->begin], char_at_byte[section->end], section->added_token_id.value_or(Piece::kNone)});
+  }
+  cut.text = std::move(text);
+  return cut;
+}
+
+/// The four stages as the reference has them, for the part of a text that starts at byte `begin` of it.
+void encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std::uint32_t begin, TokenSink& sink) {
+  NormalizedText normalized(part, begin);
+  if (parts.normalizer) parts.normalizer->apply(normalized);
+  PreTokenizedText words = cut_normalized(std::move(normalized), parts.added_tokens.in_normalized());
+  if (parts.pre_tokenizer) parts.pre_tokenizer->apply(words);
+  std::string word;
+  std::vector<ModelToken> tokens;
+  for (const Piece& piece : words.pieces) {
+    if (sink.full()) return;
+    if (piece.added_token_id != Piece::kNone) {
+      sink.push(piece.added_token_id, words.text.source_of(piece.begin, piece.end));
+      continue;
+    }
+    word.clear();
+    tokens.clear();
+    words.text.append_utf8_of(piece.begin, piece.end, word);
+    parts.model->tokenize(word, tokens);
+    // Tokens tell bytes of the word; the characters they begin and end at are found walking along.
+    std::size_t character = piece.begin;
+    std::size_t byte = 0;
+    const auto walk_to = [&](std::size_t target) {
+      while (byte < target) byte += utf8_size(words.text.chars()[character++].code_point);
+      return character;
+    };
+    for (const auto& token : tokens) {
+      const std::size_t first = walk_to(token.begin);
+      sink.push(token.id, words.text.source_of(first, walk_to(token.end)));
+    }
+  }
+}
+
+void encode_text(const Tokenizer::Parts& parts, std::string_view text, TokenSink& sink) {
+  AddedTokenMatcher::Sections sections(parts.added_tokens.in_original(), text);
+  while (!sink.full()) {
+    const auto section = sections.next();
+    if (!section) return;
+    const auto begin = static_cast<std::uint32_t>(section->begin);
+    if (section->added_token_id) {
+      sink.push(*section->added_token_id, {begin, static_cast<std::uint32_t>(section->end)});
+      continue;
+    }
+    const auto part = text.substr(section->begin, section->end - section->begin);
+    if (parts.fast_path && parts.fast_path->encode(part, begin, sink)) continue;
+    encode_by_stages(parts, part, begin, sink);
+  }
+}
+
+/// Encodes as far as `room` demands and cuts to it.
+struct Cut {
+  std::size_t tokens;
+  bool truncated;
+};
+Cut encode_truncated(const Tokenizer::Parts& parts, std::string_view text, std::size_t room, TruncationSide side,
+                     Encoding& encoding, bool with_offsets) {
+  const bool right = side == TruncationSide::kRight;
+  TokenSink sink(encoding.ids, with_offsets ? &encoding.offsets : nullptr, right ? room : TokenSink::kNoLimit);
+  encode_text(parts, text, sink);
+  if (sink.size() <= room) return {sink.size(), false};
+  if (right) {
+    sink.keep_first(room);
+  } else {
+    sink.keep_last(room);
+  }
+  return {room, true};
+}
+
+void clear(Encoding& encoding) {
+  encoding.ids.clear();
+  encoding.type_ids.clear();
+  encoding.special_tokens_mask.clear();
+  encoding.offsets.clear();
+  encoding.truncated = false;
+}
+
+void append_special(const TemplatePiece& piece, const EncodeOptions& options, Encoding& encoding) {
+  if (!options.add_special_tokens) return;
+  encoding.ids.insert(encoding.ids.end(), piece.special_ids.begin(), piece.special_ids.end());
+  encoding.type_ids.resize(encoding.ids.size(), piece.type_id);
+  encoding.special_tokens_mask.resize(encoding.ids.size(), 1);
+  if (options.with_offsets) encoding.offsets.resize(encoding.ids.size());
+}
+
+void fill_types(std::int32_t type_id, Encoding& encoding) {
+  encoding.type_ids.resize(encoding.ids.size(), type_id);
+  encoding.special_tokens_mask.resize(encoding.ids.size(), 0);
+}
+
+/// How many tokens each text of a pair keeps: truncate_encodings' LongestFirst. The odd one goes to the longer text.
+struct PairLengths {
+  std::size_t first;
+  std::size_t second;
+};
+PairLengths longest_first(PairLengths lengths, std::size_t room) {
+  if (lengths.first + lengths.second <= room) return lengths;
+  const bool swapped = lengths.first > lengths.second;
+  const std::size_t shorter = std::min(lengths.first, lengths.second);
+  PairLengths kept{shorter, shorter > room ? shorter : std::max(shorter, room - shorter)};
+  if (kept.first + kept.second > room) kept = {room / 2, room / 2 + room % 2};
+  if (swapped) std::swap(kept.first, kept.second);
+  return kept;
+}
+
+}  // namespace
+
+Result<Encoding> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+  Encoding encoding;
+  VALENCE_TRY_STATUS(encode_into(text, options, encoding));
+  return encoding;
+}
+
+Status Tokenizer::encode_into(std::string_view text, const EncodeOptions& options, Encoding& encoding) const {
+  VALENCE_TRY_STATUS(check_text(text));
+  const auto& pieces = parts_->post_processor.single;
+  VALENCE_TRY(const std::size_t room,
+              room_for_text(options, options.add_special_tokens ? num_special_tokens_to_add(false) : 0));
+  clear(encoding);
+  for (const auto& piece : pieces) {
+    if (piece.kind == TemplatePiece::Kind::kSpecial) {
+      append_special(piece, options, encoding);
+    } else {
+      encoding.truncated =
+          encode_truncated(*parts_, text, room, options.truncation_side, encoding, options.with_offsets).truncated;
+      fill_types(piece.type_id, encoding);
+    }
+  }
+  return {};
+}
+
+Result<Encoding> Tokenizer::encode_pair(std::string_view first, std::string_view second,
+                                        const EncodeOptions& options) const {
+  VALENCE_TRY_STATUS(check_text(first).map_error([](const Error& error) { return error.in("first text"); }));
+  VALENCE_TRY_STATUS(check_text(second).map_error([](const Error& error) { return error.in("second text"); }));
+  const auto& pieces = parts_->post_processor.pair;
+  VALENCE_TRY(const std::size_t room,
+              room_for_text(options, options.add_special_tokens ? num_special_tokens_to_add(true) : 0));
+
+  // Who is the longer decides who keeps an odd token, so both are encoded to their ends.
+  std::array<Encoding, 2> alone;
+  for (std::size_t i = 0; i < 2; ++i) {
+    TokenSink sink(alone[i].ids, options.with_offsets ? &alone[i].offsets : nullptr, TokenSink::kNoLimit);
+    encode_text(*parts_, i == 0 ? first : second, sink);
+  }
+  const PairLengths full{alone[0].ids.size(), alone[1].ids.size()};
+  const PairLengths kept = longest_first(full, room);
+
+  Encoding pair;
+  pair.truncated = kept.first < full.first || kept.second < full.second;
+  for (const auto& piece : pieces) {
+    if (piece.kind == TemplatePiece::Kind::kSpecial) {
+      append_special(piece, options, pair);
+      continue;
+    }
+    const bool is_first = piece.kind == TemplatePiece::Kind::kFirst;
+    const Encoding& text = alone[is_first ? 0 : 1];
+    const std::size_t count = is_first ? kept.first : kept.second;
+    const std::size_t from = options.truncation_side == TruncationSide::kRight ? 0 : text.ids.size() - count;
+    const auto append = [from, count](const auto& source, auto& target) {
+      const auto begin = source.begin() + static_cast<std::ptrdiff_t>(from);
+      target.insert(target.end(), begin, begin + static_cast<std::ptrdiff_t>(count));
+    };
+    append(text.ids, pair.ids);
+    if (options.with_offsets) append(text.offsets, pair.offsets);
+    fill_types(piece.type_id, pair);
+  }
+  return pair;
+}
+
+std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
+  if (const auto id = parts_->model->vocabulary().find(token)) return id;  // added tokens found there have the same id
+  for (const auto& added : parts_->added_tokens.tokens()) {
+    if (added.content == token) return static_cast<std::int32_t>(added.id);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> Tokenizer::id_to_token(std::int32_t id) const {
+  const auto& added = parts_->added_tokens.tokens();
+  const auto found =
+      std::lower_bound(added.begin(), added.end(), id, [](const auto& token, auto value) { return token.id < value; });
+  if (found != added.end() && found->id == id) return found->content;
+  return parts_->model->vocabulary().token(id);
+}
+
+std::size_t Tokenizer::vocabulary_size() const {
+  return static_cast<std::size_t>(
+      std::max(parts_->model->vocabulary().highest_id(), parts_->added_tokens.highest_id()) + 1);
+}
+
+std::size_t Tokenizer::num_special_tokens_to_add(bool pair) const {
+  const auto& post_processor = parts_->post_processor;
+  return PostProcessor::special_tokens_in(pair ? post_processor.pair : post_processor.single);
+}
+
+std::optional<std::size_t> Tokenizer::model_max_length() const { return parts_->model_max_length; }
+
+void Tokenizer::Parts::choose_fast_path() {
+  const auto* bert = dynamic_cast<const tokenizer::BertNormalizer*>(normalizer.get());
+  const auto* word_piece = dynamic_cast<const tokenizer::WordPiece*>(model.get());
+  const bool splits_like_bert = dynamic_cast<const tokenizer::BertPreTokenizer*>(pre_tokenizer.get()) != nullptr;
+  if (bert == nullptr || word_piece == nullptr || !splits_like_bert || !added_tokens.in_normalized().empty()) return;
+  fast_path.emplace(bert->options(), *word_piece);
+}
+
+}  // namespace valence

@@ -1,0 +1,125 @@
+/// \file
+/// From the files of a model directory to a Tokenizer.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "valence/base/file.h"
+#include "valence/base/json.h"
+#include "valence/tokenizer.h"
+#include "valence/tokenizer/component_parser.h"
+#include "valence/tokenizer/legacy_vocabulary.h"
+#include "valence/tokenizer/tokenizer_parts.h"
+#include "valence/tokenizer/vocabulary_json.h"
+
+namespace valence {
+
+using tokenizer::AddedToken;
+using tokenizer::AddedTokens;
+using tokenizer::PostProcessor;
+
+namespace {
+
+constexpr std::uint64_t kMaxTokenizerFileBytes = 256ULL << 20;
+constexpr std::uint64_t kMaxConfigFileBytes = 16ULL << 20;
+constexpr double kUnlimitedLength = 1e9;  // transformers writes int(1e30) for "no limit"
+
+Result<std::vector<AddedToken>> parse_added_tokens(const Json& root) {
+  std::vector<AddedToken> tokens;
+  const auto list = root.find("added_tokens");
+  if (!list) return tokens;
+  VALENCE_TRY(const auto items, list->items());
+  for (const Json& item : items) {
+    VALENCE_TRY(AddedToken token, tokenizer::parse_added_token(item));
+    VALENCE_TRY(token.id, item.integer("id"));
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
+
+Result<std::shared_ptr<Tokenizer::Parts>> parse_parts(std::string_view text, const std::string& source_name) {
+  if (text.size() > kMaxTokenizerFileBytes) {
+    return fail(ErrorCode::kInvalidData, source_name,
+                fmt::format("has {} bytes, more than the {} allowed here", text.size(), kMaxTokenizerFileBytes));
+  }
+  VALENCE_TRY(auto extracted, tokenizer::extract_vocabulary(text, source_name));
+  VALENCE_TRY(const Json root, Json::parse(extracted ? std::string_view(extracted->rest) : text, source_name));
+  VALENCE_TRY(const Json model, root.at("model"));
+
+  auto parts = std::make_shared<Tokenizer::Parts>();
+  if (const auto normalizer = root.find("normalizer")) {
+    VALENCE_TRY(parts->normalizer, tokenizer::parse_normalizer(*normalizer));
+  }
+  if (const auto pre_tokenizer = root.find("pre_tokenizer")) {
+    VALENCE_TRY(parts->pre_tokenizer, tokenizer::parse_pre_tokenizer(*pre_tokenizer));
+  }
+  VALENCE_TRY(parts->model, tokenizer::parse_model(
+                                model, extracted ? std::move(extracted->vocabulary) : tokenizer::VocabularyEntries{}));
+  const auto& vocabulary = parts->model->vocabulary();
+  VALENCE_TRY(const auto added_tokens, parse_added_tokens(root));
+  VALENCE_TRY(parts->added_tokens, AddedTokens::build(added_tokens, vocabulary, parts->normalizer.get(),
+                                                      fmt::format("{}: added_tokens", source_name)));
+  parts->post_processor = PostProcessor::plain();
+  if (const auto post_processor = root.find("post_processor")) {
+    const auto vocabulary_size = std::max(vocabulary.highest_id(), parts->added_tokens.highest_id()) + 1;
+    VALENCE_TRY(parts->post_processor, tokenizer::parse_post_processor(*post_processor, vocabulary_size));
+  }
+  parts->choose_fast_path();
+  return parts;
+}
+
+Result<std::optional<std::size_t>> parse_model_max_length(const Json& config) {
+  const auto length = config.find("model_max_length");
+  if (!length) return std::nullopt;
+  VALENCE_TRY(const double tokens, length->as_number());
+  if (tokens > kUnlimitedLength) return std::nullopt;
+  if (!(tokens >= 1)) return length->invalid("expected a positive number of tokens");
+  return static_cast<std::size_t>(tokens);
+}
+
+/// tokenizer_config.json, if there is one.
+Result<std::optional<Json>> read_config(const std::filesystem::path& path) {
+  auto text = read_file(path, kMaxConfigFileBytes);
+  if (!text) {
+    if (text.error().code() == ErrorCode::kNotFound) return std::nullopt;
+    return fail(std::move(text).error());
+  }
+  VALENCE_TRY(Json config, Json::parse(*text, path.string()));
+  return config;
+}
+
+}  // namespace
+
+Result<Tokenizer> Tokenizer::from_tokenizer_json(std::string_view json, std::string source_name) {
+  VALENCE_TRY(auto parts, parse_parts(json, source_name));
+  return Tokenizer(std::move(parts));
+}
+
+Result<Tokenizer> Tokenizer::load(const std::filesystem::path& model_directory) {
+  const auto json_path = model_directory / "tokenizer.json";
+  const auto vocab_path = model_directory / "vocab.txt";
+  VALENCE_TRY(const auto config, read_config(model_directory / "tokenizer_config.json"));
+
+  std::shared_ptr<Parts> parts;
+  if (auto json = read_file(json_path, kMaxTokenizerFileBytes)) {
+    VALENCE_TRY(parts, parse_parts(*json, json_path.string()));
+  } else if (json.error().code() != ErrorCode::kNotFound) {
+    return fail(std::move(json).error());
+  } else if (auto vocab = read_file(vocab_path, kMaxTokenizerFileBytes)) {
+    VALENCE_TRY(parts, tokenizer::build_from_vocab_txt(*vocab, vocab_path.string(), config));
+  } else if (vocab.error().code() != ErrorCode::kNotFound) {
+    return fail(std::move(vocab).error());
+  } else {
+    return fail(ErrorCode::kNotFound, model_directory.string(), "has neither tokenizer.json nor vocab.txt",
+                "save the tokenizer beside the model, with save_pretrained()");
+  }
+  if (config) {
+    VALENCE_TRY(parts->model_max_length, parse_model_max_length(*config));
+  }
+  return Tokenizer(std::move(parts));
+}
+
+}  // namespace valence

@@ -1,0 +1,69 @@
+#include "valence/base/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace valence {
+namespace {
+
+namespace fs = std::filesystem;
+
+class File : public testing::Test {
+ protected:
+  File() : folder_(fs::path(testing::TempDir()) / ("file_test_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~File() override { fs::remove_all(folder_); }
+  fs::path folder_;
+};
+
+TEST_F(File, WrittenContentIsReadBack) {
+  const std::string content("a\0b\n", 4);
+  ASSERT_TRUE(write_file_atomically(folder_ / "f", content).has_value());
+  EXPECT_EQ(read_file(folder_ / "f", 100).value(), content);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1) << "no temporary file stays behind";
+}
+
+TEST_F(File, MissingFileIsNotFound) {
+  const auto content = read_file(folder_ / "none", 100);
+  ASSERT_FALSE(content.has_value());
+  EXPECT_EQ(content.error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(content.error().where(), (folder_ / "none").string());
+}
+
+TEST_F(File, DirectoryIsRefusedAsSuch) {
+  const auto content = read_file(folder_, 100);
+  ASSERT_FALSE(content.has_value());
+  EXPECT_EQ(content.error().what(), "is a directory, expected a file");
+}
+
+TEST_F(File, FileOverTheLimitIsRefusedUnread) {
+  ASSERT_TRUE(write_file_atomically(folder_ / "f", "12345").has_value());
+  EXPECT_FALSE(read_file(folder_ / "f", 4).has_value());
+}
+
+TEST_F(File, FifoIsRefusedWithoutWaitingForAWriter) {
+  ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  EXPECT_FALSE(MappedFile::open(folder_ / "fifo").has_value());
+}
+
+TEST_F(File, MapShowsTheBytesAndSurvivesAMove) {
+  ASSERT_TRUE(write_file_atomically(folder_ / "f", "abc").has_value());
+  auto map = MappedFile::open(folder_ / "f");
+  ASSERT_TRUE(map.has_value());
+  const auto* before = map->bytes().data();
+  const MappedFile moved = std::move(*map);
+  EXPECT_EQ(moved.bytes().data(), before);
+  EXPECT_EQ(static_cast<char>(moved.bytes()[2]), 'c');
+}
+
+TEST_F(File, EmptyFileMapsToNoBytes) {
+  ASSERT_TRUE(write_file_atomically(folder_ / "f", "").has_value());
+  EXPECT_TRUE(MappedFile::open(folder_ / "f").value().bytes().empty());
+}
+
+}  // namespace
+}  // namespace valence

@@ -1,0 +1,53 @@
+#include "valence/base/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <mutex>
+#include <set>
+
+namespace valence {
+namespace {
+
+TEST(ThreadPool, EveryIndexRunsOnceWhateverTheNumberOfThreads) {
+  for (const std::size_t threads : {1U, 2U, 7U}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.size(), threads);
+    for (const std::size_t count : {0U, 1U, 2U, 1000U}) {
+      std::vector<std::atomic<int>> runs(count);
+      pool.parallel_for(count, [&](std::size_t index, std::size_t worker) {
+        ASSERT_LT(worker, threads);
+        ++runs[index];
+      });
+      for (const auto& run : runs) EXPECT_EQ(run.load(), 1);
+    }
+  }
+}
+
+TEST(ThreadPool, PoolOfOneRunsOnTheCallingThread) {
+  ThreadPool pool(1);
+  std::set<std::thread::id> ids;
+  pool.parallel_for(10, [&](std::size_t, std::size_t) { ids.insert(std::this_thread::get_id()); });
+  EXPECT_EQ(ids, std::set{std::this_thread::get_id()});
+}
+
+TEST(ThreadPool, AWorkerNumberHasOneUserAtATimeAcrossConcurrentCalls) {
+  ThreadPool pool(3);
+  std::vector<std::atomic<int>> users(pool.size());
+  std::atomic<bool> shared{false};
+  const auto caller = [&] {
+    for (int round = 0; round < 200; ++round) {
+      pool.parallel_for(8, [&](std::size_t, std::size_t worker) {
+        if (++users[worker] != 1) shared = true;
+        --users[worker];
+      });
+    }
+  };
+  std::thread other(caller);
+  caller();
+  other.join();
+  EXPECT_FALSE(shared);
+}
+
+}  // namespace
+}  // namespace valence
