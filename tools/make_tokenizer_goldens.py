@@ -132,7 +132,8 @@ def pipelines(vocabulary):
         "raw_bert": ({**BERT, "clean_text": False, "handle_chinese_chars": False, "strip_accents": False}, split, special),
         "added_tokens": (BERT, split, special[:4] + [
             added(4, "[MASK]", special=True, lstrip=True), added(n, "<user>", rstrip=True), added(n + 1, "Good", normalized=True),
-            added(n + 2, "act", single_word=True), added(n + 3, "É!", normalized=True, lstrip=True, rstrip=True)]),
+            added(vocabulary.index("act"), "act", single_word=True),
+            added(n + 2, "É!", normalized=True, lstrip=True, rstrip=True)]),
         **{form["type"].lower(): (form, {"type": "WhitespaceSplit"}, special) for form in forms},
         "sequences": ({"type": "Sequence", "normalizers": [
             {"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "Replace", "pattern": {"String": "\u2019"}, "content": "'"},

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "valence/cli/command.h"
 #include "valence/cli/settings.h"
@@ -14,12 +18,54 @@
 namespace valence::cli {
 namespace {
 
-ExitCode usage_error(const std::string& what, const CLI::App& app) {
-  const CLI::App* shown = &app;
-  if (!app.get_subcommands().empty()) shown = app.get_subcommands().front();
-  const std::string command = shown == &app ? "valence" : fmt::format("valence {}", shown->get_name());
-  print_error(Error(ErrorCode::kInvalidArgument, "", what, fmt::format("{} --help lists what it takes", command)));
-  return ExitCode::kUsage;
+/// Commands of the contract that this version does not have: told apart from a typing error.
+constexpr std::array kLaterCommands{"train",   "eval",     "data",   "serve",    "stream", "history",
+                                    "feedback", "alerts",  "tokenize", "bench", "doctor", "config", "completion"};
+
+/// Help with the examples before the options: most people come for those.
+class ExamplesFirst : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    if (mode == CLI::AppFormatMode::Sub) return CLI::Formatter::make_help(app, name, mode);
+    const std::string parent = app->get_parent() == nullptr ? "" : app->get_parent()->get_name() + " ";
+    return fmt::format("{}\n{}\n\n{}{}{}{}", app->get_description(), app->get_footer(),
+                       make_usage(app, parent + app->get_name()), make_positionals(app), make_groups(app, mode),
+                       make_subcommands(app, mode));
+  }
+};
+
+Error usage_error(std::string what, const CLI::App& command) {
+  const std::string parent = command.get_parent() == nullptr ? "" : command.get_parent()->get_name() + " ";
+  return {ErrorCode::kInvalidArgument, "", std::move(what),
+          fmt::format("{}{} --help lists what it takes", parent, command.get_name())};
+}
+
+/// About the first word that nothing claimed.
+Error unexpected_word(const std::string& word, const CLI::App& command) {
+  if (command.get_parent() == nullptr) {
+    if (std::find(kLaterCommands.begin(), kLaterCommands.end(), word) != kLaterCommands.end()) {
+      return {ErrorCode::kUnsupported, "", fmt::format("valence {} is not built in yet", word)};
+    }
+  }
+  const bool is_option = word.starts_with("-");
+  std::vector<std::string> known;
+  if (is_option) {
+    for (const CLI::Option* option : command.get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+  } else {
+    for (const CLI::App* subcommand : command.get_subcommands({})) known.push_back(subcommand->get_name());
+  }
+  const std::string what = fmt::format("{} is no {} of {}", word, is_option ? "option" : "command", command.get_name());
+  const std::string meant = nearest_word(word.substr(0, word.find('=')), known);
+  return meant.empty() ? usage_error(what, command)
+                       : Error(ErrorCode::kInvalidArgument, "", what, fmt::format("did you mean {}?", meant));
+}
+
+/// The subcommand that parsing had reached.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto parsed = app.get_subcommands();
+  return parsed.empty() ? app : innermost(*parsed.front());
 }
 
 ExitCode run(int argc, char** argv) {
@@ -30,6 +76,7 @@ ExitCode run(int argc, char** argv) {
              "  valence models info default");
   app.require_subcommand(0, 1);
   app.fallthrough();
+  app.formatter(std::make_shared<ExamplesFirst>());
 
   GlobalOptions global;
   std::string color = "auto";
@@ -43,11 +90,22 @@ ExitCode run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked) == 0 ? ExitCode::kOk : ExitCode::kInternal;
+  } catch (const CLI::ExtrasError&) {
+    const auto words = app.remaining(true);
+    const auto option = std::find_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with("-"); });
+    const CLI::App& command = innermost(app);
+    const bool inside_a_command = command.get_parent() != nullptr;
+    print_error(unexpected_word(inside_a_command && option != words.end() ? *option : words.front(), command));
+    return ExitCode::kUsage;
   } catch (const CLI::ParseError& wrong) {
-    return usage_error(wrong.what(), app);
+    print_error(usage_error(wrong.what(), innermost(app)));
+    return ExitCode::kUsage;
   }
   const auto color_mode = parse_color_mode(color);
-  if (!color_mode) return usage_error(fmt::format("--color: \"{}\" is not one of auto, always, never", color), app);
+  if (!color_mode) {
+    print_error(usage_error(fmt::format("--color: \"{}\" is not one of auto, always, never", color), app));
+    return ExitCode::kUsage;
+  }
   set_message_color(*color_mode);
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;

@@ -222,9 +222,7 @@ tl::unexpected<Error> Json::invalid(std::string what, std::string hint) const {
   return fail(ErrorCode::kInvalidData, where(), std::move(what), std::move(hint));
 }
 
-std::string Json::dump() const {
-  return node_of(node_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string Json::dump() const { return node_of(node_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';

@@ -83,7 +83,7 @@ class Json {
 /// `text` as a JSON string literal with its quotes. `text` must be valid UTF-8; only what JSON requires is escaped.
 void append_json_string(std::string& out, std::string_view text);
 
-/// `text` in quotes, for a message: escaped as in JSON, and cut when it is longer than a line can show. Valid UTF-8 only.
+/// `text`, which must be valid UTF-8, in quotes for a message: escaped as in JSON, cut when longer than a line shows.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// The shortest digits that read back as the same float32; "null" for NaN and infinities, which JSON cannot say.

@@ -20,7 +20,8 @@ namespace {
 // Row errors told one by one on stderr before only their number is told.
 constexpr std::uint64_t kShownRowErrors = 5;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kExamples = R"(
+Examples:
   valence classify -t "The product is great but shipping was terrible"
   valence classify reviews.csv -o labelled.csv
   valence classify tickets.jsonl --text-column body --top-k all

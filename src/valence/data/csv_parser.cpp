@@ -164,7 +164,7 @@ Row CsvParser::row_of(std::string_view record, std::uint64_t line) {
     if (auto bad = find_bad_cell(record)) return bad_row(line, bad->what(), bad->hint(), carried_cells(record));
   }
   return Record{
-      .row = row_, .line = line, .text = std::string(cell(record, text_index_)), .carried = carried_cells(record)};
+      .row = row_, .line = line, .input = {}, .text = std::string(cell(record, text_index_)), .carried = carried_cells(record)};
 }
 
 std::string_view CsvParser::cell(std::string_view record, std::size_t index) {

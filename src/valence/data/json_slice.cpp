@@ -98,10 +98,14 @@ std::size_t skip_white_space(std::string_view text, std::size_t at) {
 
 /// Just behind the string that begins at `at`.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
-  for (++at; text[at] != '"'; ++at) {
-    if (text[at] == '\\') ++at;
+  std::size_t quote = at;
+  while (true) {
+    quote = text.find('"', quote + 1);
+    // Behind an odd number of backslashes it is a character of the string.
+    std::size_t backslashes = 0;
+    while (text[quote - 1 - backslashes] == '\\') ++backslashes;
+    if (backslashes % 2 == 0) return quote + 1;
   }
-  return at + 1;
 }
 
 /// Just behind the value that begins at `at`.

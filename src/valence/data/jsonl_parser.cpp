@@ -124,7 +124,7 @@ Row JsonlParser::row_of(std::string_view text, std::uint64_t line) {
     return bad_row(line, fmt::format("field \"{}\" contains a NUL byte at byte {}", text_column_, nul), "",
                    std::move(carried));
   }
-  return Record{.row = row_, .line = line, .text = std::move(content), .carried = std::move(carried)};
+  return Record{.row = row_, .line = line, .input = {}, .text = std::move(content), .carried = std::move(carried)};
 }
 
 }  // namespace valence::data

@@ -42,7 +42,7 @@ std::string_view Fields::value(std::size_t index) const { return columns_ ? piec
 
 Record record_of_text(std::uint64_t row, std::string text) {
   Fields carried = Fields::of_text(text);
-  return {.row = row, .line = row, .text = std::move(text), .carried = std::move(carried)};
+  return {.row = row, .line = row, .input = {}, .text = std::move(text), .carried = std::move(carried)};
 }
 
 }  // namespace valence::data

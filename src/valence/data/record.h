@@ -61,6 +61,7 @@ class Fields {
 struct Record {
   std::uint64_t row = 0;   ///< 1 for the first row of its file; a header and blank lines do not count
   std::uint64_t line = 0;  ///< 1-based line of the file on which the row starts
+  std::string_view input;  ///< how messages name the file; set, and kept alive, by whoever opened it
   std::string text;
   Fields carried;
 };

@@ -20,7 +20,7 @@ enum class ProblemType {
 struct HeadSpec {
   Activation dense_act = Activation::kTanh;  ///< BERT's pooler: tanh; DistilBERT's pre-classifier: relu
   ProblemType problem_type = ProblemType::kSingleLabel;
-  std::vector<std::string> labels;           ///< by class index, from id2label
+  std::vector<std::string> labels;  ///< by class index, from id2label
 
   [[nodiscard]] std::int64_t num_labels() const { return static_cast<std::int64_t>(labels.size()); }
 };

@@ -1,5 +1,7 @@
 #include "valence/pipeline/runner.h"
 
+#include <fmt/format.h>
+
 #include <thread>
 
 #include "valence/base/bounded_queue.h"
@@ -77,7 +79,7 @@ class Run {
       } else if (const auto& prediction = predictions[folded.distinct_of[next++]]; prediction) {
         VALENCE_TRY_STATUS(write_prediction(*row, *prediction));
       } else {
-        const Error placed = prediction.error().in("row " + std::to_string(row->row));
+        const Error placed = prediction.error().in(fmt::format("{}:{}", row->input, row->line));
         VALENCE_TRY_STATUS(write_failed(placed, &row->carried, row->text));
       }
       ++summary_.rows;  // only now: a row that ends the run is met again by --resume

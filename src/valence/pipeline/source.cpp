@@ -1,5 +1,8 @@
 #include "valence/pipeline/source.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "valence/base/utf8.h"
@@ -17,6 +20,8 @@ class FileSource final : public Source {
              std::unique_ptr<RecordReader> first)
       : paths_(std::move(paths)), options_(options), same_columns_(same_columns), reader_(std::move(first)),
         columns_(reader_->columns()) {
+    names_.reserve(paths_.size());
+    for (const std::string& path : paths_) names_.push_back(data::shown_name(path));
     bytes_total_ = 0;
     for (const std::string& path : paths_) {
       std::error_code ignored;
@@ -32,7 +37,11 @@ class FileSource final : public Source {
 
   Result<ReaderState> next(std::vector<data::Row>& out, const data::WindowLimits& limits) override {
     while (true) {
+      const std::size_t before = out.size();
       VALENCE_TRY(const ReaderState state, reader_->next(out, limits));
+      for (std::size_t i = before; i < out.size(); ++i) {
+        if (out[i]) out[i]->input = names_[current_];
+      }
       if (state == ReaderState::kMore) return state;
       if (current_ + 1 == paths_.size()) return state;
       VALENCE_TRY_STATUS(open_next());
@@ -64,6 +73,7 @@ class FileSource final : public Source {
   }
 
   std::vector<std::string> paths_;
+  std::vector<std::string> names_;  // how messages call them; records point here
   data::ReaderOptions options_;
   bool same_columns_;
   std::size_t current_ = 0;
@@ -72,6 +82,9 @@ class FileSource final : public Source {
   std::uint64_t bytes_of_finished_ = 0;
   std::optional<std::uint64_t> bytes_total_;
 };
+
+/// What messages call the texts of the command line.
+constexpr std::string_view kLiteral = "--text";
 
 class TextSource final : public Source {
  public:
@@ -99,10 +112,12 @@ class TextSource final : public Source {
       return tl::unexpected(data::RowError{
           .row = number,
           .line = number,
-          .error = Error(ErrorCode::kInvalidData, "--text", "invalid UTF-8 at byte " + std::to_string(*bad)),
+          .error = Error(ErrorCode::kInvalidData, fmt::format("{}:{}", kLiteral, number), "invalid UTF-8 at byte " + std::to_string(*bad)),
           .carried = {}});
     }
-    return data::record_of_text(number, texts_[index]);
+    data::Record record = data::record_of_text(number, texts_[index]);
+    record.input = kLiteral;
+    return record;
   }
 
   std::vector<std::string> texts_;

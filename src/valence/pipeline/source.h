@@ -18,7 +18,7 @@ struct SourceProgress {
   std::optional<std::uint64_t> bytes_total;  ///< absent when a part of the input is a pipe
 };
 
-/// A stream of rows. Not thread-safe: one thread reads.
+/// A stream of rows. Not thread-safe: one thread reads. Record::input of its rows lives as long as the source.
 class Source {
  public:
   Source() = default;

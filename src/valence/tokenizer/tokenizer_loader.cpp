@@ -88,6 +88,7 @@ Result<std::optional<Json>> read_config(const std::filesystem::path& path) {
     return fail(std::move(text).error());
   }
   VALENCE_TRY(Json config, Json::parse(*text, path.string()));
+  if (!config.is_object()) return config.invalid("expected an object of settings");
   return config;
 }
 

@@ -69,7 +69,8 @@ AddedToken token(std::int64_t id, std::string content, bool normalized = false) 
 }
 
 TEST(AddedTokens, KnownTokensKeepTheirIdAndNewOnesFollowTheVocabulary) {
-  const auto added = AddedTokens::build({token(1, "a"), token(3, "new"), token(4, "newer")}, small_vocabulary(), nullptr, "t");
+  const auto added =
+      AddedTokens::build({token(1, "a"), token(3, "new"), token(4, "newer")}, small_vocabulary(), nullptr, "t");
   ASSERT_TRUE(added.has_value()) << added.error().to_string();
   EXPECT_EQ(added->highest_id(), 4);
 }
@@ -77,7 +78,8 @@ TEST(AddedTokens, KnownTokensKeepTheirIdAndNewOnesFollowTheVocabulary) {
 TEST(AddedTokens, IdThatTheReferenceWouldNotGiveIsRefused) {
   const auto added = AddedTokens::build({token(9, "new")}, small_vocabulary(), nullptr, "t.json: added_tokens");
   ASSERT_FALSE(added.has_value());
-  EXPECT_NE(added.error().to_string().find("added token \"new\" has id 9, but the vocabulary makes it 3"), std::string::npos);
+  EXPECT_NE(added.error().to_string().find("added token \"new\" has id 9, but the vocabulary makes it 3"),
+            std::string::npos);
 }
 
 TEST(AddedTokens, EmptyTokensAreSkipped) {

@@ -4,9 +4,9 @@
 
 #include <random>
 
-#include "valence/base/utf8.h"
 #include "unit/tokenizer/small_tokenizer.h"
 #include "unit/tokenizer/text_support.h"
+#include "valence/base/utf8.h"
 
 namespace valence::tokenizer {
 namespace {
@@ -19,13 +19,14 @@ SmallTokenizer with_stages_apart(SmallTokenizer parts) {
 
 std::string bert_normalizer(bool clean, bool chinese, const char* strip_accents, bool lowercase) {
   return fmt::format(
-      R"({{"type":"BertNormalizer","clean_text":{},"handle_chinese_chars":{},"strip_accents":{},"lowercase":{}}})", clean,
-      chinese, strip_accents, lowercase);
+      R"({{"type":"BertNormalizer","clean_text":{},"handle_chinese_chars":{},"strip_accents":{},"lowercase":{}}})",
+      clean, chinese, strip_accents, lowercase);
 }
 
 std::string random_text(std::mt19937& random) {
   static constexpr std::u32string_view kLikely =
-      U"abgodtlyABÉé中!,- \t\n\u0301\u0323\u0344\u200B\u00A0\u3000\uFFFD\u302E\u1D16D\u0130ßΣ\u1F88\uF900\u2260\u037E각";
+      U"abgodtlyABÉé中!,- "
+      U"\t\n\u0301\u0323\u0344\u200B\u00A0\u3000\uFFFD\u302E\u1D16D\u0130ßΣ\u1F88\uF900\u2260\u037E각";
   std::string text;
   const auto length = random() % 30;
   for (std::size_t i = 0; i < length; ++i) {

@@ -65,9 +65,7 @@ TEST(UnicodeNormalizer, ManyMarksTakeLinearithmicTime) {
   EXPECT_EQ(normalized(UnicodeNormalizer(UnicodeForm::kNfc), text).size(), 100'000U) << "one mark joins the a";
 }
 
-TEST(StripAccents, RemovesMarksButDecomposesNothing) {
-  EXPECT_EQ(normalized_utf8(StripAccents(), "e\u0301é"), "eé");
-}
+TEST(StripAccents, RemovesMarksButDecomposesNothing) { EXPECT_EQ(normalized_utf8(StripAccents(), "e\u0301é"), "eé"); }
 
 TEST(Strip, TakesUnicodeSpaceFromTheChosenEnds) {
   EXPECT_EQ(normalized_utf8(Strip(true, true), "\u3000 a b \n"), "a b");

@@ -11,9 +11,7 @@ TEST(PostProcessor, BertAddsTwoTokensToATextAndThreeToAPair) {
   EXPECT_EQ(PostProcessor::special_tokens_in(bert.pair), 3U);
 }
 
-TEST(PostProcessor, PlainAddsNothing) {
-  EXPECT_EQ(PostProcessor::special_tokens_in(PostProcessor::plain().pair), 0U);
-}
+TEST(PostProcessor, PlainAddsNothing) { EXPECT_EQ(PostProcessor::special_tokens_in(PostProcessor::plain().pair), 0U); }
 
 }  // namespace
 }  // namespace valence::tokenizer

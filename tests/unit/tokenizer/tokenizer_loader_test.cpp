@@ -26,8 +26,8 @@ void expect_refused(const SmallTokenizer& parts, std::string_view words) {
 TEST(TokenizerJson, UnknownComponentIsNamedWithItsPlaceAndTheKnownOnes) {
   SmallTokenizer parts;
   parts.normalizer = R"({"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Precompiled"}]})";
-  EXPECT_EQ(error_of(parts).substr(0, 92),
-            "tokenizer.json: normalizer.normalizers.1: normalizer \"Precompiled\" is not supported. Hint: va");
+  expect_refused(parts,
+                 "tokenizer.json: normalizer.normalizers.1: normalizer \"Precompiled\" is not supported. Hint: ");
   parts = {};
   parts.pre_tokenizer = R"({"type":"ByteLevel"})";
   expect_refused(parts, "tokenizer.json: pre_tokenizer: pre_tokenizer \"ByteLevel\" is not supported");
@@ -161,7 +161,8 @@ TEST(TokenizerLoad, HugeModelMaxLengthMeansNone) {
   directory.write("tokenizer_config.json", R"({"model_max_length": 1000000000000000019884624838656})");
   EXPECT_EQ(Tokenizer::load(directory.path())->model_max_length(), std::nullopt);
   directory.write("tokenizer_config.json", R"({"model_max_length": -5})");
-  EXPECT_NE(error_of(Tokenizer::load(directory.path())).find("model_max_length: expected a positive"), std::string::npos);
+  EXPECT_NE(error_of(Tokenizer::load(directory.path())).find("model_max_length: expected a positive"),
+            std::string::npos);
 }
 
 constexpr std::string_view kVocabTxt = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nGood\n##é\na\n##e\n中\n";
@@ -198,16 +199,17 @@ TEST(VocabTxt, SpecialTokensMayHaveOtherNames) {
 }
 
 TEST(VocabTxt, AddedTokensOfTheConfigFollowTheVocabulary) {
-  const auto tokenizer = load_legacy(
-      kVocabTxt, R"({"added_tokens_decoder":{"11":{"content":"<x>","special":true,"normalized":false}},)"
-                 R"("additional_special_tokens":["<y>"]})");
+  const auto tokenizer =
+      load_legacy(kVocabTxt, R"({"added_tokens_decoder":{"11":{"content":"<x>","special":true,"normalized":false}},)"
+                             R"("additional_special_tokens":["<y>"]})");
   ASSERT_TRUE(tokenizer.has_value()) << error_of(tokenizer);
   EXPECT_EQ(tokenizer->encode("a<x><y>")->ids, (Ids{2, 8, 11, 12, 3}));
 }
 
 TEST(VocabTxt, MissingSpecialTokensAreNamed) {
-  EXPECT_NE(error_of(load_legacy("[UNK]\n[SEP]\na\n")).find("the classification token \"[CLS]\" is not in the vocabulary"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(load_legacy("[UNK]\n[SEP]\na\n")).find("the classification token \"[CLS]\" is not in the vocabulary"),
+      std::string::npos);
   EXPECT_NE(error_of(load_legacy("[CLS]\n[SEP]\na\n")).find("the unknown token \"[UNK]\" is not in the vocabulary"),
             std::string::npos);
 }
@@ -216,8 +218,9 @@ TEST(VocabTxt, BadFilesAreRefused) {
   EXPECT_NE(error_of(load_legacy("")).find("the vocabulary is empty"), std::string::npos);
   EXPECT_NE(error_of(load_legacy("[UNK]\n\xFF\n")).find("invalid UTF-8 at byte 6"), std::string::npos);
   EXPECT_NE(error_of(load_legacy(kVocabTxt, "[]")).find("expected an object"), std::string::npos);
-  EXPECT_NE(error_of(load_legacy(kVocabTxt, R"({"do_lower_case":"yes"})")).find("do_lower_case: expected true or false"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(load_legacy(kVocabTxt, R"({"do_lower_case":"yes"})")).find("do_lower_case: expected true or false"),
+      std::string::npos);
 }
 
 }  // namespace

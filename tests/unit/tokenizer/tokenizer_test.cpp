@@ -116,7 +116,7 @@ TEST(Tokenizer, InvalidUtf8IsRefusedWithItsPlace) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidData);
   EXPECT_EQ(refused.error().what(), "invalid UTF-8 at byte 5 (0xff)");
-  EXPECT_EQ(small().encode_pair("good", "\xC0").error().to_string(), "second text: invalid UTF-8 at byte 0 (0xc0)");
+  EXPECT_EQ(small().encode_pair("good", "\xC0").error().to_string(), "second text: invalid UTF-8 at byte 0 (0xc0).");
 }
 
 TEST(Tokenizer, EncodeIntoReusesAnEncoding) {

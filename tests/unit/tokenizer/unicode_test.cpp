@@ -19,7 +19,8 @@ TEST(Unicode, FormatCharactersAreCleanedAwayButTabsAndNewlinesAreSpace) {
 }
 
 TEST(Unicode, AsciiSymbolsCountAsPunctuation) {
-  for (const char32_t c : std::u32string_view(U"$+<=>^`|~!\"[]")) EXPECT_TRUE(has_flag(c, kPunctuation)) << static_cast<std::uint32_t>(c);
+  for (const char32_t c : std::u32string_view(U"$+<=>^`|~!\"[]"))
+    EXPECT_TRUE(has_flag(c, kPunctuation)) << static_cast<std::uint32_t>(c);
   EXPECT_FALSE(has_flag(0x20AC, kPunctuation)) << "the euro sign is a currency symbol";
   EXPECT_TRUE(has_flag(0x2014, kPunctuation));
 }

@@ -5,7 +5,8 @@
 namespace valence::tokenizer {
 namespace {
 
-Result<std::unique_ptr<const WordPiece>> build(const std::vector<std::string>& tokens, const WordPieceOptions& options) {
+Result<std::unique_ptr<const WordPiece>> build(const std::vector<std::string>& tokens,
+                                               const WordPieceOptions& options) {
   VocabularyEntries entries;
   for (const auto& token : tokens) entries.add(token, static_cast<std::int64_t>(entries.entries.size()));
   auto vocabulary = Vocabulary::build(std::move(entries), RepeatedToken::kRefused, "vocab");
@@ -62,7 +63,8 @@ TEST(WordPiece, MissingUnknownTokenIsRefused) {
 TEST(WordPiece, SettingsThatWouldCostQuadraticTimeAreRefused) {
   EXPECT_NE(split({"[UNK]"}, "a", {.max_input_chars_per_word = 1'000'000'000}).find("max_input_chars_per_word"),
             std::string::npos);
-  EXPECT_NE(split({"[UNK]"}, "a", {.max_input_chars_per_word = -1}).find("max_input_chars_per_word"), std::string::npos);
+  EXPECT_NE(split({"[UNK]"}, "a", {.max_input_chars_per_word = -1}).find("max_input_chars_per_word"),
+            std::string::npos);
   EXPECT_NE(split({"[UNK]", std::string(5000, 'a')}, "a", {.max_input_chars_per_word = 1'000'000}).find("quadratic"),
             std::string::npos);
   EXPECT_EQ(split({"[UNK]", "a", std::string(5000, 'a')}, "a"), "a@0-1 ") << "words of 100 characters cannot match it";

@@ -1,0 +1,216 @@
+// Ids and offsets against PyPI tokenizers, as tools/make_tokenizer_goldens.py recorded them: hard texts through several
+// pipelines, every Unicode scalar, and every text of the data sets beside the checkout with well-known vocabularies.
+#include "valence/tokenizer.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "parity/tokenizer_data_sets.h"
+#include "support/temporary_directory.h"
+#include "valence/base/file.h"
+#include "valence/base/json.h"
+#include "valence/base/utf8.h"
+
+namespace valence {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kGoldens = fs::path(VALENCE_TESTS_DIR) / "parity/data/tokenizer";
+const fs::path kShared = VALENCE_SHARED_DIR;
+constexpr char32_t kBlock = 4096;  // code points of one hash of the sweep
+
+/// The hash that the goldens' maker defines.
+class Hash {
+ public:
+  void update(std::uint32_t word) { value_ = value_ * 0x100000001b3ULL + word; }
+  void update(const Encoding& encoding) {
+    update(static_cast<std::uint32_t>(encoding.ids.size()));
+    for (const std::int32_t id : encoding.ids) update(static_cast<std::uint32_t>(id));
+    for (const ByteSpan& span : encoding.offsets) {
+      update(span.begin);
+      update(span.end);
+    }
+  }
+  [[nodiscard]] std::string hex() const { return fmt::format("{:016x}", value_); }
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325ULL;
+};
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().to_string());
+  return std::move(result).value();
+}
+
+Json read_golden(const std::string& name) {
+  const auto text = must(read_file(kGoldens / name, 64U << 20));
+  return must(Json::parse(text, name));
+}
+
+std::vector<std::int32_t> integers(const Json& list) {
+  std::vector<std::int32_t> values;
+  for (const Json& item : must(list.items())) values.push_back(static_cast<std::int32_t>(must(item.as_integer())));
+  return values;
+}
+
+/// A pipeline of cases.json over the committed vocabulary.
+Tokenizer small_tokenizer(const Json& pipeline) {
+  std::ifstream lines(kGoldens / "vocab.txt");
+  std::string vocabulary = "{";
+  int id = 0;
+  for (std::string token; std::getline(lines, token); ++id) {
+    if (id > 0) vocabulary += ',';
+    append_json_string(vocabulary, token);
+    vocabulary += fmt::format(":{}", id);
+  }
+  vocabulary += '}';
+  std::string json = must(pipeline.at("tokenizer")).dump();
+  constexpr std::string_view kEmpty = R"("vocab":{})";
+  json.replace(json.find(kEmpty), kEmpty.size(), R"("vocab":)" + vocabulary);
+  return must(Tokenizer::from_tokenizer_json(json, "cases.json"));
+}
+
+/// "bert-base-cased/vocab.txt" among the shared tokenizers; nothing where they are absent.
+std::optional<Tokenizer> shared_tokenizer(const std::string& name) {
+  const fs::path file = kShared / "tokenizers" / name;
+  if (!fs::exists(file)) return std::nullopt;
+  if (file.filename() == "tokenizer.json") return must(Tokenizer::load(file.parent_path()));
+  const testing::TemporaryDirectory directory;
+  fs::copy_file(file, directory.path() / "vocab.txt");
+  const bool uncased = name.find("uncased") != std::string::npos;
+  directory.write("tokenizer_config.json", uncased ? R"({"do_lower_case":true})" : R"({"do_lower_case":false})");
+  return must(Tokenizer::load(directory.path()));
+}
+
+TEST(TokenizerParity, HardTextsThroughEveryPipeline) {
+  std::size_t compared = 0;
+  for (const auto& [name, pipeline] : must(must(read_golden("cases.json").at("pipelines")).members())) {
+    const Tokenizer tokenizer = small_tokenizer(pipeline);
+    for (const Json& golden : must(must(pipeline.at("cases")).items())) {
+      const auto parts = must(golden.items());
+      const std::string text = must(parts[0].as_string());
+      const Encoding encoding = must(tokenizer.encode(text));
+      std::vector<std::int32_t> offsets;
+      for (const ByteSpan& span : encoding.offsets) {
+        offsets.push_back(static_cast<std::int32_t>(span.begin));
+        offsets.push_back(static_cast<std::int32_t>(span.end));
+      }
+      EXPECT_EQ(encoding.ids, integers(parts[1])) << name << ": " << ::testing::PrintToString(text);
+      EXPECT_EQ(offsets, integers(parts[2])) << name << ": " << ::testing::PrintToString(text);
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 1000U);
+}
+
+TEST(TokenizerParity, TruncationOfTextsAndPairs) {
+  const Json cases = read_golden("cases.json");
+  const Tokenizer tokenizer = small_tokenizer(must(must(cases.at("pipelines")).at("uncased")));
+  for (const Json& golden : must(must(cases.at("truncated")).items())) {
+    const auto parts = must(golden.items());
+    EncodeOptions options;
+    options.truncation_side = must(parts[0].as_string()) == "left" ? TruncationSide::kLeft : TruncationSide::kRight;
+    options.max_length = static_cast<std::size_t>(must(parts[1].as_integer()));
+    const std::string first = must(parts[2].as_string());
+    const Encoding encoding =
+        must(parts[3].is_null() ? tokenizer.encode(first, options)
+                                : tokenizer.encode_pair(first, must(parts[3].as_string()), options));
+    EXPECT_EQ(encoding.ids, integers(parts[4])) << golden.dump();
+  }
+}
+
+void compare_sweep(const Tokenizer& tokenizer, const Json& golden, std::string_view prefix, std::string_view suffix) {
+  const auto blocks = must(golden.items());
+  ASSERT_EQ(blocks.size(), 0x110000 / kBlock);
+  Encoding encoding;
+  for (char32_t block = 0; block < blocks.size(); ++block) {
+    Hash hash;
+    for (char32_t c = block * kBlock; c < (block + 1) * kBlock; ++c) {
+      if (c >= 0xD800 && c <= 0xDFFF) continue;  // surrogates are no scalars
+      std::string text(prefix);
+      append_utf8(text, c);
+      text += suffix;
+      ASSERT_TRUE(tokenizer.encode_into(text, {}, encoding).has_value());
+      hash.update(encoding);
+    }
+    EXPECT_EQ(hash.hex(), must(blocks[block].as_string()))
+        << fmt::format("{}: U+{:04X} to U+{:04X}", golden.where(), std::uint32_t{block * kBlock},
+                       std::uint32_t{(block + 1) * kBlock - 1});
+  }
+}
+
+void compare_sweeps(const Tokenizer& tokenizer, const Json& golden) {
+  compare_sweep(tokenizer, must(golden.at("alone")), "", "");
+  compare_sweep(tokenizer, must(golden.at("between")), "a", "b");
+}
+
+TEST(TokenizerParity, EveryUnicodeScalarWithTheSmallVocabulary) {
+  const Json sweeps = must(read_golden("hashes.json").at("sweeps"));
+  const Json pipelines = must(read_golden("cases.json").at("pipelines"));
+  compare_sweeps(small_tokenizer(must(pipelines.at("uncased"))), must(sweeps.at("small uncased")));
+  compare_sweeps(small_tokenizer(must(pipelines.at("cased"))), must(sweeps.at("small cased")));
+}
+
+TEST(TokenizerParity, EveryUnicodeScalarWithSharedVocabularies) {
+  if (!fs::exists(kShared / "tokenizers"))
+    GTEST_SKIP() << "no vocabularies at " << kShared << ": set VALENCE_SHARED_DIR";
+  for (const auto& [name, golden] : must(must(read_golden("hashes.json").at("sweeps")).members())) {
+    if (name.starts_with("small ")) continue;
+    const auto tokenizer = shared_tokenizer(name);
+    ASSERT_TRUE(tokenizer.has_value()) << name;
+    compare_sweeps(*tokenizer, golden);
+  }
+}
+
+TEST(TokenizerParity, EveryTextOfTheDataSetsWithSharedVocabularies) {
+  if (!fs::exists(kShared / "tokenizers") || !fs::exists(kShared / "data")) {
+    GTEST_SKIP() << "no vocabularies or data sets at " << kShared << ": set VALENCE_SHARED_DIR";
+  }
+  std::vector<std::pair<std::string, Tokenizer>> tokenizers;
+  const auto sets = must(must(read_golden("hashes.json").at("sets")).members());
+  for (const auto& [name, golden] : sets) {
+    auto tokenizer = shared_tokenizer(name);
+    ASSERT_TRUE(tokenizer.has_value()) << name;
+    tokenizers.emplace_back(name, *std::move(tokenizer));
+  }
+  Encoding encoding;
+  for (const auto& [path, unused] : must(sets.front().second.members())) {
+    if (path == "hard texts") continue;  // cases.json holds them
+    const auto texts = testing::texts_of_data_set(kShared / path);
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+      const auto golden = must(must(sets[i].second.at(path)).items());
+      Hash hash;
+      for (const auto& text : texts) {
+        ASSERT_TRUE(tokenizers[i].second.encode_into(text, {}, encoding).has_value()) << path;
+        hash.update(encoding);
+      }
+      EXPECT_EQ(texts.size(), static_cast<std::size_t>(must(golden[0].as_integer()))) << path;
+      EXPECT_EQ(hash.hex(), must(golden[1].as_string())) << path << " with " << tokenizers[i].first;
+    }
+  }
+}
+
+TEST(TokenizerParity, HardTextsWithSharedVocabularies) {
+  if (!fs::exists(kShared / "tokenizers"))
+    GTEST_SKIP() << "no vocabularies at " << kShared << ": set VALENCE_SHARED_DIR";
+  const auto cases =
+      must(must(must(must(read_golden("cases.json").at("pipelines")).at("uncased")).at("cases")).items());
+  for (const auto& [name, golden] : must(must(read_golden("hashes.json").at("sets")).members())) {
+    const auto tokenizer = shared_tokenizer(name);
+    ASSERT_TRUE(tokenizer.has_value()) << name;
+    Hash hash;
+    for (const Json& one : cases) {
+      hash.update(must(tokenizer->encode(must(must(one.items())[0].as_string()))));
+    }
+    EXPECT_EQ(hash.hex(), must(must(must(golden.at("hard texts")).items())[1].as_string())) << name;
+  }
+}
+
+}  // namespace
+}  // namespace valence
