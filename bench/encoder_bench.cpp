@@ -42,14 +42,19 @@ struct Pass {
   [[nodiscard]] double share_of_peak() const { return peak_gflops > 0 ? gflop / seconds / peak_gflops : 0; }
 };
 
-/// Multiply-adds of the linear layers and of attention, 2 flop each; the head and norms (under 0.5 %) do not count.
+/// Work done, 1 multiply-add = 2 flop: linear layers and attention; norms and the classifier (under 0.5 %) do not
+/// count. The last layer is counted as it is computed: keys and values of every token, the rest for first tokens only.
 double gflop(const EncoderSpec& spec, const Sequences& sequences) {
   const double hidden = static_cast<double>(spec.hidden_size);
-  const double linear = 2 * hidden * (4 * hidden + 2 * static_cast<double>(spec.intermediate_size));
+  const double key_value = 4 * hidden * hidden;
+  const double rest =
+      4 * hidden * (hidden + static_cast<double>(spec.intermediate_size));  // query, output, feed-forward
+  const double whole_layers = static_cast<double>(spec.num_hidden_layers - 1);
   double flop = 0;
   for (const auto& sequence : sequences) {
     const double length = static_cast<double>(sequence.size());
-    flop += static_cast<double>(spec.num_hidden_layers) * (linear * length + 4 * hidden * length * length);
+    flop += whole_layers * ((key_value + rest) * length + 4 * hidden * length * length);
+    flop += key_value * length + rest + 4 * hidden * length;
   }
   return flop / 1e9;
 }

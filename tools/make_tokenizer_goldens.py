@@ -18,6 +18,7 @@ import argparse
 import csv
 import gzip
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -40,6 +41,7 @@ SHARED_TOKENIZERS = [  # folder of DIR/tokenizers, file
     ("bert-base-uncased", "tokenizer.json"), ("bert-base-uncased", "vocab.txt"), ("bert-base-cased", "vocab.txt"),
     ("all-MiniLM-L6-v2", "tokenizer.json"), ("distilbert-sst2", "tokenizer.json"), ("mbert-uncased", "tokenizer.json"),
 ]
+SWEPT = ("bert-base-uncased/tokenizer.json", "bert-base-cased/vocab.txt")
 TEXT_COLUMNS = ("text", "text_natural", "comment")
 
 
@@ -79,8 +81,7 @@ def hash_texts(tokenizer, texts):
         for text, encoding in zip(chunk, tokenizer.encode_batch(chunk)):
             words.append(len(encoding.ids))
             words += encoding.ids
-            for begin, end in byte_offsets(text, encoding.offsets):
-                words += (begin, end)
+            words += itertools.chain.from_iterable(byte_offsets(text, encoding.offsets))
         total.update(words)
     return str(total)
 
@@ -267,7 +268,7 @@ def main():
         key = f"{folder}/{file}"
         sets[key] = {"hard texts": [len(texts), hash_texts(tokenizer, texts)]}
         sets[key].update({path: [len(rows), hash_texts(tokenizer, rows)] for path, rows in read.items()})
-        if folder.startswith("bert-base"):
+        if key in SWEPT:
             sweeps[key] = {"alone": sweep(tokenizer, "", ""), "between": sweep(tokenizer, "a", "b")}
         print(key, flush=True)
     write_json(OUT / "hashes.json", {"recorded": recorded, "sweeps": sweeps, "sets": sets})

@@ -90,7 +90,7 @@ def compare(workload, engines, rounds, clock):
                 "engine": engine.name,
                 "batch": f"{chosen[engine][0]} {engine.unit}",
                 "tokens_per_second": workload.tokens / middle,
-                "share_of_f32_peak": workload.gflop / middle / peak if peak else None,
+                "share_of_f32_peak": chosen[engine][1].gflop / middle / peak if peak else None,
                 "peak_gflops": peak,
                 "seconds": seconds[engine],
                 "logit_difference": float(abs(logits - reference).max() / abs(reference).max()),
@@ -151,7 +151,7 @@ def main():
     if unknown := set(names) - set(engines.ALL):
         sys.exit(f"unknown engine {', '.join(unknown)}: expected some of {', '.join(engines.ALL)}")
     folder = options.folder / f"distilbert-{options.layers}"
-    running = [engines.make(name, folder, options.encoder_bench) for name in names]
+    running = [engines.make(name, folder, options.encoder_bench, options.layers) for name in names]
 
     print(f"{cpu_model()}, core {options.core}, one thread; load average {os.getloadavg()[0]:.1f}")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))

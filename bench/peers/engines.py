@@ -19,6 +19,7 @@ class Pass:
     seconds: float
     cpu_seconds: float  # of the process: less than `seconds` when others use the core
     logits: np.ndarray  # [texts, 2]
+    gflop: float  # work done on real tokens
     peak_gflops: float | None = None  # of f32 multiply-adds on this core, beside the pass; only ours measures it
 
 
@@ -27,6 +28,10 @@ class PaddedEngine:
 
     batch_sizes = (1, 8, 32, 64)
     unit = "texts"
+
+    def __init__(self, name, layers):
+        self.name = name
+        self.layers = layers
 
     def warm_up(self, workload, batch_size):
         batches = workload.batches(batch_size)
@@ -38,12 +43,13 @@ class PaddedEngine:
         start, cpu_start = time.perf_counter(), time.process_time()
         logits = [self.forward(*batch) for batch in batches]
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-        return Pass(seconds, cpu_seconds, np.concatenate([np.asarray(part) for part in logits]))
+        logits = np.concatenate([np.asarray(part) for part in logits])
+        return Pass(seconds, cpu_seconds, logits, workload.gflop(self.layers))
 
 
 class OnnxRuntime(PaddedEngine):
-    def __init__(self, graph, name):
-        self.name = name
+    def __init__(self, name, graph, layers):
+        super().__init__(name, layers)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -57,10 +63,10 @@ class OnnxRuntime(PaddedEngine):
 
 
 class Torch(PaddedEngine):
-    def __init__(self, folder, compiled):
-        self.name = "torch-compile" if compiled else "torch-eager"
+    def __init__(self, name, folder, layers):
+        super().__init__(name, layers)
         self.model = models.load_torch(folder, attention="sdpa")
-        if compiled:
+        if name == "torch-compile":
             self.model = torch.compile(self.model, dynamic=True)
 
     def prepare(self, batch):
@@ -100,15 +106,15 @@ class Valence:
         if reply["tokens"] != workload.tokens:
             raise RuntimeError(f"encoder_bench counted {reply['tokens']} tokens, not {workload.tokens}")
         logits = np.array(reply["logits"], np.float32).reshape(-1, 2)
-        return Pass(reply["seconds"], reply["cpu_seconds"], logits, reply["peak_gflops"])
+        return Pass(reply["seconds"], reply["cpu_seconds"], logits, reply["gflop"], reply["peak_gflops"])
 
 
 ALL = ("valence", "ort-plain", "ort-fused", "torch-compile", "torch-eager")  # the last one is the reference for logits
 
 
-def make(name, folder, encoder_bench):
+def make(name, folder, encoder_bench, layers):
     if name == "valence":
         return Valence(encoder_bench, folder)
     if name.startswith("ort-"):
-        return OnnxRuntime(Path(folder) / f"{name.removeprefix('ort-')}.onnx", name)
-    return Torch(folder, compiled=name == "torch-compile")
+        return OnnxRuntime(name, Path(folder) / f"{name.removeprefix('ort-')}.onnx", layers)
+    return Torch(name, folder, layers)

@@ -1,13 +1,17 @@
 /// \file
 /// The program: parses the command line and runs one command.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -89,7 +93,9 @@ ExitCode run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked) == 0 ? ExitCode::kOk : ExitCode::kInternal;
+    std::ostringstream text;
+    app.exit(asked, text, text);
+    return print_to_stdout(text.str());
   } catch (const CLI::ExtrasError&) {
     const auto words = app.remaining(true);
     const auto option = std::find_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with("-"); });
@@ -123,10 +129,23 @@ ExitCode run(int argc, char** argv) {
   return ExitCode::kUsage;
 }
 
+/// A standard descriptor that the caller closed would be given to the next file we open, and messages would land in it.
+void hold_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // Lowest free number first, so this opens as `fd`. Standard output read-only: writing to it must still fail.
+    [[maybe_unused]] const int opened = ::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 }  // namespace
 }  // namespace valence::cli
 
 int main(int argc, char** argv) {
+  // Writes report what these two would kill the program for: a reader that left, a file size limit.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  valence::cli::hold_standard_descriptors();
   try {
     return static_cast<int>(valence::cli::run(argc, argv));
   } catch (const std::bad_alloc&) {

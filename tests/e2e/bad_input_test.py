@@ -240,7 +240,8 @@ class Usage(InTemporaryFolder):
     def test_unknown_option_or_value_is_a_usage_error(self):
         for args in (["--nonsense"], ["--top-k", "0"], ["--on-long", "cut"], ["--threads", "0"], ["--format", "xml"],
                      ["--encoding", "latin-7"], ["--function", "max"], ["--color", "blue"],
-                     ["--max-length", "100000"], ["--max-length", "2"], ["--labels", "purple"], ["--threads", "9999"]):
+                     ["--max-length", "100000"], ["--max-length", "2"], ["--labels", "purple"], ["--threads", "9999"], ["--threshold", "nan"], ["--threshold", "7"],
+                     ["--batch-tokens", "99999999999999999999"], ["--max-length", "-3"]):
             with self.subTest(args=args):
                 self.assert_refused(self.classify("-t", "good", *args), 2, args[0].split("=")[0])
 

@@ -85,7 +85,7 @@ class Formats(InTemporaryFolder):
         self.assertEqual((row["label"], row["score"]), ("positive", 1.0))
 
     def test_threshold_gives_uncertain(self):
-        row = lines(self.classify("-t", "good", "--threshold", "1.1"))[0]
+        row = lines(self.classify("-t", "good", "--function", "none", "--threshold", "1000"))[0]
         self.assertEqual(row["label"], "uncertain")
 
     def test_functions(self):

@@ -106,7 +106,7 @@ TEST(TokenizerParity, HardTextsThroughEveryPipeline) {
       ++compared;
     }
   }
-  EXPECT_GT(compared, 1000U);
+  EXPECT_GT(compared, 900U);
 }
 
 TEST(TokenizerParity, TruncationOfTextsAndPairs) {

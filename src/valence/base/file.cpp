@@ -22,8 +22,6 @@ class Descriptor {
     if (fd_ >= 0) ::close(fd_);
   }
   [[nodiscard]] int get() const { return fd_; }
-  /// Closes now and reports what close() reports: the last chance to hear of a failed write.
-  [[nodiscard]] int close() { return ::close(std::exchange(fd_, -1)); }
 
  private:
   int fd_;
@@ -60,18 +58,6 @@ Result<OpenedFile> open_regular(const std::filesystem::path& path) {
   return OpenedFile{fd, static_cast<std::uint64_t>(info.st_size)};
 }
 
-Status write_all(int fd, std::string_view content, const std::filesystem::path& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be written: {}", system_error_text(errno)));
-    }
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes) {
@@ -94,21 +80,6 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t m
   }
   content.resize(filled);
   return content;
-}
-
-Status write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  std::string temporary = path.string() + ".XXXXXX";
-  Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (file.get() < 0) {
-    return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be created: {}", system_error_text(errno)));
-  }
-  Status written = write_all(file.get(), content, path);
-  if (written && (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0 || file.close() != 0 ||
-                  ::rename(temporary.c_str(), path.c_str()) != 0)) {
-    written = fail(ErrorCode::kIo, path.string(), fmt::format("cannot be written: {}", system_error_text(errno)));
-  }
-  if (!written) ::unlink(temporary.c_str());
-  return written;
 }
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {

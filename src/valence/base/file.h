@@ -1,5 +1,5 @@
 /// \file
-/// Whole-file reads, atomic writes and read-only maps. Errors name the path and the system's reason.
+/// Whole-file reads and read-only maps. Errors name the path and the system's reason.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "valence/base/error.h"
 
@@ -15,10 +14,6 @@ namespace valence {
 
 /// The bytes of a regular file of at most `max_size_bytes`. A directory, a missing or an over-large file is an error.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes);
-
-/// Writes to a temporary file beside `path`, flushes it to disk and renames it over `path`: readers see the old file
-/// or the new one, never a part.
-Status write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// A regular file mapped read-only. The bytes live as long as this object; moving it does not move them.
 ///

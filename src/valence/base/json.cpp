@@ -190,13 +190,6 @@ Result<double> Json::number(std::string_view key) const {
 Result<bool> Json::boolean(std::string_view key) const {
   return at(key).and_then([](const Json& value) { return value.as_boolean(); });
 }
-Result<std::int64_t> Json::positive_int(std::string_view key) const {
-  VALENCE_TRY(const Json value, at(key));
-  VALENCE_TRY(const std::int64_t integer, value.as_integer());
-  if (integer <= 0) return value.invalid(fmt::format("expected a positive integer, found {}", integer));
-  return integer;
-}
-
 Result<std::string> Json::string_or(std::string_view key, std::string fallback) const {
   const auto value = find(key);
   return value ? value->as_string() : Result<std::string>(std::move(fallback));

@@ -53,7 +53,6 @@ class Json {
   /// Required members.
   [[nodiscard]] Result<std::string> string(std::string_view key) const;
   [[nodiscard]] Result<std::int64_t> integer(std::string_view key) const;
-  [[nodiscard]] Result<std::int64_t> positive_int(std::string_view key) const;
   [[nodiscard]] Result<double> number(std::string_view key) const;
   [[nodiscard]] Result<bool> boolean(std::string_view key) const;
 

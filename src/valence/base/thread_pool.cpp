@@ -5,6 +5,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "valence/base/check.h"
 
@@ -40,8 +41,17 @@ void ThreadPool::work(std::size_t worker, std::unique_lock<std::mutex>& lock) {
     const std::size_t index = loop_.next++;
     const auto& body = *loop_.body;
     lock.unlock();
-    body(index, worker);
+    std::exception_ptr failure;
+    try {
+      body(index, worker);
+    } catch (...) {
+      failure = std::current_exception();
+    }
     lock.lock();
+    if (failure) {
+      loop_.failure = failure;
+      loop_.next = loop_.count;
+    }
   }
   if (--loop_.running == 0) done_.notify_all();
 }
@@ -58,6 +68,7 @@ void ThreadPool::parallel_for(std::size_t count,
   wake_.notify_all();
   work(0, lock);
   done_.wait(lock, [this] { return loop_.running == 0 && loop_.next >= loop_.count; });
+  if (loop_.failure) std::rethrow_exception(std::exchange(loop_.failure, nullptr));
 }
 
 std::size_t usable_cores() {

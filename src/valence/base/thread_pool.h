@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -25,7 +26,8 @@ class ThreadPool {
 
   /// Runs body(index, worker) for every index in [0, count), each once, indices handed out in ascending order.
   /// `worker` is in [0, size()) and no two bodies run with the same worker at a time. Returns when all are done.
-  /// `body` must not throw and must not call parallel_for of the same pool.
+  /// An exception in `body` ends the loop early and is thrown again here, once no body runs any more. `body` must not
+  /// call parallel_for of the same pool.
   void parallel_for(std::size_t count, const std::function<void(std::size_t index, std::size_t worker)>& body);
 
  private:
@@ -34,6 +36,7 @@ class ThreadPool {
     std::size_t count = 0;
     std::size_t next = 0;
     std::size_t running = 0;
+    std::exception_ptr failure = nullptr;
   };
   void work(std::size_t worker, std::unique_lock<std::mutex>& lock);
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 
 #include "valence/cli/classify_options.h"
@@ -41,20 +42,44 @@ Result<std::unique_ptr<pipeline::Source>> open_source(const ClassifyArguments& a
   return pipeline::open_files(arguments.inputs, options.reader, fixed_columns);
 }
 
-/// What --resume compares; nothing when the inputs cannot be read again (pipes, literal texts).
+/// An early end: by the error, or by the signal that caused it.
+ExitCode stopped_or_failed(const SignalWatcher& signals, const Error& error) {
+  return signals.signalled() ? signals.exit_code() : failed(error);
+}
+
+/// What --resume compares; nothing when an input cannot be read again (pipes, literal texts). All inputs are looked at
+/// here, so that a missing last one is known before hours are spent on the first.
 Result<std::optional<data::RunIdentity>> run_identity(const ClassifyArguments& arguments,
                                                       const ClassifyOptions& options) {
   data::RunIdentity run;
+  bool can_be_read_again = !arguments.inputs.empty();
   for (const std::string& path : arguments.inputs) {
     auto input = data::identify_input(path);
-    if (!input && arguments.resume) return fail(input.error());
-    if (!input) return std::nullopt;
-    run.inputs.push_back(std::move(*input));
+    if (input) {
+      run.inputs.push_back(std::move(*input));
+    } else if (arguments.resume || input.error().code() != ErrorCode::kInvalidArgument) {
+      return fail(input.error());
+    } else {
+      can_be_read_again = false;
+    }
   }
-  if (run.inputs.empty()) return std::nullopt;
+  if (!can_be_read_again) return std::nullopt;
   run.settings = settings_of(arguments, options);
-  run.settings.emplace_back("the model's files", model_fingerprint(arguments.model));
+  VALENCE_TRY(std::string fingerprint, model_fingerprint(arguments.model));
+  run.settings.emplace_back("the model's files", std::move(fingerprint));
   return run;
+}
+
+/// Writing over an input would destroy what is still to be read, or the only copy of it.
+Status check_output_is_no_input(const ClassifyArguments& arguments) {
+  std::error_code ignored;
+  for (const std::string& input : arguments.inputs) {
+    if (input != "-" && std::filesystem::is_regular_file(arguments.output, ignored) &&
+        std::filesystem::equivalent(input, arguments.output, ignored)) {
+      return fail(ErrorCode::kInvalidArgument, arguments.output, "is also an input", "choose another output file");
+    }
+  }
+  return {};
 }
 
 /// "12,345 rows in 3.2 s (3,858 rows/s), 2 failed: negative 40.1 %, neutral 12.0 %, positive 47.9 %"
@@ -97,10 +122,12 @@ ExitCode report(const Status& outcome, const pipeline::RunSummary& summary, data
     return summary.failed > 0 ? ExitCode::kSomeRowsFailed : ExitCode::kOk;
   }
   if (!outcome) print_error(outcome.error());
-  if (const auto& partial = output.partial_path()) {
-    print_note(fmt::format("{}: {} rows are in {}; the same command with --resume goes on from there",
-                           outcome ? "interrupted" : "stopped",
-                           with_thousands(output.resumed_records() + summary.rows), partial->string()));
+  if (const auto& partial = output.partial_path(); partial && output.resumable()) {
+    print_note(fmt::format("{}: {} holds the results of {} rows; the same command with --resume goes on from there",
+                           outcome ? "interrupted" : "stopped", partial->string(),
+                           with_thousands(output.noted_records())));
+  } else if (partial) {
+    print_note(fmt::format("{}: what was finished is in {}", outcome ? "interrupted" : "stopped", partial->string()));
   } else if (outcome) {
     print_note("interrupted");
   }
@@ -123,7 +150,8 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
   SignalWatcher signals;
   options->reader.stop = &signals.stop();
   const auto source = open_source(arguments, *options);
-  if (!source) return signals.signalled() ? signals.exit_code() : failed(source.error());
+  if (!source) return stopped_or_failed(signals, source.error());
+  if (const Status checked = check_output_is_no_input(arguments); !checked) return failed(checked.error());
   const auto run_id = run_identity(arguments, *options);
   if (!run_id) return failed(run_id.error());
   const auto classifier = load_classifier(arguments.model, options->classifier);
@@ -138,7 +166,7 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
 
   const auto output = data::OutputFile::open(
       arguments.output, {.run = *run_id, .resume = arguments.resume, .stop = &signals.stop()});
-  if (!output) return failed(output.error());
+  if (!output) return stopped_or_failed(signals, output.error());
   const auto writer = data::make_writer(options->format,
                                         {.input_columns = (*source)->columns(),
                                          .has_scores = options->run.top_k != 1,
@@ -147,21 +175,23 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
                                         {.appending = (*output)->appending(),
                                          .to_terminal = to_terminal,
                                          .table_width = terminal_width(STDOUT_FILENO),
-                                         .table_unicode = true});
+                                         .table_unicode = !is_dumb_terminal()});
   if (!writer) return failed(writer.error());
   if ((*output)->resumed_records() > 0) {
     const auto skipped = (*source)->skip((*output)->resumed_records());
-    if (!skipped) return failed(skipped.error());
+    if (!skipped) return stopped_or_failed(signals, skipped.error());
   }
+  const std::uint64_t bytes_skipped = (*source)->progress().bytes_read;
 
   Progress progress(progress_style(arguments, global));
   std::uint64_t errors_seen = 0;
   pipeline::RunSummary summary;
   const pipeline::RunEvents events{
       .on_window =
-          [&progress](const pipeline::RunSummary& so_far, const pipeline::SourceProgress& read) {
+          [&progress, bytes_skipped](const pipeline::RunSummary& so_far, const pipeline::SourceProgress& read) {
             progress.update({.rows = so_far.rows,
                              .failed = so_far.failed,
+                             .bytes_skipped = bytes_skipped,
                              .bytes_done = read.bytes_read,
                              .bytes_total = read.bytes_total});
           },
@@ -177,7 +207,12 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
   if (!global.quiet && errors_seen > kShownRowErrors) {
     print_note(fmt::format("and {} more rows with errors", with_thousands(errors_seen - kShownRowErrors)));
   }
-  const ExitCode code = report(outcome, summary, **output, signals);
+  ExitCode code = report(outcome, summary, **output, signals);
+  if (const std::uint64_t lost = (*writer)->rows_with_lost_fields(); lost > 0 && code == ExitCode::kOk) {
+    print_warning(fmt::format("{} rows had fields that no column of the output holds: -f jsonl keeps them",
+                              with_thousands(lost)));
+    code = ExitCode::kSomeRowsFailed;
+  }
   const bool finished = code == ExitCode::kOk || code == ExitCode::kSomeRowsFailed;
   if (finished && !global.quiet && arguments.output != "-") {
     print_note(fmt::format("{}: {}", arguments.output, summary_line(summary, (*classifier)->labels(),

@@ -4,12 +4,23 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <filesystem>
 #include <utility>
+
+#include "valence/base/thread_pool.h"
 
 namespace valence::cli {
 namespace {
+
+constexpr std::size_t kMaxTopK = 1'000'000;
+constexpr std::size_t kMaxThreads = 1024;
+constexpr std::size_t kMaxTokens = std::size_t{1} << 24;
+constexpr std::size_t kMinWindowBytes = std::size_t{128} << 10;
+constexpr std::size_t kWindowBytesPerThread = std::size_t{64} << 10;
 
 template <class T>
 using Choice = std::pair<std::string_view, T>;
@@ -61,14 +72,37 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
   return {};
 }
 
-Result<std::size_t> parse_top_k(const std::string& word) {
-  if (word == "all") return 0;
+/// A whole number from 1 to `largest`; 0 when the option was not given.
+Result<std::size_t> parse_count(const std::string& option, const std::string& word, std::size_t largest) {
+  if (word.empty()) return 0;
   std::size_t count = 0;
   const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), count);
-  if (failed != std::errc() || end != word.data() + word.size() || count == 0) {
-    return fail(ErrorCode::kInvalidArgument, "--top-k", fmt::format("\"{}\" is neither a number from 1 nor all", word));
+  if (failed != std::errc() || end != word.data() + word.size() || count == 0 || count > largest) {
+    return fail(ErrorCode::kInvalidArgument, option,
+                fmt::format("\"{}\" is no whole number from 1 to {}", word, largest));
   }
   return count;
+}
+
+Result<std::size_t> parse_top_k(const std::string& word) {
+  if (word == "all") return 0;
+  const auto count = parse_count("--top-k", word, kMaxTopK);
+  if (count && *count > 0) return count;
+  return fail(ErrorCode::kInvalidArgument, "--top-k", fmt::format("\"{}\" is neither a number from 1 nor all", word));
+}
+
+/// Scores of softmax and sigmoid lie between 0 and 1; logits (--function none) may be anything finite.
+Result<std::optional<float>> parse_threshold(const std::string& word, ScoreFunction function) {
+  if (word.empty()) return std::nullopt;
+  float threshold = 0;
+  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), threshold);
+  const bool is_number = failed == std::errc() && end == word.data() + word.size() && std::isfinite(threshold);
+  if (!is_number) return fail(ErrorCode::kInvalidArgument, "--threshold", fmt::format("\"{}\" is no number", word));
+  if (function != ScoreFunction::kNone && (threshold < 0 || threshold > 1)) {
+    return fail(ErrorCode::kInvalidArgument, "--threshold", fmt::format("{} is no score: expected 0 to 1", word),
+                "logits, which --function none gives, may be compared with any number");
+  }
+  return threshold;
 }
 
 Result<data::OutputFormat> output_format(const ClassifyArguments& arguments, bool stdout_is_terminal) {
@@ -79,7 +113,11 @@ Result<data::OutputFormat> output_format(const ClassifyArguments& arguments, boo
                 fmt::format("\"{}\" is not one of table, csv, tsv, jsonl, json", arguments.format));
   }
   if (arguments.output == "-") return stdout_is_terminal ? data::OutputFormat::kTable : data::OutputFormat::kJsonl;
-  return data::output_format_of(arguments.output).value_or(data::OutputFormat::kJsonl);
+  if (const auto format = data::output_format_of(arguments.output)) return *format;
+  const bool has_suffix = std::filesystem::path(arguments.output).has_extension();
+  if (!has_suffix || arguments.output.starts_with("/dev/")) return data::OutputFormat::kJsonl;
+  return fail(ErrorCode::kInvalidArgument, arguments.output,
+              "its suffix tells no output format (.csv .tsv .jsonl .ndjson .json)", "say it with --format");
 }
 
 Result<data::ReaderOptions> reader_options(const ClassifyArguments& arguments) {
@@ -155,13 +193,13 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
   app.add_option("-m,--model", arguments.model, "A model directory, or `default`, the built-in model [default]")
       ->type_name("REF")->group(model);
   app.add_option("--max-length", arguments.max_length, "Tokens read of a text, special ones counted [the model's]")
-      ->type_name("N")->group(model)->check(CLI::PositiveNumber);
+      ->type_name("N")->group(model);
   app.add_option("--on-long", arguments.on_long, "A longer text: truncate, window or error [truncate]")
       ->type_name("WHAT")->group(model);
   app.add_option("--batch-tokens", arguments.batch_tokens, "Token budget of one batch [chosen for the machine]")
-      ->type_name("N")->group(model)->check(CLI::PositiveNumber);
+      ->type_name("N")->group(model);
   app.add_option("--threads", arguments.threads, "Compute threads [physical cores]")
-      ->type_name("N")->group(model)->check(CLI::PositiveNumber);
+      ->type_name("N")->group(model);
   app.add_option("--device", arguments.device, "cpu [cpu]; cuda is not built in yet")->type_name("D")->group(model);
   app.add_option("--precision", arguments.precision, "auto or fp32 [auto]; fp16, bf16, int8 are not built in yet")
       ->type_name("P")->group(model);
@@ -181,22 +219,24 @@ Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdou
   VALENCE_TRY(options.run.top_k, parse_top_k(arguments.top_k));
   VALENCE_TRY(options.run.on_error, choose("--on-error", arguments.on_error, kOnError));
   VALENCE_TRY(options.run.fold, choose("--fold", arguments.fold, kOnOff));
-  options.run.threshold = arguments.threshold;
   VALENCE_TRY(options.classifier.on_long, choose("--on-long", arguments.on_long, kOnLong));
   if (!arguments.function.empty()) {
     VALENCE_TRY(options.classifier.function, choose("--function", arguments.function, kFunctions));
   }
-  options.classifier.threads = arguments.threads;
-  options.classifier.max_length = arguments.max_length;
-  options.classifier.batch_tokens = arguments.batch_tokens;
+  VALENCE_TRY(options.run.threshold, parse_threshold(arguments.threshold, options.classifier.function));
+  VALENCE_TRY(options.classifier.threads, parse_count("--threads", arguments.threads, kMaxThreads));
+  VALENCE_TRY(options.classifier.max_length, parse_count("--max-length", arguments.max_length, kMaxTokens));
+  VALENCE_TRY(options.classifier.batch_tokens, parse_count("--batch-tokens", arguments.batch_tokens, kMaxTokens));
   options.classifier.labels = arguments.labels;
   VALENCE_TRY_STATUS(options.classifier.validate());
+  // A window is also how long Ctrl-C may go unheard, so it is cut by text as well as by rows.
+  const std::size_t threads = options.classifier.threads == 0 ? usable_cores() : options.classifier.threads;
+  options.run.window.max_bytes = std::max(kMinWindowBytes, threads * kWindowBytesPerThread);
   return options;
 }
 
 std::vector<std::pair<std::string, std::string>> settings_of(const ClassifyArguments& arguments,
                                                              const ClassifyOptions& options) {
-  const std::string threshold = arguments.threshold ? fmt::format("{}", *arguments.threshold) : "off";
   return {{"--model", arguments.model},
           {"--input-format", arguments.input_format},
           {"--text-column", arguments.text_column},
@@ -206,8 +246,8 @@ std::vector<std::pair<std::string, std::string>> settings_of(const ClassifyArgum
           {"--top-k", arguments.top_k},
           {"--function", arguments.function},
           {"--labels", fmt::format("{}", fmt::join(arguments.labels, ","))},
-          {"--threshold", threshold},
-          {"--max-length", std::to_string(arguments.max_length)},
+          {"--threshold", arguments.threshold},
+          {"--max-length", arguments.max_length},
           {"--on-long", arguments.on_long}};
 }
 

@@ -32,12 +32,12 @@ struct ClassifyArguments {
   std::string top_k = "1";
   std::string function;
   std::vector<std::string> labels;
-  std::optional<float> threshold;
+  std::string threshold;
   bool abstain = false;
-  std::size_t max_length = 0;
+  std::string max_length;
   std::string on_long = "truncate";
-  std::size_t batch_tokens = 0;
-  std::size_t threads = 0;
+  std::string batch_tokens;
+  std::string threads;
   std::string device = "cpu";
   std::string precision = "auto";
   std::string adapter;

@@ -1,5 +1,5 @@
 /// \file
-/// What main() needs of a command: one file a command, one line in commands().
+/// What main() needs of a command: one file a command, one line in main.cpp.
 #pragma once
 
 #include <functional>

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "valence/engine/default_model.h"
 
 namespace valence::cli {
 namespace {
@@ -23,8 +27,8 @@ bool looks_like_hub_name(const std::string& ref) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref, const ClassifierOptions& options) {
-  if (ref == kDefaultModelName) return Classifier::load_default(options);
+Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
+  if (ref == kDefaultModelName) return std::nullopt;
   const fs::path path(ref);
   const std::string suffix = path.extension().string();
   if (suffix == ".gguf" || suffix == ".onnx") {
@@ -40,23 +44,39 @@ Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref
     return fail(ErrorCode::kNotFound, ref, "no such model",
                 fmt::format("{}, or `default`, the built-in model", kNeedDirectory));
   }
-  if (fs::is_directory(path, ignored)) return Classifier::load(path, options);
-  if (path.filename() == "model.safetensors") {
-    return Classifier::load(path.has_parent_path() ? path.parent_path() : fs::path("."), options);
-  }
+  if (fs::is_directory(path, ignored)) return path;
+  if (path.filename() == "model.safetensors") return path.has_parent_path() ? path.parent_path() : fs::path(".");
   return fail(ErrorCode::kInvalidData, ref, "is a file, expected a model directory", std::string(kNeedDirectory));
 }
 
-std::string model_fingerprint(const std::string& ref) {
-  if (ref == kDefaultModelName) return fmt::format("built-in model of valence {}", VALENCE_VERSION);
-  std::string fingerprint;
+Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref, const ClassifierOptions& options) {
+  VALENCE_TRY(const auto directory, resolve_model(ref));
+  return directory ? Classifier::load(*directory, options) : Classifier::load_default(options);
+}
+
+Result<Model> load_model_of(const std::string& ref) {
+  VALENCE_TRY(const auto directory, resolve_model(ref));
+  if (directory) return load_model(*directory);
+  return load_model(default_model().config_json, default_model().weights, "built-in model");
+}
+
+Result<std::string> model_fingerprint(const std::string& ref) {
+  VALENCE_TRY(const auto directory, resolve_model(ref));
+  if (!directory) {
+    const auto weights = default_model().weights;
+    const std::string_view bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
+    return fmt::format("built-in model {:016x}", std::hash<std::string_view>()(bytes));
+  }
   std::vector<fs::path> files;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(ref, ignored)) files.push_back(entry.path());
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(*directory, failed)) files.push_back(entry.path());
+  if (failed) return fail(ErrorCode::kIo, directory->string(), fmt::format("cannot be listed: {}", failed.message()));
   std::sort(files.begin(), files.end());
+  std::string fingerprint;
   for (const auto& file : files) {
-    fingerprint += fmt::format("{} {} {};", file.filename().string(), fs::file_size(file, ignored),
-                               fs::last_write_time(file, ignored).time_since_epoch().count());
+    if (!fs::is_regular_file(file, failed)) continue;
+    fingerprint += fmt::format("{} {} {};", file.filename().string(), fs::file_size(file, failed),
+                               fs::last_write_time(file, failed).time_since_epoch().count());
   }
   return fingerprint;
 }

@@ -1,22 +1,29 @@
 /// \file
-/// What `-m REF` means.
+/// What `-m REF` means, for every command that takes a model.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "valence/base/error.h"
 #include "valence/classifier.h"
+#include "valence/model/model.h"
 
 namespace valence::cli {
 
 inline constexpr std::string_view kDefaultModelName = "default";
 
-/// Loads the built-in model or a model directory. What CLI.md names beside those (GGUF, ONNX, names on the Hugging
-/// Face hub) is refused by kind, and a path that is not there by name.
-Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref, const ClassifierOptions& options);
+/// The directory that REF names; nothing for the built-in model. What CLI.md names beside those (GGUF, ONNX, names on
+/// the Hugging Face hub) is refused by kind, and a path that is not there by name.
+Result<std::optional<std::filesystem::path>> resolve_model(const std::string& ref);
 
-/// A word that changes when the model behind `ref` does: for --resume.
-[[nodiscard]] std::string model_fingerprint(const std::string& ref);
+Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref, const ClassifierOptions& options);
+/// Only what a model is, without packing it to run.
+Result<Model> load_model_of(const std::string& ref);
+
+/// A text that changes when the files behind `ref` do: for --resume.
+Result<std::string> model_fingerprint(const std::string& ref);
 
 }  // namespace valence::cli

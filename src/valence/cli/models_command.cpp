@@ -6,47 +6,46 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "valence/cli/command.h"
 #include "valence/cli/model_ref.h"
 #include "valence/cli/terminal.h"
+#include "valence/data/shown_text.h"
 #include "valence/engine/default_model.h"
-#include "valence/model/model.h"
 
 namespace valence::cli {
 namespace {
 
-ExitCode print(std::string_view text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return written ? ExitCode::kOk : ExitCode::kIo;
-}
-
 std::string describe(const ModelSpec& spec) {
   const EncoderSpec& encoder = spec.encoder;
+  std::vector<std::string> labels;  // out of a file: shown, never obeyed by the terminal
+  for (const std::string& label : spec.head.labels) {
+    data::append_visible(labels.emplace_back(), label, data::LineEnds::kVisible);
+  }
   return fmt::format(
       "architecture: {} ({} layers, hidden size {}, {} heads, feed-forward {})\n"
       "vocabulary:   {} tokens, texts of up to {}\n"
       "labels:       {}\n",
       spec.model_type, encoder.num_hidden_layers, encoder.hidden_size, encoder.num_attention_heads,
       encoder.intermediate_size, encoder.vocab_size, encoder.max_position_embeddings,
-      fmt::join(spec.head.labels, ", "));
+      fmt::join(labels, ", "));
 }
 
 ExitCode list() {
-  return print("default  built in: sentiment of English text (negative, neutral, positive)\n");
+  return print_to_stdout("default  built in: sentiment of English text (negative, neutral, positive)\n");
 }
 
 ExitCode info(const std::string& ref) {
-  const bool built_in = ref == kDefaultModelName;
-  const auto model = built_in ? load_model(default_model().config_json, default_model().weights, "built-in model")
-                              : load_model(ref);
+  const auto model = load_model_of(ref);
   if (!model) {
     print_error(model.error());
     return exit_code_for(model.error().code());
   }
   std::string text = describe(model->spec);
-  if (built_in) text += fmt::format("\n{}", default_model().model_card);
-  return print(text);
+  if (ref == kDefaultModelName) text += fmt::format("\n{}", default_model().model_card);
+  return print_to_stdout(text);
 }
 
 }  // namespace

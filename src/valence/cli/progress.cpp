@@ -52,8 +52,10 @@ std::string render_progress(const ProgressState& state, std::size_t width) {
     const double fraction =
         std::min(1.0, static_cast<double>(state.bytes_done) / static_cast<double>(*state.bytes_total));
     line = fmt::format("{} {:3.0f} %  ", bar(fraction), std::floor(fraction * 100));
-    if (fraction > 0 && state.rows > 0) {
-      const std::chrono::duration<double> left(elapsed / fraction - elapsed);
+    const auto ours = static_cast<double>(state.bytes_done - std::min(state.bytes_done, state.bytes_skipped));
+    if (ours > 0 && state.rows > 0) {
+      const double to_do = (1 - fraction) * static_cast<double>(*state.bytes_total);
+      const std::chrono::duration<double> left(elapsed * to_do / ours);
       eta = fmt::format("  ETA {}", clock_time(left));
     }
   }

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include "valence/base/file.h"
 
@@ -35,7 +36,8 @@ std::vector<std::string> settable_options(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) {
-      if (name != "help") names.push_back(name);
+      const bool of_one_run = name == "help" || name == "text" || name == "output" || name == "resume";
+      if (!of_one_run) names.push_back(name);
     }
   }
   return names;
@@ -130,13 +132,31 @@ std::optional<Setting> setting_in(const fs::path& file, const toml::table& root,
   return std::nullopt;
 }
 
+/// Every variable of the command's prefix must name an option: a misspelt one would be ignored in silence.
+Status check_environment(const std::string& command, const std::vector<std::string>& options) {
+  const std::string prefix = environment_name(command, "");
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
+    if (!variable.starts_with(prefix)) continue;
+    std::string option = with_dashes(variable.substr(prefix.size()));
+    std::transform(option.begin(), option.end(), option.begin(),
+                   [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+    if (std::find(options.begin(), options.end(), option) == options.end()) {
+      const std::string nearest = nearest_word(option, options);
+      return fail(ErrorCode::kInvalidArgument, std::string(variable), "names no option that can be set this way",
+                  nearest.empty() ? "" : fmt::format("did you mean {}?", environment_name(command, nearest)));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<fs::path>> config_files(const std::string& explicit_file) {
   std::vector<fs::path> files;
   std::error_code ignored;
   if (!explicit_file.empty()) {
-    if (!fs::exists(explicit_file, ignored)) {
+    if (!fs::is_regular_file(explicit_file, ignored)) {
       return fail(ErrorCode::kInvalidArgument, "--config", fmt::format("there is no file {}", explicit_file));
     }
     files.emplace_back(explicit_file);
@@ -151,7 +171,7 @@ Result<std::vector<fs::path>> config_files(const std::string& explicit_file) {
   }
   usual.emplace_back("/etc/valence/config.toml");
   for (const fs::path& file : usual) {
-    if (fs::exists(file, ignored)) files.push_back(file);
+    if (fs::is_regular_file(file, ignored)) files.push_back(file);
   }
   return files;
 }
@@ -166,6 +186,7 @@ Status apply_settings(CLI::App& command, const std::vector<fs::path>& files,
     VALENCE_TRY_STATUS(check_keys(file, table, command_name, options, command_names));
     tables.push_back(std::move(table));
   }
+  VALENCE_TRY_STATUS(check_environment(command_name, options));
   for (const std::string& name : options) {
     CLI::Option* option = command.get_option("--" + name);
     if (option->count() > 0) continue;

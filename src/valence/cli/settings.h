@@ -22,7 +22,8 @@ Result<std::vector<std::filesystem::path>> config_files(const std::string& expli
 
 /// Gives every option of `command` that the command line did not mention its value from VALENCE_<COMMAND>_<OPTION>, or
 /// else from the first of `files` whose table [<command>] has it. Keys are long option names, with '_' or '-'. An
-/// unknown key, a table that is no command, or a value that the option refuses is an error with its file and line.
+/// unknown key or variable, a table that is no command, or a value that the option refuses is an error with its place.
+/// What a single run is about (its texts, its output, --resume) cannot be set this way.
 /// `command_names` are the tables that may occur.
 Status apply_settings(CLI::App& command, const std::vector<std::filesystem::path>& files,
                       const std::vector<std::string>& command_names);

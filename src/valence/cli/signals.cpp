@@ -28,7 +28,6 @@ void on_bus_error(int) {
 }  // namespace
 
 SignalWatcher::SignalWatcher() {
-  std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGBUS, on_bus_error);
   const sigset_t set = watched_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);

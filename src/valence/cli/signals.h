@@ -10,7 +10,7 @@
 namespace valence::cli {
 
 /// Make one before any other thread starts: it blocks both signals in the calling thread, whose later threads inherit
-/// that, and waits for them on a thread of its own. Also: SIGPIPE is ignored (writes report EPIPE), and SIGBUS, which
+/// that, and waits for them on a thread of its own. Also: SIGBUS, which
 /// a mapped file raises when another process shortens it, ends the program with an error message instead of a crash.
 class SignalWatcher {
  public:

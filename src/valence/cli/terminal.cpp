@@ -4,22 +4,20 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+
+#include "valence/base/error.h"
+#include "valence/data/shown_text.h"
 
 namespace valence::cli {
 namespace {
 
-/// A file name or a label may hold escape sequences: on a terminal they are shown, never obeyed.
+/// A file name or a label may hold escape sequences: they are shown, never obeyed.
 std::string visible(std::string_view text) {
   std::string shown;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      shown += c == 0x1B ? "␛" : fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-    } else {
-      shown += c;
-    }
-  }
+  data::append_visible(shown, text, data::LineEnds::kVisible);
   return shown;
 }
 
@@ -38,6 +36,13 @@ void print_line(std::string_view prefix, std::string_view color, std::string_vie
 
 }  // namespace
 
+ExitCode print_to_stdout(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return ExitCode::kOk;
+  if (errno == EPIPE) return ExitCode::kOk;
+  print_error({ErrorCode::kIo, "stdout", fmt::format("cannot be written: {}", system_error_text(errno))});
+  return ExitCode::kIo;
+}
+
 void set_message_color(ColorMode mode) { message_color = use_color(mode, STDERR_FILENO); }
 
 std::optional<ColorMode> parse_color_mode(std::string_view word) {
@@ -55,12 +60,16 @@ std::size_t terminal_width(int fd) {
   return 80;
 }
 
+bool is_dumb_terminal() {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && std::string_view(term) == "dumb";
+}
+
 bool use_color(ColorMode mode, int fd) {
   if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
   const char* no_color = std::getenv("NO_COLOR");
   if (no_color != nullptr && *no_color != '\0') return false;
-  const char* term = std::getenv("TERM");
-  if (term != nullptr && std::string_view(term) == "dumb") return false;
+  if (is_dumb_terminal()) return false;
   return is_terminal(fd);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "valence/cli/exit_code.h"
 #include "valence/error.h"
 
 namespace valence::cli {
@@ -21,8 +22,14 @@ enum class ColorMode { kAuto, kAlways, kNever };
 /// Columns of the terminal behind `fd`; 80 when it does not say.
 [[nodiscard]] std::size_t terminal_width(int fd);
 
+/// TERM=dumb: nothing but plain characters.
+[[nodiscard]] bool is_dumb_terminal();
+
 /// The rule of CLI.md: --color, then NO_COLOR and TERM=dumb, then whether `fd` is a terminal.
 [[nodiscard]] bool use_color(ColorMode mode, int fd);
+
+/// Writes `text` to standard output; a reader that has left is a quiet end, any other failure an error message.
+ExitCode print_to_stdout(std::string_view text);
 
 /// How messages on stderr are coloured from now on; call it once, before other threads start.
 void set_message_color(ColorMode mode);

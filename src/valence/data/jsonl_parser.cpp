@@ -93,7 +93,10 @@ Status JsonlParser::learn_fields(std::uint64_t line) {
   for (const auto& member : members_) columns->push_back(content_of(member.raw_key));
   const auto& wanted = input().text_column;
   const auto usual = find_usual_text_column(*columns);
-  if (!wanted && !usual) return fail(no_text_column(*columns, wanted, "field", place(line)));
+  // A mistyped name must not cost a whole run of row errors: the first object is taken for what the others are like.
+  if (wanted ? find_at_path(members_, *wanted).empty() : !usual) {
+    return fail(no_text_column(*columns, wanted, "field", place(line)));
+  }
   text_column_ = wanted ? *wanted : (*columns)[*usual];
   columns_ = std::move(columns);
   has_object_ = true;

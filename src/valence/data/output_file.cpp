@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -43,8 +45,18 @@ fs::path with_suffix(fs::path path, std::string_view suffix) {
   return path;
 }
 
-/// /dev/stdout may lead to a regular file, but who says so means the descriptor, not a file to be replaced.
-bool names_a_device(const std::string& path) { return path.starts_with("/dev/") || path.starts_with("/proc/"); }
+/// The descriptor that /dev/stdout, /dev/fd/3 and the like name. It may lead to a regular file, but who says so means
+/// the open descriptor with its offset, not a file to be replaced.
+std::optional<int> named_descriptor(const std::string& path) {
+  if (path == "/dev/stdout") return STDOUT_FILENO;
+  if (path == "/dev/stderr") return STDERR_FILENO;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    int fd = -1;
+    const char* digits = path.c_str() + folder.size();
+    if (path.starts_with(folder) && std::from_chars(digits, path.c_str() + path.size(), fd).ec == std::errc()) return fd;
+  }
+  return std::nullopt;
+}
 
 Result<int> connect_socket(const std::string& path) {
   sockaddr_un address{};
@@ -108,7 +120,7 @@ Result<std::unique_ptr<OutputFile>> OutputFile::open(const std::string& path, co
     // The rename would get round the file's permissions, which the user may have set for a reason.
     return fail(ErrorCode::kIo, path, fmt::format("cannot be replaced: {}", system_error_text(errno)));
   }
-  if (path == "-" || (exists && (!S_ISREG(info.st_mode) || names_a_device(path)))) {
+  if (path == "-" || named_descriptor(path) || (exists && !S_ISREG(info.st_mode))) {
     VALENCE_TRY_STATUS(file->open_direct(path, options));
   } else {
     VALENCE_TRY_STATUS(file->open_partial(follow_links(path), options));
@@ -124,6 +136,9 @@ Status OutputFile::open_direct(const std::string& path, const OutputFileOptions&
   struct stat info {};
   if (path == "-") {
     fd_ = STDOUT_FILENO;
+  } else if (const auto descriptor = named_descriptor(path)) {
+    fd_ = ::fcntl(*descriptor, F_DUPFD_CLOEXEC, 3);
+    if (fd_ < 0) return fail(ErrorCode::kIo, path, fmt::format("cannot be opened: {}", system_error_text(errno)));
   } else if (::stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) {
     VALENCE_TRY(fd_, connect_socket(path));
   } else {
@@ -153,6 +168,7 @@ Status OutputFile::open_partial(fs::path target, const OutputFileOptions& option
   if (::stat(target_.c_str(), &final_file) == 0) ::fchmod(fd_, final_file.st_mode & 07777U);
   sink_ = std::make_unique<OutputSink>(fd_, partial_path_->string(), options.stop);
   noted_bytes_ = resumed_.output_bytes;
+  noted_records_ = resumed_.input_records;
   noted_at_ = std::chrono::steady_clock::now();
   return {};
 }
@@ -225,6 +241,7 @@ Status OutputFile::checkpoint(std::uint64_t input_records, Note note) {
   }
   noted_bytes_ = bytes;
   noted_at_ = now;
+  noted_records_ = input_records;
   return {};
 }
 

@@ -52,6 +52,10 @@ class OutputFile {
   /// Flushes; of a regular file also to the disk, then gives it its final name and removes the journal.
   Status commit();
 
+  /// Whether an unfinished run can be continued, and the input records that the last note in the journal speaks of.
+  [[nodiscard]] bool resumable() const { return journal_fd_ >= 0; }
+  [[nodiscard]] std::uint64_t noted_records() const { return noted_records_; }
+
   /// Where an unfinished output lies, to be told to the user; nothing when written directly.
   [[nodiscard]] const std::optional<std::filesystem::path>& partial_path() const { return partial_path_; }
 
@@ -72,6 +76,7 @@ class OutputFile {
   std::unique_ptr<OutputSink> sink_;
   Checkpoint resumed_;
   std::uint64_t noted_bytes_ = 0;
+  std::uint64_t noted_records_ = 0;
   std::chrono::steady_clock::time_point noted_at_;
   bool is_committed_ = false;
 };

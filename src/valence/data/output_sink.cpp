@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,8 +10,12 @@
 
 namespace valence::data {
 namespace {
+
 constexpr std::size_t kFlushBytes = std::size_t{1} << 20;
-}
+// POSIX: poll() promises room in a pipe for this much, so a write of it does not wait once POLLOUT is there.
+constexpr std::size_t kPipeBytes = 4096;
+
+}  // namespace
 
 Status OutputSink::end_record() {
   record_ends_.push_back(buffer_.size());
@@ -38,27 +43,45 @@ Status OutputSink::finish_with(std::string_view closing) {
 
 Status OutputSink::write_out(std::string_view bytes, std::size_t& written) {
   while (written < bytes.size()) {
-    const ssize_t got = ::write(fd_, bytes.data() + written, bytes.size() - written);
+    std::size_t size = bytes.size() - written;
+    if (is_pipe_) {
+      VALENCE_TRY_STATUS(wait_for_room());
+      size = std::min(size, kPipeBytes);
+    }
+    const ssize_t got = ::write(fd_, bytes.data() + written, size);
     if (got >= 0) {
       written += static_cast<std::size_t>(got);
       continue;
     }
     switch (errno) {
       case EINTR:
-        if (stop_ == nullptr || !stop_->load(std::memory_order_relaxed)) continue;
-        return remember(ErrorCode::kCancelled, "writing was stopped");
-      case EAGAIN: {
-        // Standard output shared with a program that made it non-blocking.
-        pollfd waiting{.fd = fd_, .events = POLLOUT, .revents = 0};
-        ::poll(&waiting, 1, -1);
         continue;
-      }
+      case EAGAIN:  // shared with a program that made it non-blocking
+        VALENCE_TRY_STATUS(wait_for_room());
+        continue;
       case EPIPE:
       case ECONNRESET:
         reader_gone_ = true;
         return remember(ErrorCode::kCancelled, "its reader has closed it");
       default:
         return remember(ErrorCode::kIo, fmt::format("cannot be written: {}", system_error_text(errno)));
+    }
+  }
+  return {};
+}
+
+OutputSink::OutputSink(int fd, std::string name, const std::atomic<bool>* stop)
+    : fd_(fd), name_(std::move(name)), stop_(stop) {
+  struct stat info {};
+  is_pipe_ = ::fstat(fd_, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+Status OutputSink::wait_for_room() {
+  constexpr int kLookAgainMs = 100;
+  pollfd waiting{.fd = fd_, .events = POLLOUT, .revents = 0};
+  while (::poll(&waiting, 1, kLookAgainMs) <= 0) {
+    if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) {
+      return remember(ErrorCode::kCancelled, "writing was stopped");
     }
   }
   return {};

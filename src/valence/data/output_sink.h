@@ -21,10 +21,9 @@ namespace valence::data {
 /// told apart from the stop flag by reader_gone(). After an error every later flush gives that error again.
 class OutputSink {
  public:
-  /// `name` is how errors call the output; `stop` may be null, otherwise a write that a signal interrupts ends while it
-  /// is raised (kCancelled).
-  OutputSink(int fd, std::string name, const std::atomic<bool>* stop = nullptr)
-      : fd_(fd), name_(std::move(name)), stop_(stop) {}
+  /// `name` is how errors call the output; `stop` may be null, otherwise raising it ends a write that waits for a slow
+  /// reader (kCancelled).
+  OutputSink(int fd, std::string name, const std::atomic<bool>* stop = nullptr);
   OutputSink(const OutputSink&) = delete;
   OutputSink& operator=(const OutputSink&) = delete;
 
@@ -48,11 +47,13 @@ class OutputSink {
  private:
   /// How many of `bytes` reached the descriptor is in `written`, also after an error.
   Status write_out(std::string_view bytes, std::size_t& written);
+  Status wait_for_room();
   Status remember(ErrorCode code, std::string what);
 
   int fd_;
   std::string name_;
   const std::atomic<bool>* stop_;
+  bool is_pipe_ = false;  // anything a reader can keep waiting: no regular file
   std::string buffer_;
   std::vector<std::size_t> record_ends_;  // in buffer_
   std::uint64_t bytes_flushed_ = 0;

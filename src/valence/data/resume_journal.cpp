@@ -97,10 +97,11 @@ std::optional<std::string> setting_of(const RunIdentity& run, const std::string&
 
 Result<InputIdentity> identify_input(const std::string& path) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) {
+  const bool is_standard_input = path == "-";
+  if (!is_standard_input && ::stat(path.c_str(), &info) != 0) {
     return fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, path, system_error_text(errno));
   }
-  if (!S_ISREG(info.st_mode)) {
+  if (is_standard_input || !S_ISREG(info.st_mode)) {
     return fail(ErrorCode::kInvalidArgument, shown_name(path),
                 "is no regular file, so a run over it cannot be resumed");
   }

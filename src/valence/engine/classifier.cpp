@@ -22,7 +22,7 @@ namespace valence {
 namespace {
 
 // Enough rows to amortise streaming the weights through the cache, few enough that the hidden states of the batch stay
-// in L2 (docs/performance.md).
+// in L2 (docs/performance.md, "Batches").
 constexpr std::size_t kDefaultBatchTokens = 512;
 constexpr std::size_t kMaxThreads = 1024;
 // Texts a worker tokenizes before it asks for more: small enough to balance, large enough to hide the hand-over.

@@ -13,7 +13,6 @@
 
     embed valence_default_config, "models/default/config.json"
     embed valence_default_tokenizer, "models/default/tokenizer.json"
-    embed valence_default_tokenizer_config, "models/default/tokenizer_config.json"
     embed valence_default_card, "models/default/MODEL_CARD.md"
     embed valence_default_weights, "models/default/model.safetensors"
 

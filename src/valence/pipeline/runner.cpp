@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <thread>
 
 #include "valence/base/bounded_queue.h"
@@ -38,10 +39,15 @@ class ReadAhead {
     bool more = true;
     while (more && !stop_) {
       Window window;
-      const auto state = source_.next(window.rows, limits_);
+      try {
+        const auto state = source_.next(window.rows, limits_);
+        if (!state) window.input_error = state.error();
+        more = state && *state == data::ReaderState::kMore;
+      } catch (const std::bad_alloc&) {  // would end the program here, in a thread of its own
+        window.input_error = Error(ErrorCode::kOverloaded, "", "out of memory while reading");
+        more = false;
+      }
       window.progress = source_.progress();
-      if (!state) window.input_error = state.error();
-      more = state && *state == data::ReaderState::kMore;
       if (!windows_.push(std::move(window))) return;
     }
     windows_.close();
@@ -153,13 +159,15 @@ Status run(Source& source, const Classifier& classifier, data::OutputFile& outpu
     }
     summary.stopped = stop;
   }
-  // A cancelled read is how the stop flag looks from the reader's side: no error of the input.
-  if (!outcome && outcome.error().code() == ErrorCode::kCancelled && summary.stopped) outcome = {};
   const Status finished = writer.finish();
   if (outcome) outcome = finished;
-  if (outcome && !summary.stopped) return outcome;
-  const Status noted = output.checkpoint(output.resumed_records() + summary.rows, data::OutputFile::Note::kAlways);
-  return outcome ? noted : outcome;
+  if (!outcome || summary.stopped) {
+    const Status noted = output.checkpoint(output.resumed_records() + summary.rows, data::OutputFile::Note::kAlways);
+    if (outcome) outcome = noted;
+  }
+  // A read or write that the stop flag cut short is no error of the input or the output.
+  const bool was_asked = !outcome && outcome.error().code() == ErrorCode::kCancelled && summary.stopped;
+  return was_asked && !output.sink().reader_gone() ? Status() : outcome;
 }
 
 }  // namespace valence::pipeline

@@ -36,17 +36,19 @@ class FileSource final : public Source {
   }
 
   Result<ReaderState> next(std::vector<data::Row>& out, const data::WindowLimits& limits) override {
-    while (true) {
-      const std::size_t before = out.size();
-      VALENCE_TRY(const ReaderState state, reader_->next(out, limits));
-      for (std::size_t i = before; i < out.size(); ++i) {
-        if (out[i]) out[i]->input = names_[current_];
-      }
-      if (state == ReaderState::kMore) return state;
-      if (current_ + 1 == paths_.size()) return state;
+    // The next file is opened by the call after the one that ended the last: it may be a pipe that makes us wait, and
+    // the rows before it should not.
+    if (reader_ended_) {
       VALENCE_TRY_STATUS(open_next());
-      if (!out.empty()) return ReaderState::kMore;
+      reader_ended_ = false;
     }
+    const std::size_t before = out.size();
+    VALENCE_TRY(const ReaderState state, reader_->next(out, limits));
+    for (std::size_t i = before; i < out.size(); ++i) {
+      if (out[i]) out[i]->input = names_[current_];
+    }
+    reader_ended_ = state == ReaderState::kEnd;
+    return reader_ended_ && current_ + 1 < paths_.size() ? ReaderState::kMore : state;
   }
 
   Result<std::uint64_t> skip(std::uint64_t count) override {
@@ -77,6 +79,7 @@ class FileSource final : public Source {
   data::ReaderOptions options_;
   bool same_columns_;
   std::size_t current_ = 0;
+  bool reader_ended_ = false;
   std::unique_ptr<RecordReader> reader_;
   std::vector<std::string> columns_;
   std::uint64_t bytes_of_finished_ = 0;

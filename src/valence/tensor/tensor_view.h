@@ -20,7 +20,7 @@ using Shape = std::vector<std::int64_t>;
 
 /// Bytes of a tensor with its type and shape. `bytes.size()` equals the product of the extents times the element size
 /// (checked by whoever makes one). Not necessarily aligned to the element. Whoever holds the storage (a
-/// SafetensorsFile, say) must outlive the view.
+/// Checkpoint, say) must outlive the view.
 struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;

@@ -17,14 +17,14 @@ class File : public testing::Test {
     fs::create_directories(folder_);
   }
   ~File() override { fs::remove_all(folder_); }
+  void write(const std::string& content) const { std::ofstream(folder_ / "f", std::ios::binary) << content; }
   fs::path folder_;
 };
 
-TEST_F(File, WrittenContentIsReadBack) {
+TEST_F(File, ContentIsReadToTheLastByte) {
   const std::string content("a\0b\n", 4);
-  ASSERT_TRUE(write_file_atomically(folder_ / "f", content).has_value());
+  write(content);
   EXPECT_EQ(read_file(folder_ / "f", 100).value(), content);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1) << "no temporary file stays behind";
 }
 
 TEST_F(File, MissingFileIsNotFound) {
@@ -41,7 +41,7 @@ TEST_F(File, DirectoryIsRefusedAsSuch) {
 }
 
 TEST_F(File, FileOverTheLimitIsRefusedUnread) {
-  ASSERT_TRUE(write_file_atomically(folder_ / "f", "12345").has_value());
+  write("12345");
   EXPECT_FALSE(read_file(folder_ / "f", 4).has_value());
 }
 
@@ -51,7 +51,7 @@ TEST_F(File, FifoIsRefusedWithoutWaitingForAWriter) {
 }
 
 TEST_F(File, MapShowsTheBytesAndSurvivesAMove) {
-  ASSERT_TRUE(write_file_atomically(folder_ / "f", "abc").has_value());
+  write("abc");
   auto map = MappedFile::open(folder_ / "f");
   ASSERT_TRUE(map.has_value());
   const auto* before = map->bytes().data();
@@ -61,7 +61,7 @@ TEST_F(File, MapShowsTheBytesAndSurvivesAMove) {
 }
 
 TEST_F(File, EmptyFileMapsToNoBytes) {
-  ASSERT_TRUE(write_file_atomically(folder_ / "f", "").has_value());
+  write("");
   EXPECT_TRUE(MappedFile::open(folder_ / "f").value().bytes().empty());
 }
 

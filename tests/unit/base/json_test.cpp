@@ -22,7 +22,7 @@ TEST(Json, ErrorsNameTheDocumentAndThePath) {
 }
 
 TEST(Json, MissingKeyIsNamed) {
-  const auto size = parsed("{}").positive_int("hidden_size");
+  const auto size = parsed("{}").integer("hidden_size");
   ASSERT_FALSE(size.has_value());
   EXPECT_EQ(size.error().to_string(), "config.json: the required key \"hidden_size\" is missing.");
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 
 namespace valence {
 namespace {
@@ -29,6 +30,26 @@ TEST(ThreadPool, PoolOfOneRunsOnTheCallingThread) {
   std::set<std::thread::id> ids;
   pool.parallel_for(10, [&](std::size_t, std::size_t) { ids.insert(std::this_thread::get_id()); });
   EXPECT_EQ(ids, std::set{std::this_thread::get_id()});
+}
+
+TEST(ThreadPool, ExceptionInABodyReachesTheCallerOnceNobodyRunsAnyMore) {
+  ThreadPool pool(3);
+  std::atomic<int> running{0};
+  const auto loop = [&] {
+    pool.parallel_for(100, [&](std::size_t index, std::size_t) {
+      ++running;
+      if (index == 7) {
+        --running;
+        throw std::runtime_error("seven");
+      }
+      --running;
+    });
+  };
+  EXPECT_THROW(loop(), std::runtime_error);
+  EXPECT_EQ(running, 0);
+  std::atomic<int> runs{0};
+  pool.parallel_for(5, [&](std::size_t, std::size_t) { ++runs; });
+  EXPECT_EQ(runs, 5) << "the pool works on";
 }
 
 TEST(ThreadPool, AWorkerNumberHasOneUserAtATimeAcrossConcurrentCalls) {

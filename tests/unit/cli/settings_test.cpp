@@ -19,7 +19,7 @@ class Settings : public testing::Test {
     fs::create_directories(folder_);
     command_.add_option("--top-k", top_k_);
     command_.add_option("--labels", labels_);
-    command_.add_flag("--resume", resume_);
+    command_.add_flag("--abstain", abstain_);
     command_.add_option("--threads", threads_)->check(CLI::PositiveNumber);
     parse({});
   }
@@ -39,16 +39,16 @@ class Settings : public testing::Test {
   CLI::App command_{"", "classify"};
   std::string top_k_ = "1";
   std::vector<std::string> labels_;
-  bool resume_ = false;
+  bool abstain_ = false;
   int threads_ = 0;
 };
 
 TEST_F(Settings, FileGivesWhatTheCommandLineLeftOpen) {
-  const auto config = file("a.toml", "[classify]\ntop_k = 2\nlabels = [\"a\", \"b\"]\nresume = true\n[models]\n");
+  const auto config = file("a.toml", "[classify]\ntop_k = 2\nlabels = [\"a\", \"b\"]\nabstain = true\n[models]\n");
   ASSERT_TRUE(apply({config}).has_value());
   EXPECT_EQ(top_k_, "2");
   EXPECT_EQ(labels_, (std::vector<std::string>{"a", "b"}));
-  EXPECT_TRUE(resume_);
+  EXPECT_TRUE(abstain_);
 }
 
 TEST_F(Settings, FlagBeatsEnvironmentBeatsFilesInOrder) {
@@ -73,6 +73,14 @@ TEST_F(Settings, UnknownKeyNamesItsLineAndWhatWasMeant) {
   ASSERT_FALSE(set.has_value());
   EXPECT_EQ(set.error().to_string(), (folder_ / "a.toml").string() +
                                          ":2: unknown key \"treads\" in [classify]. Hint: did you mean \"threads\"?");
+}
+
+TEST_F(Settings, MisspeltVariableNamesWhatWasMeant) {
+  ::setenv("VALENCE_CLASSIFY_TREADS", "2", 1);
+  const auto set = apply({});
+  ::unsetenv("VALENCE_CLASSIFY_TREADS");
+  ASSERT_FALSE(set.has_value());
+  EXPECT_EQ(set.error().hint(), "did you mean VALENCE_CLASSIFY_THREADS?");
 }
 
 TEST_F(Settings, UnknownTableBrokenTomlAndBadValueAreErrors) {
