@@ -16,6 +16,9 @@ from evaluate import DEV_SETS, dev_figures, dev_logits, expected_calibration_err
 from frames import PlainGuard, default_plain_path
 from sources import GROUPS
 
+# Where the issue sets a bar; the unrounded weights are measured on these only.
+BAR_SETS = ("sst2", "sst2_natural", "tweet_sentiment", "customer_reviews", "uci_sentences")
+
 
 def held_out(options, group):
     """A group's figures by the model that never saw it, averaged with the common one as the final model is."""
@@ -52,11 +55,11 @@ def stored(options):
     tokenizer = load_tokenizer(options.dequantised)
     rounded, unrounded = load(options.dequantised), load(options.f32)
     int8_table, int8_logits = dev_figures(rounded, tokenizer, options.data)
-    f32_table, f32_logits = dev_figures(unrounded, tokenizer, options.data)
+    f32_table, f32_logits = dev_figures(unrounded, tokenizer, options.data, BAR_SETS)
     return {
         "dev_int8": int8_table,
         "dev_f32": f32_table,
-        "int8_against_f32": against_f32(int8_logits, f32_logits),
+        "int8_against_f32": against_f32({name: int8_logits[name] for name in BAR_SETS}, f32_logits),
         "plain_sentences_int8": plain_figures(rounded, tokenizer, options.plain),
         "plain_sentences_f32_right": plain_figures(unrounded, tokenizer, options.plain)["right"],
         "calibration": json.loads((options.f32 / "calibration.json").read_text()),
