@@ -4,7 +4,6 @@
 //   encoder_bench --serve MODEL_DIR    for bench/peers: a line "BATCH_TOKENS FILE" on stdin runs FILE (one text a line,
 //                                      token ids) once and answers with one line of JSON
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -19,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu_clock.h"
 #include "fma_peak.h"
 #include "random_model.h"
 #include "valence/engine/batch_builder.h"
@@ -57,12 +57,6 @@ double gflop(const EncoderSpec& spec, const Sequences& sequences) {
     flop += key_value * length + rest + 4 * hidden * length;
   }
   return flop / 1e9;
-}
-
-double thread_cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 class Bench {

@@ -6,7 +6,6 @@
 // Every figure is the median over rounds; the register-only peak is measured between them, for clocks move.
 // Time is the thread's CPU time, so that other programs on the core cost only the cache they take.
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <functional>
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu_clock.h"
 #include "fma_peak.h"
 #include "valence/kernels/attention.h"
 #include "valence/kernels/dispatch.h"
@@ -34,12 +34,6 @@ constexpr double kRoundSeconds = 0.06;
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
   return values[values.size() / 2];
-}
-
-double thread_cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 struct Speed {

@@ -99,12 +99,16 @@ def sweep(tokenizer, prefix, suffix):
 
 def small_vocabulary():
     words = """the a of and to in is it this that not good bad great movie film was with for as but on you are one have
-        he she they be so very well done never ever like love hate best worst review plot act ##ing ##ed ##s ##er ##ly ##ness
-        ##able un ##un re dis ##est hello world naive cafe resume don t s ' can isn new york 2024 ##00 10 100 http www com
+        he she they be so very well done never ever like love hate best worst review plot act ##ing ##ed ##s ##er
+        ##ly ##ness
+        ##able un ##un re dis ##est hello world naive cafe resume don t s ' can isn new york 2024 ##00 10 100 http
+        www com
         user tokyo kyoto привет мир ##ив ##ет καλη ##μερα हिन्दी中 한국 שלום مرحبا""".split()
     letters = []
-    for first, last in [(0x61, 0x7A), (0x30, 0x39), (0x41, 0x5A), (0xC0, 0xFF), (0x100, 0x17F), (0x3B1, 0x3C9), (0x410, 0x44F),
-                        (0x5D0, 0x5EA), (0x621, 0x64A), (0x905, 0x939), (0x3041, 0x3093), (0x1100, 0x1112), (0x1161, 0x1175),
+    for first, last in [(0x61, 0x7A), (0x30, 0x39), (0x41, 0x5A), (0xC0, 0xFF), (0x100, 0x17F), (0x3B1, 0x3C9),
+                        (0x410, 0x44F),
+                        (0x5D0, 0x5EA), (0x621, 0x64A), (0x905, 0x939), (0x3041, 0x3093), (0x1100, 0x1112),
+                        (0x1161, 0x1175),
                         (0x11A8, 0x11C2), (0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E)]:
         letters += [chr(c) for c in range(first, last + 1)]
     letters += list("中文日本語人大小 \u0301\u0307\u0327…—“”’£€©½²ßıſ😀👍")
@@ -112,7 +116,8 @@ def small_vocabulary():
     return [token for token in dict.fromkeys(tokens) if token.strip()]
 
 
-BERT = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+BERT = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
+        "lowercase": True}
 CASED = {**BERT, "lowercase": False}
 PROCESSOR = {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}
 
@@ -130,54 +135,76 @@ def pipelines(vocabulary):
     return {
         "uncased": (BERT, split, special),
         "cased": (CASED, split, special),
-        "raw_bert": ({**BERT, "clean_text": False, "handle_chinese_chars": False, "strip_accents": False}, split, special),
+        "raw_bert": ({**BERT, "clean_text": False, "handle_chinese_chars": False, "strip_accents": False}, split,
+                     special),
         "added_tokens": (BERT, split, special[:4] + [
-            added(4, "[MASK]", special=True, lstrip=True), added(n, "<user>", rstrip=True), added(n + 1, "Good", normalized=True),
+            added(4, "[MASK]", special=True, lstrip=True), added(n, "<user>", rstrip=True),
+            added(n + 1, "Good", normalized=True),
             added(vocabulary.index("act"), "act", single_word=True),
             added(n + 2, "É!", normalized=True, lstrip=True, rstrip=True)]),
         **{form["type"].lower(): (form, {"type": "WhitespaceSplit"}, special) for form in forms},
         "sequences": ({"type": "Sequence", "normalizers": [
-            {"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "Replace", "pattern": {"String": "\u2019"}, "content": "'"},
+            {"type": "Strip", "strip_left": True, "strip_right": True},
+            {"type": "Replace", "pattern": {"String": "\u2019"}, "content": "'"},
             {"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "Prepend", "prepend": "_"}]},
-            {"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, {"type": "Digits", "individual_digits": True},
-                                                   {"type": "Punctuation", "behavior": "MergedWithPrevious"}]}, special),
+            {"type": "Sequence", "pretokenizers": [{"type": "Whitespace"},
+                                                   {"type": "Digits", "individual_digits": True},
+                                                   {"type": "Punctuation", "behavior": "MergedWithPrevious"}]},
+                                                   special),
     }
 
 
 def pipeline_json(normalizer, pre_tokenizer, added_tokens, vocabulary):
-    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added_tokens, "normalizer": normalizer,
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added_tokens,
+            "normalizer": normalizer,
             "pre_tokenizer": pre_tokenizer, "post_processor": PROCESSOR, "decoder": None,
             "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
                       "max_input_chars_per_word": 100, "vocab": vocabulary}}
 
 
 def hard_texts():
-    plain = ["", " ", "\n\t\r\n", "a", "Hello, World!", "This movie was NOT good.", "don't can't won't isn't", "unaffable",
-             "naïve café résumé", "NAÏVE CAFÉ RÉSUMÉ", "e\u0301e\u0301 E\u0301", "a\u0301\u0323b a\u0323\u0301b", "\u0301", "\u0301a",
-             "a \u0301 b", "ﬁne ﬂoor ①②③ Ⅷ ½ ㎏", "İstanbul ISTANBUL ıstanbul", "STRASSE Straße ẞ", "ΟΔΥΣΣΕΥΣ Ὀδυσσεύς ᾈ ᾼ",
-             "Привет, МИР! ёлка Ёлка й й", "हिन्दी भाषा", "שָׁלוֹם", "مَرْحَبًا", "中文字符 mixed 日本語テキスト", "a中b", "中中中", "한국어 각 가", "\u1100\u1161\u11a8",
-             "東京tower2024", "\uf900 \u2f81a \U0002f800", "good\u200bbad\u200dgood \ufeffact", "soft\u00adhyphen", "nul\x00byte\x7f\x1b[0m",
-             "\ufffd replaced \ufffd", "nbsp\u00a0here\u3000there\u2003x\u1680y\u0085z\u2028w", "v\x0bt f\x0cf", "😀👍🏽 👩‍👩‍👧‍👦 🇩🇪 ❤️", "100% $5.00 #1 @user a+b=c <b>x</b>",
-             "http://www.example.com/a?b=c&d=e#f", "it's “quoted” — and… ‘so’ on", "¡Hola! ¿Qué? «no»", "; \u1fef \u2260 \u226e ≮", "\u037e \u0387 \u0340 \u0344",
-             "[MASK] [CLS][SEP] [PAD]x [mask] [UNK", " [MASK] ", "a[MASK]b", "<user>  hi <user>", "good Good GOOD goodness", "act react acting act! act",
-             "É! é! x É!  y", "_under_score_", "##ing ##", "a" * 99, "a" * 100, "a" * 101, "é" * 100, "é" * 101, "ab" * 60 + " ok", "x" * 300 + "!",
-             "a\u302eb\u302f", "\u302e\u0301\u0323a", "가\u302e\u0323나", "\U0001d15e\U0001d165\U0001d16d", "\u1dfa\u0301 \u1ac1\u0323", "\U00011938\U00011935\U00011930",
-             "\u0f73\u0f71\u0f72 \u0f43", "\ue000 \U000f0000 \U0010ffff", "\ufdfa \ufb2c \ufb1d", "\u0958 \u0915\u093c", "a\u0327\u0301 a\u0301\u0327", "q\u0307\u0323 \u1e9b\u0323",
-             "1\u06642\u0663 \u0967\u0968 ⅷ ²³", "\u00aa\u00ba\u2071 \u1d2c", "ŉ ǅ ǈ ǋ Ǆ", "\u212a \u212b \u2126", "\u1c89 \ua7cb \U00010d50", "tab\there", "trailing   ", "   leading"]
-    sentences = ["I can't say I loved it, but it was well done.", "WORST. FILM. EVER!!!", "The plot is thin... yet I never looked away :-)",
-                 "“Great acting,” she said — “and very good music.”", "10/10 would watch again; 100% recommended", "@user check http://t.co/x #love ❤",
-                 "not bad at all", "Don’t waste your money", "Très bien joué, mais l'histoire est faible.", "Der Film war großartig, aber zu lang."]
+    plain = ["", " ", "\n\t\r\n", "a", "Hello, World!", "This movie was NOT good.", "don't can't won't isn't",
+             "unaffable",
+             "naïve café résumé", "NAÏVE CAFÉ RÉSUMÉ", "e\u0301e\u0301 E\u0301", "a\u0301\u0323b a\u0323\u0301b",
+             "\u0301", "\u0301a",
+             "a \u0301 b", "ﬁne ﬂoor ①②③ Ⅷ ½ ㎏", "İstanbul ISTANBUL ıstanbul", "STRASSE Straße ẞ",
+             "ΟΔΥΣΣΕΥΣ Ὀδυσσεύς ᾈ ᾼ",
+             "Привет, МИР! ёлка Ёлка й й", "हिन्दी भाषा", "שָׁלוֹם", "مَرْحَبًا", "中文字符 mixed 日本語テキスト", "a中b", "中中中",
+             "한국어 각 가", "\u1100\u1161\u11a8",
+             "東京tower2024", "\uf900 \u2f81a \U0002f800", "good\u200bbad\u200dgood \ufeffact", "soft\u00adhyphen",
+             "nul\x00byte\x7f\x1b[0m",
+             "\ufffd replaced \ufffd", "nbsp\u00a0here\u3000there\u2003x\u1680y\u0085z\u2028w", "v\x0bt f\x0cf",
+             "😀👍🏽 👩‍👩‍👧‍👦 🇩🇪 ❤️", "100% $5.00 #1 @user a+b=c <b>x</b>",
+             "http://www.example.com/a?b=c&d=e#f", "it's “quoted” — and… ‘so’ on", "¡Hola! ¿Qué? «no»",
+             "; \u1fef \u2260 \u226e ≮", "\u037e \u0387 \u0340 \u0344",
+             "[MASK] [CLS][SEP] [PAD]x [mask] [UNK", " [MASK] ", "a[MASK]b", "<user>  hi <user>",
+             "good Good GOOD goodness", "act react acting act! act",
+             "É! é! x É!  y", "_under_score_", "##ing ##", "a" * 99, "a" * 100, "a" * 101, "é" * 100, "é" * 101,
+             "ab" * 60 + " ok", "x" * 300 + "!",
+             "a\u302eb\u302f", "\u302e\u0301\u0323a", "가\u302e\u0323나", "\U0001d15e\U0001d165\U0001d16d",
+             "\u1dfa\u0301 \u1ac1\u0323", "\U00011938\U00011935\U00011930",
+             "\u0f73\u0f71\u0f72 \u0f43", "\ue000 \U000f0000 \U0010ffff", "\ufdfa \ufb2c \ufb1d",
+             "\u0958 \u0915\u093c", "a\u0327\u0301 a\u0301\u0327", "q\u0307\u0323 \u1e9b\u0323",
+             "1\u06642\u0663 \u0967\u0968 ⅷ ²³", "\u00aa\u00ba\u2071 \u1d2c", "ŉ ǅ ǈ ǋ Ǆ", "\u212a \u212b \u2126",
+             "\u1c89 \ua7cb \U00010d50", "tab\there", "trailing   ", "   leading"]
+    sentences = ["I can't say I loved it, but it was well done.", "WORST. FILM. EVER!!!",
+                 "The plot is thin... yet I never looked away :-)",
+                 "“Great acting,” she said — “and very good music.”", "10/10 would watch again; 100% recommended",
+                 "@user check http://t.co/x #love ❤",
+                 "not bad at all", "Don’t waste your money", "Très bien joué, mais l'histoire est faible.",
+                 "Der Film war großartig, aber zu lang."]
     marks = [chr(c) for c in range(0x300, 0x370, 7)]
     woven = ["".join(a + b for a, b in zip("goodactfilm", marks[i:] + marks[:i])) for i in range(0, len(marks), 2)]
     composed = [unicodedata.normalize(form, s) for s in sentences + plain[8:25] for form in ("NFD", "NFKC")]
     return list(dict.fromkeys(plain + sentences + woven + composed))
 
 
-PAIRS = [("good", "bad"), ("", ""), ("", "a b"), ("a " * 7, "b " * 12), ("b " * 12, "a " * 7), ("hello world", "é中 x"), ("a " * 30, "b " * 29)]
+PAIRS = [("good", "bad"), ("", ""), ("", "a b"), ("a " * 7, "b " * 12), ("b " * 12, "a " * 7), ("hello world", "é中 x"),
+         ("a " * 30, "b " * 29)]
 LIMITS = [2, 3, 4, 5, 8, 9, 16]
 
 
-def cases_of(name, tokenizer, texts):
+def cases_of(tokenizer, texts):
     cases = []
     for text in texts:
         encoding = tokenizer.encode(text)
@@ -255,8 +282,9 @@ def main():
     texts, small, stored = hard_texts(), {}, {}
     for name, parts in pipelines(vocabulary).items():
         small[name] = Tokenizer.from_str(json.dumps(pipeline_json(*parts, ids)))
-        stored[name] = {"tokenizer": pipeline_json(*parts, {}), "cases": cases_of(name, small[name], texts)}
-    write_json(OUT / "cases.json", {"recorded": recorded, "pipelines": stored, "truncated": truncated_cases(small["uncased"])})
+        stored[name] = {"tokenizer": pipeline_json(*parts, {}), "cases": cases_of(small[name], texts)}
+    write_json(OUT / "cases.json", {"recorded": recorded, "pipelines": stored,
+                                    "truncated": truncated_cases(small["uncased"])})
 
     sweeps, sets = {}, {}
     for name in ("uncased", "cased"):

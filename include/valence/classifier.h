@@ -24,10 +24,10 @@ enum class LongText {
 };
 
 struct ClassifierOptions {
-  std::size_t threads = 0;        ///< compute threads, the calling one included; 0: one a physical core
-  std::size_t max_length = 0;     ///< tokens, special ones included; 0: the model's maximum
+  std::size_t threads = 0;     ///< compute threads, the calling one included; 0: one a physical core
+  std::size_t max_length = 0;  ///< tokens, special ones included; 0: the model's maximum
   LongText on_long = LongText::kTruncate;
-  std::size_t batch_tokens = 0;   ///< token budget of one batch; 0: chosen for the machine
+  std::size_t batch_tokens = 0;  ///< token budget of one batch; 0: chosen for the machine
   ScoreFunction function = ScoreFunction::kModel;
   std::vector<std::string> labels;  ///< keep only these and renormalise; empty: all
 

@@ -23,8 +23,8 @@ namespace valence::cli {
 namespace {
 
 /// Commands of the contract that this version does not have: told apart from a typing error.
-constexpr std::array kLaterCommands{"train",   "eval",     "data",   "serve",    "stream", "history",
-                                    "feedback", "alerts",  "tokenize", "bench", "doctor", "config", "completion"};
+constexpr std::array kLaterCommands{"train",  "eval",     "data",  "serve",  "stream", "history",   "feedback",
+                                    "alerts", "tokenize", "bench", "doctor", "config", "completion"};
 
 /// Help with the examples before the options: most people come for those.
 class ExamplesFirst : public CLI::Formatter {
@@ -76,8 +76,9 @@ ExitCode run(int argc, char** argv) {
   CLI::App app("valence labels texts on this machine: sentiment out of the box, any Hugging Face encoder by -m.",
                "valence");
   app.set_version_flag("--version", fmt::format("valence {}", VALENCE_VERSION));
-  app.footer("Examples:\n  valence classify -t \"not bad at all\"\n  valence classify reviews.csv -o labelled.csv\n"
-             "  valence models info default");
+  app.footer(
+      "Examples:\n  valence classify -t \"not bad at all\"\n  valence classify reviews.csv -o labelled.csv\n"
+      "  valence models info default");
   app.require_subcommand(0, 1);
   app.fallthrough();
   app.formatter(std::make_shared<ExamplesFirst>());
@@ -98,7 +99,8 @@ ExitCode run(int argc, char** argv) {
     return print_to_stdout(text.str());
   } catch (const CLI::ExtrasError&) {
     const auto words = app.remaining(true);
-    const auto option = std::find_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with("-"); });
+    const auto option =
+        std::find_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with("-"); });
     const CLI::App& command = innermost(app);
     const bool inside_a_command = command.get_parent() != nullptr;
     print_error(unexpected_word(inside_a_command && option != words.end() ? *option : words.front(), command));
@@ -117,8 +119,8 @@ ExitCode run(int argc, char** argv) {
     if (!command.app->parsed()) continue;
     std::vector<std::string> names;
     for (const Command& each : commands) names.push_back(each.app->get_name());
-    const Status set = config_files(config).and_then(
-        [&](const auto& files) { return apply_settings(*command.app, files, names); });
+    const Status set =
+        config_files(config).and_then([&](const auto& files) { return apply_settings(*command.app, files, names); });
     if (!set) {
       print_error(set.error());
       return exit_code_for(set.error().code());
@@ -152,8 +154,8 @@ int main(int argc, char** argv) {
     valence::cli::print_error({valence::ErrorCode::kOverloaded, "", "out of memory", "try a smaller --batch-tokens"});
     return static_cast<int>(valence::cli::ExitCode::kOverloaded);
   } catch (const std::exception& bug) {
-    valence::cli::print_error({valence::ErrorCode::kInternal, "", fmt::format("internal error: {}", bug.what()),
-                               "please report this"});
+    valence::cli::print_error(
+        {valence::ErrorCode::kInternal, "", fmt::format("internal error: {}", bug.what()), "please report this"});
     return static_cast<int>(valence::cli::ExitCode::kInternal);
   }
 }

@@ -28,8 +28,8 @@ std::vector<float> logits_of(const Model& model, const ModelGolden& golden, cons
   BatchBuilder builder;
   const bool has_types = model.spec.encoder.type_vocab_size > 0;
   for (const auto& sequence : golden.sequences) {
-    builder.add(sequence.input_ids, has_types ? std::span<const std::int32_t>(sequence.token_type_ids)
-                                              : std::span<const std::int32_t>());
+    builder.add(sequence.input_ids,
+                has_types ? std::span<const std::int32_t>(sequence.token_type_ids) : std::span<const std::int32_t>());
   }
   CpuBackend::Workspace workspace;
   std::vector<float> logits(golden.sequences.size() * static_cast<std::size_t>(model.spec.head.num_labels()));

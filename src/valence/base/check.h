@@ -8,9 +8,9 @@ namespace valence::detail {
 
 /// Checked in every build type: the cost is a predictable branch, the gain is that a broken invariant stops at its
 /// source instead of as a wrong label. Not for inner loops.
-#define VALENCE_ASSERT(condition, why)                                                 \
-  do {                                                                                 \
-    if (!(condition)) [[unlikely]] {                                                   \
-      ::valence::detail::assertion_failed(#condition, (why), __FILE__, __LINE__);      \
-    }                                                                                  \
+#define VALENCE_ASSERT(condition, why)                                            \
+  do {                                                                            \
+    if (!(condition)) [[unlikely]] {                                              \
+      ::valence::detail::assertion_failed(#condition, (why), __FILE__, __LINE__); \
+    }                                                                             \
   } while (false)

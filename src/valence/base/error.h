@@ -25,15 +25,15 @@ namespace valence {
 /// VALENCE_TRY(const auto spec, parse(config)); declares `spec`, or returns the error from the enclosing function.
 #define VALENCE_TRY(declaration, expression) \
   VALENCE_TRY_IMPL(VALENCE_CONCAT(valence_try_, __LINE__), declaration, expression)
-#define VALENCE_TRY_IMPL(temporary, declaration, expression)              \
-  auto temporary = (expression);                                          \
+#define VALENCE_TRY_IMPL(temporary, declaration, expression)            \
+  auto temporary = (expression);                                        \
   if (!temporary) return ::valence::fail(std::move(temporary).error()); \
   declaration = std::move(temporary).value()
 
 /// The same for a Status, which carries no value.
-#define VALENCE_TRY_STATUS(expression)                                                                \
-  do {                                                                                                \
-    if (auto valence_status = (expression); !valence_status) {                                        \
-      return ::valence::fail(std::move(valence_status).error());                                      \
-    }                                                                                                 \
+#define VALENCE_TRY_STATUS(expression)                           \
+  do {                                                           \
+    if (auto valence_status = (expression); !valence_status) {   \
+      return ::valence::fail(std::move(valence_status).error()); \
+    }                                                            \
   } while (false)

@@ -37,8 +37,7 @@ ExitCode failed(const Error& error) {
 Result<std::unique_ptr<pipeline::Source>> open_source(const ClassifyArguments& arguments,
                                                       const ClassifyOptions& options) {
   if (!arguments.texts.empty()) return pipeline::source_of_texts(arguments.texts);
-  const bool fixed_columns =
-      options.format == data::OutputFormat::kCsv || options.format == data::OutputFormat::kTsv;
+  const bool fixed_columns = options.format == data::OutputFormat::kCsv || options.format == data::OutputFormat::kTsv;
   return pipeline::open_files(arguments.inputs, options.reader, fixed_columns);
 }
 
@@ -164,18 +163,17 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
     }
   }
 
-  const auto output = data::OutputFile::open(
-      arguments.output, {.run = *run_id, .resume = arguments.resume, .stop = &signals.stop()});
+  const auto output =
+      data::OutputFile::open(arguments.output, {.run = *run_id, .resume = arguments.resume, .stop = &signals.stop()});
   if (!output) return stopped_or_failed(signals, output.error());
-  const auto writer = data::make_writer(options->format,
-                                        {.input_columns = (*source)->columns(),
-                                         .has_scores = options->run.top_k != 1,
-                                         .labels = (*classifier)->labels()},
-                                        (*output)->sink(),
-                                        {.appending = (*output)->appending(),
-                                         .to_terminal = to_terminal,
-                                         .table_width = terminal_width(STDOUT_FILENO),
-                                         .table_unicode = !is_dumb_terminal()});
+  const auto writer = data::make_writer(
+      options->format,
+      {.input_columns = (*source)->columns(), .has_scores = options->run.top_k != 1, .labels = (*classifier)->labels()},
+      (*output)->sink(),
+      {.appending = (*output)->appending(),
+       .to_terminal = to_terminal,
+       .table_width = terminal_width(STDOUT_FILENO),
+       .table_unicode = !is_dumb_terminal()});
   if (!writer) return failed(writer.error());
   if ((*output)->resumed_records() > 0) {
     const auto skipped = (*source)->skip((*output)->resumed_records());
@@ -215,8 +213,8 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
   }
   const bool finished = code == ExitCode::kOk || code == ExitCode::kSomeRowsFailed;
   if (finished && !global.quiet && arguments.output != "-") {
-    print_note(fmt::format("{}: {}", arguments.output, summary_line(summary, (*classifier)->labels(),
-                                                                    progress.elapsed())));
+    print_note(
+        fmt::format("{}: {}", arguments.output, summary_line(summary, (*classifier)->labels(), progress.elapsed())));
   }
   return code;
 }

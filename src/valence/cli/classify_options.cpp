@@ -41,14 +41,12 @@ constexpr std::array<Choice<LongText>, 3> kOnLong{
     {{"truncate", LongText::kTruncate}, {"window", LongText::kWindow}, {"error", LongText::kError}}};
 constexpr std::array<Choice<pipeline::OnError>, 3> kOnError{
     {{"fail", pipeline::OnError::kFail}, {"keep", pipeline::OnError::kKeep}, {"skip", pipeline::OnError::kSkip}}};
-constexpr std::array<Choice<ScoreFunction>, 3> kFunctions{{{"softmax", ScoreFunction::kSoftmax},
-                                                           {"sigmoid", ScoreFunction::kSigmoid},
-                                                           {"none", ScoreFunction::kNone}}};
+constexpr std::array<Choice<ScoreFunction>, 3> kFunctions{
+    {{"softmax", ScoreFunction::kSoftmax}, {"sigmoid", ScoreFunction::kSigmoid}, {"none", ScoreFunction::kNone}}};
 constexpr std::array<Choice<bool>, 2> kOnOff{{{"on", true}, {"off", false}}};
 
 tl::unexpected<Error> not_built_in(std::string option, std::string_view what, std::string hint = {}) {
-  return fail(ErrorCode::kUnsupported, std::move(option), fmt::format("{} is not built in yet", what),
-              std::move(hint));
+  return fail(ErrorCode::kUnsupported, std::move(option), fmt::format("{} is not built in yet", what), std::move(hint));
 }
 
 /// Options of the contract that this version refuses rather than ignores.
@@ -160,30 +158,44 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
       ->type_name("FILE");
   const auto input = "Input";
   app.add_option("-t,--text", arguments.texts, "A literal text; may be given again")
-      ->type_name("TEXT")->group(input)->allow_extra_args(false);
-  app.add_option("--input-format", arguments.input_format,
-                 "csv, tsv, jsonl or txt [by suffix; standard input: txt]")->type_name("F")->group(input);
+      ->type_name("TEXT")
+      ->group(input)
+      ->allow_extra_args(false);
+  app.add_option("--input-format", arguments.input_format, "csv, tsv, jsonl or txt [by suffix; standard input: txt]")
+      ->type_name("F")
+      ->group(input);
   app.add_option("--text-column", arguments.text_column,
                  "Column, or dotted JSON field, that holds the text [text, sentence, comment, content, review, body or "
-                 "message]")->type_name("C")->group(input);
+                 "message]")
+      ->type_name("C")
+      ->group(input);
   app.add_option("--encoding", arguments.encoding, "utf-8, windows-1252, iso-8859-1 or utf-16 [utf-8]")
-      ->type_name("E")->group(input);
-  app.add_option("--on-error", arguments.on_error,
-                 "A bad row: fail (stop), keep (with an error column) or skip [keep]")->type_name("WHAT")->group(input);
+      ->type_name("E")
+      ->group(input);
+  app.add_option("--on-error", arguments.on_error, "A bad row: fail (stop), keep (with an error column) or skip [keep]")
+      ->type_name("WHAT")
+      ->group(input);
   const auto output = "Output";
   app.add_option("-o,--output", arguments.output,
                  "Result file, written as FILE.partial and renamed when whole; - is standard output [-]")
-      ->type_name("FILE")->group(output);
+      ->type_name("FILE")
+      ->group(output);
   app.add_option("-f,--format", arguments.format,
                  "table, csv, tsv, jsonl or json [by suffix; a terminal: table, a pipe: jsonl]")
-      ->type_name("F")->group(output);
+      ->type_name("F")
+      ->group(output);
   app.add_option("--top-k", arguments.top_k, "How many ranked labels, or all [1]")->type_name("N")->group(output);
   app.add_option("--function", arguments.function, "softmax, sigmoid or none [the model's]")
-      ->type_name("F")->group(output);
+      ->type_name("F")
+      ->group(output);
   app.add_option("--labels", arguments.labels, "Keep only these labels and renormalise")
-      ->delimiter(',')->type_name("A,B")->group(output)->allow_extra_args(false);
+      ->delimiter(',')
+      ->type_name("A,B")
+      ->group(output)
+      ->allow_extra_args(false);
   app.add_option("--threshold", arguments.threshold, "A best score below X gets the label `uncertain`")
-      ->type_name("X")->group(output);
+      ->type_name("X")
+      ->group(output);
   app.add_flag("--abstain", arguments.abstain, "Use the model's calibrated abstention (not built in yet)")
       ->group(output);
   app.add_flag("--resume", arguments.resume, "Go on from FILE.partial of an interrupted run")->group(output);
@@ -191,23 +203,29 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
       ->group(output);
   const auto model = "Model and compute";
   app.add_option("-m,--model", arguments.model, "A model directory, or `default`, the built-in model [default]")
-      ->type_name("REF")->group(model);
+      ->type_name("REF")
+      ->group(model);
   app.add_option("--max-length", arguments.max_length, "Tokens read of a text, special ones counted [the model's]")
-      ->type_name("N")->group(model);
+      ->type_name("N")
+      ->group(model);
   app.add_option("--on-long", arguments.on_long, "A longer text: truncate, window or error [truncate]")
-      ->type_name("WHAT")->group(model);
+      ->type_name("WHAT")
+      ->group(model);
   app.add_option("--batch-tokens", arguments.batch_tokens, "Token budget of one batch [chosen for the machine]")
-      ->type_name("N")->group(model);
-  app.add_option("--threads", arguments.threads, "Compute threads [physical cores]")
-      ->type_name("N")->group(model);
+      ->type_name("N")
+      ->group(model);
+  app.add_option("--threads", arguments.threads, "Compute threads [physical cores]")->type_name("N")->group(model);
   app.add_option("--device", arguments.device, "cpu [cpu]; cuda is not built in yet")->type_name("D")->group(model);
   app.add_option("--precision", arguments.precision, "auto or fp32 [auto]; fp16, bf16, int8 are not built in yet")
-      ->type_name("P")->group(model);
+      ->type_name("P")
+      ->group(model);
   app.add_option("--fold", arguments.fold, "Classify equal texts of a window once: on or off [on]")
-      ->type_name("ON|OFF")->group(model);
+      ->type_name("ON|OFF")
+      ->group(model);
   app.add_option("--adapter", arguments.adapter, "A PEFT adapter (not built in yet)")->type_name("DIR")->group(model);
   app.add_option("--zero-shot", arguments.zero_shot, "Labels over an NLI model (not built in yet)")
-      ->type_name("\"A, B\"")->group(model);
+      ->type_name("\"A, B\"")
+      ->group(model);
 }
 
 Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdout_is_terminal) {

@@ -29,8 +29,7 @@ std::string describe(const ModelSpec& spec) {
       "vocabulary:   {} tokens, texts of up to {}\n"
       "labels:       {}\n",
       spec.model_type, encoder.num_hidden_layers, encoder.hidden_size, encoder.num_attention_heads,
-      encoder.intermediate_size, encoder.vocab_size, encoder.max_position_embeddings,
-      fmt::join(labels, ", "));
+      encoder.intermediate_size, encoder.vocab_size, encoder.max_position_embeddings, fmt::join(labels, ", "));
 }
 
 ExitCode list() {
@@ -58,9 +57,8 @@ Command add_models(CLI::App& parent) {
   info_app->footer("Examples:\n  valence models info default\n  valence models info ./my-model");
   const auto ref = std::make_shared<std::string>(kDefaultModelName);
   info_app->add_option("model", *ref, "A model directory, or `default`")->type_name("REF");
-  return {.app = app, .run = [ref, list_app](const GlobalOptions&) {
-            return list_app->parsed() ? list() : info(*ref);
-          }};
+  return {.app = app,
+          .run = [ref, list_app](const GlobalOptions&) { return list_app->parsed() ? list() : info(*ref); }};
 }
 
 }  // namespace valence::cli

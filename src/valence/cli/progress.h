@@ -13,9 +13,9 @@ namespace valence::cli {
 struct ProgressState {
   std::uint64_t rows = 0;
   std::uint64_t failed = 0;
-  std::uint64_t bytes_skipped = 0;             ///< of the inputs, dealt with by an earlier run (--resume)
-  std::uint64_t bytes_done = 0;                ///< of the inputs, as they lie on disk, skipped ones included
-  std::optional<std::uint64_t> bytes_total;    ///< absent for pipes
+  std::uint64_t bytes_skipped = 0;           ///< of the inputs, dealt with by an earlier run (--resume)
+  std::uint64_t bytes_done = 0;              ///< of the inputs, as they lie on disk, skipped ones included
+  std::optional<std::uint64_t> bytes_total;  ///< absent for pipes
   std::chrono::duration<double> elapsed{0};
 };
 

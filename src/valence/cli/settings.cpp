@@ -1,14 +1,14 @@
 #include "valence/cli/settings.h"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
 #include <optional>
-#include <toml++/toml.h>
-#include <unistd.h>
 
 #include "valence/base/file.h"
 
@@ -112,8 +112,10 @@ Status check_keys(const fs::path& file, const toml::table& root, const std::stri
                        did_you_mean(with_dashes(key.str()), options)));
       }
       if (!words_of(value)) {
-        return fail(at(file, value.source(), fmt::format("the value of \"{}\" is no string, number, boolean or list "
-                                                         "of those", key.str())));
+        return fail(at(file, value.source(),
+                       fmt::format("the value of \"{}\" is no string, number, boolean or list "
+                                   "of those",
+                                   key.str())));
       }
     }
   }

@@ -28,8 +28,8 @@ constexpr std::string_view kReset = "\x1b[0m";
 bool message_color = false;  // set once at start-up
 
 void print_line(std::string_view prefix, std::string_view color, std::string_view message) {
-  const std::string shown = message_color && !prefix.empty() ? fmt::format("{}{}{}", color, prefix, kReset)
-                                                             : std::string(prefix);
+  const std::string shown =
+      message_color && !prefix.empty() ? fmt::format("{}{}{}", color, prefix, kReset) : std::string(prefix);
   const std::string line = fmt::format("{}{}\n", shown, visible(message));
   std::fwrite(line.data(), 1, line.size(), stderr);
 }

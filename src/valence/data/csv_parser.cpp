@@ -163,8 +163,11 @@ Row CsvParser::row_of(std::string_view record, std::uint64_t line) {
   if (find_invalid_utf8(record) || record.find('\0') != std::string_view::npos) {
     if (auto bad = find_bad_cell(record)) return bad_row(line, bad->what(), bad->hint(), carried_cells(record));
   }
-  return Record{
-      .row = row_, .line = line, .input = {}, .text = std::string(cell(record, text_index_)), .carried = carried_cells(record)};
+  return Record{.row = row_,
+                .line = line,
+                .input = {},
+                .text = std::string(cell(record, text_index_)),
+                .carried = carried_cells(record)};
 }
 
 std::string_view CsvParser::cell(std::string_view record, std::size_t index) {

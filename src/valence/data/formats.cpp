@@ -47,7 +47,8 @@ std::string suffix_of(std::string_view path, Compression compression) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   for (const std::string_view compressed : {".gz", ".zst"}) {
-    if (compression == Compression::kStripped && name.ends_with(compressed)) name.resize(name.size() - compressed.size());
+    if (compression == Compression::kStripped && name.ends_with(compressed))
+      name.resize(name.size() - compressed.size());
   }
   const auto dot = name.rfind('.');
   return dot == std::string::npos ? std::string() : name.substr(dot + 1);
@@ -55,7 +56,9 @@ std::string suffix_of(std::string_view path, Compression compression) {
 
 }  // namespace
 
-std::optional<InputFormat> input_format_of(std::string_view path) { return find_name(kInputFormats, suffix_of(path, Compression::kStripped)); }
+std::optional<InputFormat> input_format_of(std::string_view path) {
+  return find_name(kInputFormats, suffix_of(path, Compression::kStripped));
+}
 
 std::optional<OutputFormat> output_format_of(std::string_view path) {
   const std::string suffix = suffix_of(path, Compression::kKept);

@@ -53,7 +53,8 @@ std::optional<int> named_descriptor(const std::string& path) {
   for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
     int fd = -1;
     const char* digits = path.c_str() + folder.size();
-    if (path.starts_with(folder) && std::from_chars(digits, path.c_str() + path.size(), fd).ec == std::errc()) return fd;
+    if (path.starts_with(folder) && std::from_chars(digits, path.c_str() + path.size(), fd).ec == std::errc())
+      return fd;
   }
   return std::nullopt;
 }

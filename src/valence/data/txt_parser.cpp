@@ -26,7 +26,11 @@ Result<std::optional<Row>> TxtParser::parse(InputBuffer& input) {
   if (const auto bad = find_bad_text(found->text)) {
     return bad_row(line, fmt::format("the line {}", bad->what()), bad->hint(), Fields::of_text(found->text));
   }
-  return Record{.row = row_, .line = line, .input = {}, .text = std::string(found->text), .carried = Fields::of_text(found->text)};
+  return Record{.row = row_,
+                .line = line,
+                .input = {},
+                .text = std::string(found->text),
+                .carried = Fields::of_text(found->text)};
 }
 
 }  // namespace valence::data

@@ -36,8 +36,7 @@ Result<std::vector<std::int32_t>> kept_labels(const std::vector<std::string>& mo
   if (wanted.empty()) return kept;
   for (const std::string& label : wanted) {
     if (std::find(model_labels.begin(), model_labels.end(), label) == model_labels.end()) {
-      return fail(ErrorCode::kInvalidArgument, "--labels",
-                  fmt::format("the model has no label \"{}\"", label),
+      return fail(ErrorCode::kInvalidArgument, "--labels", fmt::format("the model has no label \"{}\"", label),
                   fmt::format("its labels are {}", fmt::join(model_labels, ", ")));
     }
   }
@@ -112,10 +111,11 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
   if (!model.weights.unused.empty()) {
     constexpr std::size_t kNamed = 5;
     const auto& unused = model.weights.unused;
-    warnings.push_back(fmt::format("{}: {} tensor{} not used by {}: {}{}", source, unused.size(),
-                                   unused.size() == 1 ? " is" : "s are", spec.model_type,
-                                   fmt::join(unused.begin(), unused.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, unused.size())), ", "),
-                                   unused.size() > kNamed ? ", ..." : ""));
+    warnings.push_back(fmt::format(
+        "{}: {} tensor{} not used by {}: {}{}", source, unused.size(), unused.size() == 1 ? " is" : "s are",
+        spec.model_type,
+        fmt::join(unused.begin(), unused.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, unused.size())), ", "),
+        unused.size() > kNamed ? ", ..." : ""));
   }
   VALENCE_TRY(auto kept, kept_labels(spec.head.labels, options.labels));
   VALENCE_TRY(auto runner, make_runner(std::move(model)));

@@ -11,9 +11,7 @@ extern const char valence_default_weights_begin[], valence_default_weights_end[]
 namespace valence {
 namespace {
 
-std::string_view between(const char* begin, const char* end) {
-  return {begin, static_cast<std::size_t>(end - begin)};
-}
+std::string_view between(const char* begin, const char* end) { return {begin, static_cast<std::size_t>(end - begin)}; }
 
 }  // namespace
 

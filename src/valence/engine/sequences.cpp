@@ -54,7 +54,8 @@ Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_vie
   const auto first = encoding.ids.begin() + static_cast<std::ptrdiff_t>(content.prefix);
   for (const TokenWindow& part : plan_windows(content_tokens, limits.max_length - content.prefix - content.suffix)) {
     auto& ids = result.sequences.emplace_back(encoding.ids.begin(), first);
-    ids.insert(ids.end(), first + static_cast<std::ptrdiff_t>(part.begin), first + static_cast<std::ptrdiff_t>(part.end));
+    ids.insert(ids.end(), first + static_cast<std::ptrdiff_t>(part.begin),
+               first + static_cast<std::ptrdiff_t>(part.end));
     ids.insert(ids.end(), encoding.ids.end() - static_cast<std::ptrdiff_t>(content.suffix), encoding.ids.end());
   }
   return result;

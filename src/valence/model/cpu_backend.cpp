@@ -50,9 +50,8 @@ PackedLinear pack_stacked(const KernelTable& kernels, std::initializer_list<cons
     const auto& [part, part_row] = owner[static_cast<std::size_t>(out_feature)];
     rows[part](part_row, out);
   };
-  return PackedLinear::pack(kernels,
-                            {.in_features = in_features, .out_features = static_cast<std::int64_t>(owner.size())}, row,
-                            bias);
+  return PackedLinear::pack(
+      kernels, {.in_features = in_features, .out_features = static_cast<std::int64_t>(owner.size())}, row, bias);
 }
 
 }  // namespace
@@ -121,16 +120,15 @@ void CpuBackend::embed(const PackedBatch& batch, Workspace& workspace) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
   workspace.states.ensure(static_cast<std::size_t>(batch.total_tokens() * hidden));
   workspace.hidden = rows_of(workspace.states.data(), batch.total_tokens(), hidden);
-  kernels::embed_layer_norm(*kernels_,
-                            {.word = word_.view,
-                             .position = position_.view,
-                             .token_type = token_type_.view,
-                             .width = hidden,
-                             .norm = embedding_norm_.view()},
-                            {.input_ids = batch.input_ids,
-                             .position_ids = batch.position_ids,
-                             .token_type_ids = batch.token_type_ids},
-                            workspace.hidden);
+  kernels::embed_layer_norm(
+      *kernels_,
+      {.word = word_.view,
+       .position = position_.view,
+       .token_type = token_type_.view,
+       .width = hidden,
+       .norm = embedding_norm_.view()},
+      {.input_ids = batch.input_ids, .position_ids = batch.position_ids, .token_type_ids = batch.token_type_ids},
+      workspace.hidden);
 }
 
 void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, OutputRows rows,
@@ -141,8 +139,8 @@ void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, O
   const auto shape = attention_shape();
   const auto hidden_states = as_const(workspace.hidden);
   workspace.qkv.ensure(static_cast<std::size_t>(tokens * 3 * hidden));
-  workspace.scratch.ensure(static_cast<std::size_t>(
-      kernels::self_attention_scratch_floats(*kernels_, shape, batch.max_seqlen)));
+  workspace.scratch.ensure(
+      static_cast<std::size_t>(kernels::self_attention_scratch_floats(*kernels_, shape, batch.max_seqlen)));
 
   if (rows == OutputRows::kAll) {
     workspace.context.ensure(static_cast<std::size_t>(tokens * hidden));
@@ -161,7 +159,8 @@ void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, O
     const auto queries = rows_of(workspace.queries.data(), sequences, hidden);
     const auto context = rows_of(workspace.context.data(), sequences, hidden);
     for (std::int64_t i = 0; i < sequences; ++i) {
-      std::memcpy(first.data + i * hidden, workspace.hidden.data + batch.cu_seqlens[static_cast<std::size_t>(i)] * hidden,
+      std::memcpy(first.data + i * hidden,
+                  workspace.hidden.data + batch.cu_seqlens[static_cast<std::size_t>(i)] * hidden,
                   static_cast<std::size_t>(hidden) * sizeof(float));
     }
     kernels::linear(as_const(first), layer.query, {}, queries);

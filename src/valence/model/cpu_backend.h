@@ -22,14 +22,14 @@ class CpuBackend {
  public:
   /// What one caller mutates. Buffers grow to the largest batch seen and stay.
   struct Workspace {
-    kernels::RowsView<float> hidden;  ///< the current hidden states: in `states`, or in `first_rows`
-    AlignedBuffer<float> states;      ///< [total_tokens, hidden_size]
-    AlignedBuffer<float> first_rows;  ///< [batch_size, hidden_size], the last layer's output
-    AlignedBuffer<float> qkv;         ///< [total_tokens, 3 * hidden_size]; in the last layer k|v only
-    AlignedBuffer<float> queries;     ///< [batch_size, hidden_size], the last layer's
-    AlignedBuffer<float> context;     ///< attention's output
+    kernels::RowsView<float> hidden;    ///< the current hidden states: in `states`, or in `first_rows`
+    AlignedBuffer<float> states;        ///< [total_tokens, hidden_size]
+    AlignedBuffer<float> first_rows;    ///< [batch_size, hidden_size], the last layer's output
+    AlignedBuffer<float> qkv;           ///< [total_tokens, 3 * hidden_size]; in the last layer k|v only
+    AlignedBuffer<float> queries;       ///< [batch_size, hidden_size], the last layer's
+    AlignedBuffer<float> context;       ///< attention's output
     AlignedBuffer<float> intermediate;  ///< one row block of the feed-forward, and the head's dense layer
-    AlignedBuffer<float> scratch;     ///< attention's own
+    AlignedBuffer<float> scratch;       ///< attention's own
   };
 
   /// `model` must outlive the backend: embedding tables stored as F32 or I8 are read where they lie.
@@ -56,7 +56,7 @@ class CpuBackend {
     AlignedBuffer<float> scales;
   };
   struct Layer {
-    kernels::PackedLinear qkv;  ///< all layers but the last: one product
+    kernels::PackedLinear qkv;               ///< all layers but the last: one product
     kernels::PackedLinear query, key_value;  ///< the last layer: queries for first tokens only
     kernels::PackedLinear attention_output;
     Norm attention_norm;

@@ -6,8 +6,8 @@
 
 namespace valence {
 
-/// Token ids in, logits [batch_size, num_labels] out. Nothing is allocated once the workspace has seen a batch as large.
-/// Every id, type and position must be in range: EncoderRunner checks them at its border.
+/// Token ids in, logits [batch_size, num_labels] out. Nothing is allocated once the workspace has seen a batch as
+/// large. Every id, type and position must be in range: EncoderRunner checks them at its border.
 template <Backend B>
 void forward(const B& backend, const PackedBatch& batch, typename B::Workspace& workspace, std::span<float> logits) {
   backend.embed(batch, workspace);

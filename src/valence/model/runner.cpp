@@ -76,8 +76,8 @@ Result<std::unique_ptr<EncoderRunner>> make_runner(Model model) {
   VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
   if (model.spec.encoder.head_size() > kernels::kMaxHeadDim) {
     return fail(ErrorCode::kUnsupported, model.checkpoint.source(),
-                fmt::format("attention heads of {} dimensions: at most {} are supported", model.spec.encoder.head_size(),
-                            kernels::kMaxHeadDim));
+                fmt::format("attention heads of {} dimensions: at most {} are supported",
+                            model.spec.encoder.head_size(), kernels::kMaxHeadDim));
   }
   auto kept = std::make_unique<const Model>(std::move(model));
   VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table));

@@ -64,7 +64,11 @@ class Run {
  public:
   Run(const Classifier& classifier, data::OutputFile& output, data::Writer& writer, const RunOptions& options,
       const RunEvents& events, RunSummary& summary)
-      : classifier_(classifier), output_(output), writer_(writer), options_(options), events_(events),
+      : classifier_(classifier),
+        output_(output),
+        writer_(writer),
+        options_(options),
+        events_(events),
         summary_(summary) {
     summary_.by_label.assign(classifier.labels().size(), 0);
   }

@@ -37,12 +37,12 @@ struct RunOptions {
 inline constexpr std::string_view kUncertainLabel = "uncertain";
 
 struct RunSummary {
-  std::uint64_t rows = 0;        ///< read in this run, bad ones included
-  std::uint64_t failed = 0;      ///< bad ones, kept or skipped
+  std::uint64_t rows = 0;    ///< read in this run, bad ones included
+  std::uint64_t failed = 0;  ///< bad ones, kept or skipped
   std::uint64_t truncated = 0;
   std::uint64_t uncertain = 0;
   std::vector<std::uint64_t> by_label;  ///< rows whose best label it is, by label id, uncertain ones left out
-  bool stopped = false;          ///< the stop flag ended the run; what was read before is written
+  bool stopped = false;                 ///< the stop flag ended the run; what was read before is written
 };
 
 /// Called between windows, from the thread that called run().
@@ -55,9 +55,9 @@ struct RunEvents {
 /// by three windows whatever the input's size. A second thread reads; this one classifies and writes.
 ///
 /// Whatever happens, rows already classified are in the writer and finish() has been called on it. An output error
-/// comes back as it is (ask output.sink().reader_gone()); an input error comes back after the rows before it were written.
-/// `summary` is filled in on every way out. `stop` is the flag that the source watches too; run() raises it itself when
-/// it ends early, so that a read that waits for a pipe returns.
+/// comes back as it is (ask output.sink().reader_gone()); an input error comes back after the rows before it were
+/// written. `summary` is filled in on every way out. `stop` is the flag that the source watches too; run() raises it
+/// itself when it ends early, so that a read that waits for a pipe returns.
 Status run(Source& source, const Classifier& classifier, data::OutputFile& output, data::Writer& writer,
            const RunOptions& options, const RunEvents& events, std::atomic<bool>& stop, RunSummary& summary);
 

@@ -18,7 +18,10 @@ class FileSource final : public Source {
  public:
   FileSource(std::vector<std::string> paths, const data::ReaderOptions& options, bool same_columns,
              std::unique_ptr<RecordReader> first)
-      : paths_(std::move(paths)), options_(options), same_columns_(same_columns), reader_(std::move(first)),
+      : paths_(std::move(paths)),
+        options_(options),
+        same_columns_(same_columns),
+        reader_(std::move(first)),
         columns_(reader_->columns()) {
     names_.reserve(paths_.size());
     for (const std::string& path : paths_) names_.push_back(data::shown_name(path));
@@ -112,11 +115,12 @@ class TextSource final : public Source {
     const std::uint64_t number = index + 1;
     // The shell hands over bytes; an argument in another encoding must not reach the output as broken JSON.
     if (const auto bad = find_invalid_utf8(texts_[index])) {
-      return tl::unexpected(data::RowError{
-          .row = number,
-          .line = number,
-          .error = Error(ErrorCode::kInvalidData, fmt::format("{}:{}", kLiteral, number), "invalid UTF-8 at byte " + std::to_string(*bad)),
-          .carried = {}});
+      return tl::unexpected(
+          data::RowError{.row = number,
+                         .line = number,
+                         .error = Error(ErrorCode::kInvalidData, fmt::format("{}:{}", kLiteral, number),
+                                        "invalid UTF-8 at byte " + std::to_string(*bad)),
+                         .carried = {}});
     }
     data::Record record = data::record_of_text(number, texts_[index]);
     record.input = kLiteral;

@@ -8,8 +8,7 @@ namespace {
 TEST(Error, ReadsAsPlaceReasonAndRemedy) {
   const Error error(ErrorCode::kInvalidData, "reviews.csv:1042", "column \"text\" has invalid UTF-8",
                     "use --on-error skip");
-  EXPECT_EQ(error.to_string(),
-            "reviews.csv:1042: column \"text\" has invalid UTF-8. Hint: use --on-error skip.");
+  EXPECT_EQ(error.to_string(), "reviews.csv:1042: column \"text\" has invalid UTF-8. Hint: use --on-error skip.");
 }
 
 TEST(Error, SeenFromFurtherOutItKeepsItsInnerPlace) {

@@ -13,15 +13,15 @@ TEST(Utf8, ValidTextOfEveryLengthHasNoInvalidByte) {
 
 // The boundary cases of Unicode 15, table 3-7.
 TEST(Utf8, FirstByteThatStartsNoSequenceIsNamed) {
-  EXPECT_EQ(find_invalid_utf8("ab\x92"), 2U);                  // a lone continuation byte
-  EXPECT_EQ(find_invalid_utf8("abcdefgh\xff"), 8U);            // behind the eight-byte step
-  EXPECT_EQ(find_invalid_utf8("\xC0\x80"), 0U);                // overlong NUL
-  EXPECT_EQ(find_invalid_utf8("\xC1\xBF"), 0U);                // overlong
-  EXPECT_EQ(find_invalid_utf8("\xE0\x9F\xBF"), 0U);            // overlong
-  EXPECT_EQ(find_invalid_utf8("\xED\xA0\x80"), 0U);            // a surrogate
-  EXPECT_EQ(find_invalid_utf8("\xF0\x8F\xBF\xBF"), 0U);        // overlong
-  EXPECT_EQ(find_invalid_utf8("\xF4\x90\x80\x80"), 0U);        // above U+10FFFF
-  EXPECT_EQ(find_invalid_utf8("x\xE4\xB8"), 1U);               // cut short
+  EXPECT_EQ(find_invalid_utf8("ab\x92"), 2U);            // a lone continuation byte
+  EXPECT_EQ(find_invalid_utf8("abcdefgh\xff"), 8U);      // behind the eight-byte step
+  EXPECT_EQ(find_invalid_utf8("\xC0\x80"), 0U);          // overlong NUL
+  EXPECT_EQ(find_invalid_utf8("\xC1\xBF"), 0U);          // overlong
+  EXPECT_EQ(find_invalid_utf8("\xE0\x9F\xBF"), 0U);      // overlong
+  EXPECT_EQ(find_invalid_utf8("\xED\xA0\x80"), 0U);      // a surrogate
+  EXPECT_EQ(find_invalid_utf8("\xF0\x8F\xBF\xBF"), 0U);  // overlong
+  EXPECT_EQ(find_invalid_utf8("\xF4\x90\x80\x80"), 0U);  // above U+10FFFF
+  EXPECT_EQ(find_invalid_utf8("x\xE4\xB8"), 1U);         // cut short
 }
 
 TEST(Utf8, EveryScalarValueSurvivesWritingAndReading) {

@@ -10,8 +10,7 @@ using namespace std::chrono_literals;
 TEST(Progress, KnownSizeShowsBarShareRateAndTimeLeft) {
   const ProgressState state{
       .rows = 12'345, .failed = 2, .bytes_skipped = 0, .bytes_done = 25, .bytes_total = 100, .elapsed = 10s};
-  EXPECT_EQ(render_progress(state, 200),
-            "[#####---------------]  25 %  12,345 rows  2 failed  1,234 rows/s  ETA 0:30");
+  EXPECT_EQ(render_progress(state, 200), "[#####---------------]  25 %  12,345 rows  2 failed  1,234 rows/s  ETA 0:30");
 }
 
 TEST(Progress, TimeLeftOfAResumedRunCountsOnlyWhatThisRunHasDone) {
@@ -21,17 +20,20 @@ TEST(Progress, TimeLeftOfAResumedRunCountsOnlyWhatThisRunHasDone) {
 }
 
 TEST(Progress, PipeShowsElapsedTimeInsteadOfAnEnd) {
-  const ProgressState state{.rows = 100, .failed = 0, .bytes_skipped = 0, .bytes_done = 25, .bytes_total = std::nullopt, .elapsed = 65s};
+  const ProgressState state{
+      .rows = 100, .failed = 0, .bytes_skipped = 0, .bytes_done = 25, .bytes_total = std::nullopt, .elapsed = 65s};
   EXPECT_EQ(render_progress(state, 200), "100 rows  1 rows/s  1:05");
 }
 
 TEST(Progress, LineNeverExceedsTheTerminal) {
-  const ProgressState state{.rows = 12'345, .failed = 0, .bytes_skipped = 0, .bytes_done = 25, .bytes_total = 100, .elapsed = 10s};
+  const ProgressState state{
+      .rows = 12'345, .failed = 0, .bytes_skipped = 0, .bytes_done = 25, .bytes_total = 100, .elapsed = 10s};
   EXPECT_EQ(render_progress(state, 10).size(), 10U);
 }
 
 TEST(Progress, BarIsFullWhenMoreWasReadThanTheFileHad) {
-  const ProgressState state{.rows = 1, .failed = 0, .bytes_skipped = 0, .bytes_done = 300, .bytes_total = 100, .elapsed = 1s};
+  const ProgressState state{
+      .rows = 1, .failed = 0, .bytes_skipped = 0, .bytes_done = 300, .bytes_total = 100, .elapsed = 1s};
   EXPECT_TRUE(render_progress(state, 200).starts_with("[####################] 100 %"));
 }
 

@@ -7,9 +7,9 @@
 
 #include "support/random_checkpoint.h"
 #include "support/temporary_directory.h"
+#include "valence/kernels/dispatch.h"
 #include "valence/model/cpu_backend.h"
 #include "valence/model/encoder.h"
-#include "valence/kernels/dispatch.h"
 
 namespace valence {
 namespace {
@@ -27,7 +27,10 @@ struct Batch {
     longest = std::max(longest, static_cast<std::int32_t>(sequence.size()));
   }
   [[nodiscard]] PackedBatch view() const {
-    return {.input_ids = ids, .token_type_ids = types, .position_ids = positions, .cu_seqlens = cu_seqlens,
+    return {.input_ids = ids,
+            .token_type_ids = types,
+            .position_ids = positions,
+            .cu_seqlens = cu_seqlens,
             .max_seqlen = longest};
   }
 };

@@ -81,18 +81,18 @@ TEST(TokenizerJson, TemplateMustHoldItsTextsOnce) {
   SmallTokenizer parts;
   parts.post_processor = R"({"type":"TemplateProcessing","single":[],"pair":[],"special_tokens":{}})";
   expect_refused(parts, "post_processor.single: expected sequence A, once");
-  parts.post_processor =
-      R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"X","type_id":0}}],)"
-      R"("pair":[],"special_tokens":{}})";
+  parts.post_processor = R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}},)"
+                         R"({"SpecialToken":{"id":"X","type_id":0}}],)"
+                         R"("pair":[],"special_tokens":{}})";
   expect_refused(parts, "the required key \"X\" is missing");
 }
 
 TEST(TokenizerJson, TemplateMayAddSeveralTokensAndTypes) {
   SmallTokenizer parts;
-  parts.post_processor =
-      R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"S","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],)"
-      R"("pair":[{"Sequence":{"id":"B","type_id":0}},{"Sequence":{"id":"A","type_id":1}}],)"
-      R"("special_tokens":{"S":{"id":"S","ids":[2,4],"tokens":["[CLS]","[MASK]"]}}})";
+  parts.post_processor = R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"S","type_id":1}},)"
+                         R"({"Sequence":{"id":"A","type_id":2}}],)"
+                         R"("pair":[{"Sequence":{"id":"B","type_id":0}},{"Sequence":{"id":"A","type_id":1}}],)"
+                         R"("special_tokens":{"S":{"id":"S","ids":[2,4],"tokens":["[CLS]","[MASK]"]}}})";
   const auto tokenizer = Tokenizer::from_tokenizer_json(parts.json(), "t");
   ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().to_string();
   EXPECT_EQ(tokenizer->encode("good")->ids, (Ids{2, 4, 5}));
