@@ -8,6 +8,7 @@
 
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/f32_tables.h"
+#include "valence/kernels/i8_tables.h"
 
 namespace valence::kernels {
 namespace {
@@ -22,11 +23,11 @@ struct IsaEntry {
 /// In ascending order of preference, which is the order of the enum. VNNI and AMX differ from the vector ISA they come
 /// with in their 8- and 16-bit kernels only.
 constexpr std::array<IsaEntry, 5> kIsas = {{
-    {"portable", [](const CpuFeatures&) { return true; }, {Isa::kPortable, &kF32Portable}},
-    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2}},
-    {"avx_vnni", [](const CpuFeatures& cpu) { return cpu.avx_vnni; }, {Isa::kAvxVnni, &kF32Avx2}},
-    {"avx512_vnni", [](const CpuFeatures& cpu) { return cpu.avx512_vnni; }, {Isa::kAvx512Vnni, &kF32Avx512}},
-    {"amx", [](const CpuFeatures& cpu) { return cpu.amx_int8; }, {Isa::kAmx, &kF32Avx512}},
+    {"portable", [](const CpuFeatures&) { return true; }, {Isa::kPortable, &kF32Portable, &kI8Portable}},
+    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2}},
+    {"avx_vnni", [](const CpuFeatures& cpu) { return cpu.avx_vnni; }, {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni}},
+    {"avx512_vnni", [](const CpuFeatures& cpu) { return cpu.avx512_vnni; }, {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni}},
+    {"amx", [](const CpuFeatures& cpu) { return cpu.amx_int8; }, {Isa::kAmx, &kF32Avx512, &kI8Avx512Vnni}},
 }};
 
 const IsaEntry& entry(Isa isa) { return kIsas[static_cast<std::size_t>(isa)]; }

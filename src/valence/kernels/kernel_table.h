@@ -132,10 +132,13 @@ struct F32Kernels {
   void (*activate)(const ActivateCall&) noexcept;
 };
 
-/// Every operation as this ISA does it best; other weight formats come in beside f32.
+struct EncoderKernels;  // encoder_kernels.h
+
+/// Every operation as this ISA does it best.
 struct KernelTable {
   Isa isa;
   const F32Kernels* f32;
+  const EncoderKernels* int8;
 };
 
 }  // namespace valence::kernels

@@ -1,0 +1,123 @@
+/// \file
+/// An encoder layer's operations in one reduced precision (int8, bf16 or fp16) on one instruction set.
+///
+/// The layouts between the operations are each table's own: an Operand is what `product` reads (quantised rows, 16-bit
+/// rows, tiles), Staging is what it writes (f32 or 16-bit rows). Callers size both by the functions of the table, pass
+/// them from one operation to the next, and never look inside. Hidden states are f32 rows in every table.
+///
+/// Plain data only, for the reason told in kernel_table.h. All operations are single-threaded, allocate nothing and
+/// treat each row (in attention: each sequence) alone: its bits do not depend on its neighbours nor on how rows and
+/// panels are divided over calls, so that several threads may share one batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "valence/kernels/kernel_table.h"
+
+namespace valence::kernels {
+
+/// The left side of a product: rows of activations. `scales` and `sums` have an element a row in int8 tables and are
+/// not looked at in the others. 64-byte aligned. Ranges of rows begin at a multiple of EncoderKernels::row_granularity.
+struct Operand {
+  std::byte* values = nullptr;     ///< operand_bytes(rows, width)
+  float* scales = nullptr;         ///< [rows] x = q * scale
+  std::int32_t* sums = nullptr;    ///< [rows] sum of q: undoes the offset of unsigned weights
+};
+
+/// What a product writes: rows of `width` elements of staging_element_bytes each, `stride` elements apart, 64-byte
+/// aligned, the stride a multiple of 64 bytes.
+struct Staging {
+  std::byte* data = nullptr;
+  std::int64_t stride = 0;
+};
+
+/// Weights packed by pack_panel, panel after panel. `scales` and `bias` have an element for every column of every
+/// panel; bias is zero past the last. A 16-bit table does not look at scales.
+struct PackedWeightsView {
+  const std::byte* panels = nullptr;
+  const float* scales = nullptr;
+  const float* bias = nullptr;
+  std::int64_t in_features = 0;
+  std::int64_t out_features = 0;
+};
+
+/// out[r - first_row][c] = activation(x[r] . W[c] + bias[c]) for rows [first_row, first_row + rows) and the columns of
+/// panels [first_panel, first_panel + panels).
+struct ProductCall {
+  PackedWeightsView weights;
+  Operand x;
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+  std::int64_t first_panel = 0;
+  std::int64_t panels = 0;
+  Staging out;
+  Activation activation = Activation::kNone;
+};
+
+/// Rows [first_row, first_row + rows) of `out` from f32 rows or from staging rows; row 0 of those is `first_row`.
+struct QuantizeCall {
+  RowsView<const float> f32;  ///< data null: read `staging`
+  Staging staging;
+  std::int64_t width = 0;
+  Operand out;
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+};
+
+/// hidden = layer_norm(hidden + addend) in place, and the same rows as an operand.
+/// hidden.data is row `first_row`, and addend too.
+struct AddNormCall {
+  RowsView<float> hidden;
+  Staging addend;
+  std::int64_t width = 0;
+  LayerNormWeights norm;
+  Operand out;
+  std::int64_t first_row = 0;
+};
+
+/// Self-attention over staged projections; out is staged as well (quantise it next).
+/// Offsets are in elements: q of row t, head h at q.data + (t * q.stride + h * head_dim) elements; k and v alike. With
+/// kFirstOfEach, q and out have one row a sequence.
+struct StagedAttentionCall {
+  Staging q;
+  Staging k;
+  Staging v;
+  Staging out;
+  const std::int32_t* cu_seqlens = nullptr;  ///< [batch_size + 1]; the call does sequences [first, first + count)
+  std::int64_t first_sequence = 0;
+  std::int64_t sequences = 0;
+  std::int64_t first_head = 0;  ///< and of those, heads [first_head, first_head + heads)
+  std::int64_t heads = 0;
+  std::int64_t head_dim = 0;
+  float scale = 1.0F;
+  AttentionQueries queries = AttentionQueries::kAll;
+  std::byte* scratch = nullptr;  ///< attention_scratch_bytes(longest sequence, head_dim), 64-byte aligned
+};
+
+/// See the file comment.
+struct EncoderKernels {
+  const char* path;  ///< how `valence doctor` names it: "AVX-512 VNNI int8"
+  std::int32_t panel_columns;
+  std::int32_t row_granularity;  ///< operands are written and read from multiples of it; capacity is rounded up to it
+  std::int32_t staging_element_bytes;
+  std::int32_t chunk_bytes;  ///< of staging that should be in flight at once to stay in the level-2 cache
+  bool quantized;            ///< int8: weights come as integers in [-127, 127], with a scale a column
+
+  std::int64_t (*panel_bytes)(std::int64_t in_features) noexcept;
+  /// rows [columns][in_features], columns <= panel_columns; writes one panel, zeros past the last column.
+  void (*pack_panel)(const float* rows, std::int64_t columns, std::int64_t in_features, std::byte* panel) noexcept;
+  std::int64_t (*operand_bytes)(std::int64_t rows, std::int64_t width) noexcept;
+
+  /// Once on every thread that calls product or attention, before the first time (AMX: configures the tiles).
+  void (*prepare_thread)() noexcept;
+  void (*product)(const ProductCall&) noexcept;
+  void (*quantize)(const QuantizeCall&) noexcept;
+  void (*add_norm)(const AddNormCall&) noexcept;
+  void (*attention)(const StagedAttentionCall&) noexcept;
+  std::int64_t (*attention_scratch_bytes)(std::int64_t max_seqlen, std::int64_t head_dim) noexcept;
+  /// f32 rows of a staged matrix.
+  void (*to_f32)(const Staging& from, RowsView<float> to, std::int64_t width) noexcept;
+};
+
+}  // namespace valence::kernels
