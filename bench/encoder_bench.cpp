@@ -119,7 +119,7 @@ Sequences random_sequences(std::size_t count, double median, double spread, std:
 }
 
 int run_table() {
-  const auto model = make_random_distilbert();
+  const auto model = make_random_model(RandomShape::kDistilbert, {.precision = Precision::kFp32});
   if (!model) return report(model.error());
   Bench bench(*model->runner);
   struct Workload {
@@ -161,10 +161,10 @@ Result<Sequences> read_sequences(const std::string& path) {
   return sequences;
 }
 
-int serve(const std::string& model_dir) {
+int serve(const std::string& model_dir, Precision precision) {
   auto model = load_model(model_dir);
   if (!model) return report(model.error());
-  const auto runner = make_runner(std::move(*model));
+  const auto runner = make_runner(std::move(*model), {.precision = precision});
   if (!runner) return report(runner.error());
   Bench bench(**runner);
   std::size_t batch_tokens = 0;
@@ -187,9 +187,17 @@ int serve(const std::string& model_dir) {
 }  // namespace valence::bench
 
 int main(int argc, char** argv) {
+  using valence::Precision;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty()) return valence::bench::run_table();
-  if (arguments.size() == 2 && arguments[0] == "--serve") return valence::bench::serve(arguments[1]);
-  fmt::print(stderr, "usage: encoder_bench [--serve MODEL_DIR]\n");
+  if (arguments[0] == "--serve" && (arguments.size() == 2 || arguments.size() == 3)) {
+    for (const auto precision :
+         {Precision::kAuto, Precision::kFp32, Precision::kFp16, Precision::kBf16, Precision::kInt8}) {
+      if (arguments.size() == 2 || arguments[2] == name(precision)) {
+        return valence::bench::serve(arguments[1], precision);
+      }
+    }
+  }
+  fmt::print(stderr, "usage: encoder_bench [--serve MODEL_DIR [auto|fp32|fp16|bf16|int8]]\n");
   return 2;
 }

@@ -14,18 +14,16 @@
 namespace valence::bench {
 namespace {
 
-constexpr std::int64_t kHidden = 768;
-constexpr std::int64_t kIntermediate = 3072;
 constexpr std::int64_t kLayers = 6;
 constexpr std::int64_t kVocab = 30522;
 constexpr std::int64_t kPositions = 512;
 
-constexpr std::string_view kConfig = R"({
+constexpr std::string_view kConfig = R"({{
   "model_type": "distilbert", "architectures": ["DistilBertForSequenceClassification"],
-  "vocab_size": 30522, "dim": 768, "hidden_dim": 3072, "n_layers": 6, "n_heads": 12, "max_position_embeddings": 512,
+  "vocab_size": 30522, "dim": {}, "hidden_dim": {}, "n_layers": 6, "n_heads": 12, "max_position_embeddings": 512,
   "activation": "gelu", "pad_token_id": 0, "sinusoidal_pos_embds": false,
-  "id2label": {"0": "NEGATIVE", "1": "POSITIVE"}, "label2id": {"NEGATIVE": 0, "POSITIVE": 1}
-})";
+  "id2label": {{"0": "NEGATIVE", "1": "POSITIVE"}}, "label2id": {{"NEGATIVE": 0, "POSITIVE": 1}}
+}})";
 
 /// Collects tensors of random values and lays them out as a safetensors file does.
 class Image {
@@ -41,9 +39,9 @@ class Image {
     add(fmt::format("{}.weight", name), {out_features, in_features}, 0, kSpread);
     add(fmt::format("{}.bias", name), {out_features}, 0, kSpread);
   }
-  void add_norm(std::string_view name) {
-    add(fmt::format("{}.weight", name), {kHidden}, 1, kSpread);
-    add(fmt::format("{}.bias", name), {kHidden}, 0, kSpread);
+  void add_norm(std::string_view name, std::int64_t width) {
+    add(fmt::format("{}.weight", name), {width}, 1, kSpread);
+    add(fmt::format("{}.bias", name), {width}, 0, kSpread);
   }
   [[nodiscard]] std::vector<std::byte> bytes() const {
     std::string header = "{" + header_ + "}";
@@ -72,28 +70,30 @@ class Image {
 
 }  // namespace
 
-Result<RandomModel> make_random_distilbert() {
+Result<RandomModel> make_random_model(RandomShape shape, const RunnerOptions& options) {
+  const std::int64_t hidden = shape == RandomShape::kDistilbert ? 768 : 384;
+  const std::int64_t intermediate = 4 * hidden;
   Image image;
   const std::string embeddings = "distilbert.embeddings.";
-  image.add(embeddings + "word_embeddings.weight", {kVocab, kHidden}, 0, 1);
-  image.add(embeddings + "position_embeddings.weight", {kPositions, kHidden}, 0, 1);
-  image.add_norm(embeddings + "LayerNorm");
+  image.add(embeddings + "word_embeddings.weight", {kVocab, hidden}, 0, 1);
+  image.add(embeddings + "position_embeddings.weight", {kPositions, hidden}, 0, 1);
+  image.add_norm(embeddings + "LayerNorm", hidden);
   for (std::int64_t layer = 0; layer < kLayers; ++layer) {
     const std::string prefix = fmt::format("distilbert.transformer.layer.{}.", layer);
     for (const std::string_view product : {"q_lin", "k_lin", "v_lin", "out_lin"}) {
-      image.add_linear(fmt::format("{}attention.{}", prefix, product), kHidden, kHidden);
+      image.add_linear(fmt::format("{}attention.{}", prefix, product), hidden, hidden);
     }
-    image.add_norm(prefix + "sa_layer_norm");
-    image.add_linear(prefix + "ffn.lin1", kIntermediate, kHidden);
-    image.add_linear(prefix + "ffn.lin2", kHidden, kIntermediate);
-    image.add_norm(prefix + "output_layer_norm");
+    image.add_norm(prefix + "sa_layer_norm", hidden);
+    image.add_linear(prefix + "ffn.lin1", intermediate, hidden);
+    image.add_linear(prefix + "ffn.lin2", hidden, intermediate);
+    image.add_norm(prefix + "output_layer_norm", hidden);
   }
-  image.add_linear("pre_classifier", kHidden, kHidden);
-  image.add_linear("classifier", 2, kHidden);
+  image.add_linear("pre_classifier", hidden, hidden);
+  image.add_linear("classifier", 2, hidden);
 
   RandomModel random{image.bytes(), nullptr};
-  VALENCE_TRY(Model model, load_model(kConfig, random.image, "random DistilBERT"));
-  VALENCE_TRY(random.runner, make_runner(std::move(model)));
+  VALENCE_TRY(Model model, load_model(fmt::format(kConfig, hidden, intermediate), random.image, "random model"));
+  VALENCE_TRY(random.runner, make_runner(std::move(model), options));
   return random;
 }
 

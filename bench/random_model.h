@@ -1,5 +1,5 @@
 /// \file
-/// A DistilBERT-base classifier with seeded random weights: speed does not depend on their values.
+/// Classifiers of well-known shapes with seeded random weights: speed does not depend on their values.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,11 @@ struct RandomModel {
   std::unique_ptr<EncoderRunner> runner;
 };
 
-Result<RandomModel> make_random_distilbert();
+enum class RandomShape {
+  kDistilbert,  ///< DistilBERT-base: 6 layers, hidden size 768, 12 heads, feed-forward 3072
+  kMiniLm,      ///< MiniLM-L6: 6 layers, hidden size 384, 12 heads, feed-forward 1536 (as a DistilBERT)
+};
+
+Result<RandomModel> make_random_model(RandomShape shape, const RunnerOptions& options);
 
 }  // namespace valence::bench

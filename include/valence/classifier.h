@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "valence/error.h"
+#include "valence/precision.h"
 #include "valence/prediction.h"
 
 namespace valence {
@@ -27,6 +28,8 @@ struct ClassifierOptions {
   std::size_t threads = 0;     ///< compute threads, the calling one included; 0: one a physical core
   std::size_t max_length = 0;  ///< tokens, special ones included; 0: the model's maximum
   LongText on_long = LongText::kTruncate;
+  Precision precision = Precision::kAuto;
+  std::vector<std::int64_t> fp32_layers = {};  ///< encoder layers to run in fp32 whatever the precision, from 0
   std::size_t batch_tokens = 0;  ///< token budget of one batch; 0: chosen for the machine
   ScoreFunction function = ScoreFunction::kModel;
   std::vector<std::string> labels;  ///< keep only these and renormalise; empty: all
@@ -59,6 +62,8 @@ class Classifier {
   [[nodiscard]] ScoreFunction function() const;
   [[nodiscard]] std::size_t max_length() const;
   [[nodiscard]] std::size_t threads() const;
+  /// What the encoder runs in (never Precision::kAuto).
+  [[nodiscard]] Precision precision() const;
   /// Things about the model that a user should hear of, e.g. unused tensors. Empty when all is well.
   [[nodiscard]] const std::vector<std::string>& warnings() const;
 

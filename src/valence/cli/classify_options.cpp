@@ -43,6 +43,11 @@ constexpr std::array<Choice<pipeline::OnError>, 3> kOnError{
     {{"fail", pipeline::OnError::kFail}, {"keep", pipeline::OnError::kKeep}, {"skip", pipeline::OnError::kSkip}}};
 constexpr std::array<Choice<ScoreFunction>, 3> kFunctions{
     {{"softmax", ScoreFunction::kSoftmax}, {"sigmoid", ScoreFunction::kSigmoid}, {"none", ScoreFunction::kNone}}};
+constexpr std::array<Choice<Precision>, 5> kPrecisions{{{"auto", Precision::kAuto},
+                                                        {"fp32", Precision::kFp32},
+                                                        {"fp16", Precision::kFp16},
+                                                        {"bf16", Precision::kBf16},
+                                                        {"int8", Precision::kInt8}}};
 constexpr std::array<Choice<bool>, 2> kOnOff{{{"on", true}, {"off", false}}};
 
 tl::unexpected<Error> not_built_in(std::string option, std::string_view what, std::string hint = {}) {
@@ -56,12 +61,8 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--device",
                 fmt::format("\"{}\" is not one of cpu, cuda, cuda:N", arguments.device));
   }
-  if (arguments.precision == "fp16" || arguments.precision == "bf16" || arguments.precision == "int8") {
-    return not_built_in("--precision", arguments.precision, "use auto or fp32");
-  }
-  if (arguments.precision != "auto" && arguments.precision != "fp32") {
-    return fail(ErrorCode::kInvalidArgument, "--precision",
-                fmt::format("\"{}\" is not one of auto, fp32, fp16, bf16, int8", arguments.precision));
+  if (arguments.precision == "fp16" || arguments.precision == "bf16") {
+    return not_built_in("--precision", arguments.precision, "use auto, fp32 or int8");
   }
   if (!arguments.adapter.empty()) return not_built_in("--adapter", "running a model with a PEFT adapter");
   if (!arguments.zero_shot.empty()) return not_built_in("--zero-shot", "zero-shot classification");
@@ -216,7 +217,7 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
       ->group(model);
   app.add_option("--threads", arguments.threads, "Compute threads [physical cores]")->type_name("N")->group(model);
   app.add_option("--device", arguments.device, "cpu [cpu]; cuda is not built in yet")->type_name("D")->group(model);
-  app.add_option("--precision", arguments.precision, "auto or fp32 [auto]; fp16, bf16, int8 are not built in yet")
+  app.add_option("--precision", arguments.precision, "auto, fp32 or int8; auto is the model's own [auto]; fp16 and bf16 are not built in yet")
       ->type_name("P")
       ->group(model);
   app.add_option("--fold", arguments.fold, "Classify equal texts of a window once: on or off [on]")
@@ -244,6 +245,7 @@ Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdou
   VALENCE_TRY(options.run.threshold, parse_threshold(arguments.threshold, options.classifier.function));
   VALENCE_TRY(options.classifier.threads, parse_count("--threads", arguments.threads, kMaxThreads));
   VALENCE_TRY(options.classifier.max_length, parse_count("--max-length", arguments.max_length, kMaxTokens));
+  VALENCE_TRY(options.classifier.precision, choose("--precision", arguments.precision, kPrecisions));
   VALENCE_TRY(options.classifier.batch_tokens, parse_count("--batch-tokens", arguments.batch_tokens, kMaxTokens));
   options.classifier.labels = arguments.labels;
   VALENCE_TRY_STATUS(options.classifier.validate());

@@ -118,7 +118,8 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
         unused.size() > kNamed ? ", ..." : ""));
   }
   VALENCE_TRY(auto kept, kept_labels(spec.head.labels, options.labels));
-  VALENCE_TRY(auto runner, make_runner(std::move(model)));
+  VALENCE_TRY(auto runner, make_runner(std::move(model),
+                                      {.precision = options.precision, .fp32_layers = options.fp32_layers}));
 
   auto impl = std::make_unique<Impl>(options, std::move(tokenizer), std::move(runner));
   impl->warnings = std::move(warnings);
@@ -249,6 +250,7 @@ const std::vector<std::string>& Classifier::labels() const { return impl_->label
 ScoreFunction Classifier::function() const { return impl_->function; }
 std::size_t Classifier::max_length() const { return impl_->limits.max_length; }
 std::size_t Classifier::threads() const { return impl_->pool.size(); }
+Precision Classifier::precision() const { return impl_->runner->precision(); }
 const std::vector<std::string>& Classifier::warnings() const { return impl_->warnings; }
 
 }  // namespace valence

@@ -18,7 +18,8 @@
 namespace valence::kernels {
 
 /// The left side of a product: rows of activations. `scales` and `sums` have an element a row in int8 tables and are
-/// not looked at in the others. 64-byte aligned. Ranges of rows begin at a multiple of EncoderKernels::row_granularity.
+/// not looked at in the others. 64-byte aligned. Products read ranges of rows that begin at a multiple of
+/// EncoderKernels::row_granularity; quantize and add_norm write rows wherever they begin.
 struct Operand {
   std::byte* values = nullptr;     ///< operand_bytes(rows, width)
   float* scales = nullptr;         ///< [rows] x = q * scale
@@ -77,8 +78,8 @@ struct AddNormCall {
 };
 
 /// Self-attention over staged projections; out is staged as well (quantise it next).
-/// Offsets are in elements: q of row t, head h at q.data + (t * q.stride + h * head_dim) elements; k and v alike. With
-/// kFirstOfEach, q and out have one row a sequence.
+/// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike. With
+/// kFirstOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No alignment is needed.
 struct StagedAttentionCall {
   Staging q;
   Staging k;
@@ -87,6 +88,7 @@ struct StagedAttentionCall {
   const std::int32_t* cu_seqlens = nullptr;  ///< [batch_size + 1]; the call does sequences [first, first + count)
   std::int64_t first_sequence = 0;
   std::int64_t sequences = 0;
+  std::int64_t first_token = 0;  ///< which token row 0 of the staged matrices is
   std::int64_t first_head = 0;  ///< and of those, heads [first_head, first_head + heads)
   std::int64_t heads = 0;
   std::int64_t head_dim = 0;
@@ -109,7 +111,7 @@ struct EncoderKernels {
   void (*pack_panel)(const float* rows, std::int64_t columns, std::int64_t in_features, std::byte* panel) noexcept;
   std::int64_t (*operand_bytes)(std::int64_t rows, std::int64_t width) noexcept;
 
-  /// Once on every thread that calls product or attention, before the first time (AMX: configures the tiles).
+  /// Once on every thread that calls product or attention, before the first time (AMX configures its tiles).
   void (*prepare_thread)() noexcept;
   void (*product)(const ProductCall&) noexcept;
   void (*quantize)(const QuantizeCall&) noexcept;

@@ -405,10 +405,10 @@ template <class D>
 void i16_attention(const StagedAttentionCall& call) noexcept {
   const bool all = call.queries == AttentionQueries::kAll;
   for (std::int64_t sequence = call.first_sequence; sequence < call.first_sequence + call.sequences; ++sequence) {
-    const std::int64_t first_token = call.cu_seqlens[sequence];
-    const std::int64_t first_row = all ? first_token : sequence;
+    const std::int64_t first_key = call.cu_seqlens[sequence] - call.first_token;
+    const std::int64_t first_row = all ? first_key : sequence - call.first_sequence;
     StagedHead head;
-    head.keys = call.cu_seqlens[sequence + 1] - first_token;
+    head.keys = call.cu_seqlens[sequence + 1] - call.cu_seqlens[sequence];
     if (head.keys == 0) continue;
     head.queries = all ? head.keys : 1;
     head.q_stride = call.q.stride;
@@ -419,8 +419,8 @@ void i16_attention(const StagedAttentionCall& call) noexcept {
     for (std::int64_t h = call.first_head; h < call.first_head + call.heads; ++h) {
       const std::int64_t column = h * call.head_dim;
       head.q = reinterpret_cast<const float*>(call.q.data) + first_row * call.q.stride + column;
-      head.k = reinterpret_cast<const float*>(call.k.data) + first_token * call.k.stride + column;
-      head.v = reinterpret_cast<const float*>(call.v.data) + first_token * call.v.stride + column;
+      head.k = reinterpret_cast<const float*>(call.k.data) + first_key * call.k.stride + column;
+      head.v = reinterpret_cast<const float*>(call.v.data) + first_key * call.v.stride + column;
       head.out = reinterpret_cast<float*>(call.out.data) + first_row * call.out.stride + column;
       attend_staged_head<D>(head, call.scale, call.scratch);
     }

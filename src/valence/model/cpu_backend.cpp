@@ -6,6 +6,7 @@
 
 #include "valence/base/check.h"
 #include "valence/kernels/linear.h"
+#include "valence/model/stacked_linear.h"
 
 namespace valence {
 namespace {
@@ -25,33 +26,10 @@ RowsView<T> rows_of(T* data, std::int64_t rows, std::int64_t width) {
 
 RowsView<const float> as_const(RowsView<float> view) { return {view.data, view.rows, view.stride}; }
 
-std::vector<float> f32_values(const TensorView& view) {
-  std::vector<float> values(static_cast<std::size_t>(view.elements()));
-  copy_as_f32(view, values);
-  return values;
-}
-
-/// Several linear layers over the same input as one product: their outputs side by side.
+/// Several linear layers over the same input as one product.
 PackedLinear pack_stacked(const KernelTable& kernels, std::initializer_list<const LinearWeights*> parts) {
-  const std::int64_t in_features = (*parts.begin())->weight.columns();
-  std::vector<kernels::WeightRows> rows;
-  std::vector<std::vector<float>> scales;
-  std::vector<float> bias;
-  std::vector<std::pair<std::size_t, std::int64_t>> owner;  // output feature -> part, row within it
-  scales.reserve(parts.size());
-  for (const LinearWeights* part : parts) {
-    scales.push_back(part->weight.row_scale ? f32_values(*part->weight.row_scale) : std::vector<float>());
-    for (std::int64_t row = 0; row < part->weight.rows(); ++row) owner.emplace_back(rows.size(), row);
-    rows.push_back(kernels::weight_rows(part->weight.values, scales.back()));
-    const auto part_bias = f32_values(part->bias);
-    bias.insert(bias.end(), part_bias.begin(), part_bias.end());
-  }
-  const auto row = [&](std::int64_t out_feature, std::span<float> out) {
-    const auto& [part, part_row] = owner[static_cast<std::size_t>(out_feature)];
-    rows[part](part_row, out);
-  };
-  return PackedLinear::pack(
-      kernels, {.in_features = in_features, .out_features = static_cast<std::int64_t>(owner.size())}, row, bias);
+  const StackedLinear stacked(parts);
+  return PackedLinear::pack(kernels, stacked.shape(), stacked.rows(), stacked.bias());
 }
 
 }  // namespace
@@ -80,7 +58,8 @@ CpuBackend::Layer CpuBackend::pack_layer(const LayerWeights& weights, bool last)
   return layer;
 }
 
-Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kernels) {
+Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kernels, const std::vector<bool>& layers) {
+  VALENCE_ASSERT(layers.size() == model.weights.layers.size(), "a choice for each layer");
   const auto pack_table = [](const MatrixView& matrix) {
     Table table;
     const bool aligned = reinterpret_cast<std::uintptr_t>(matrix.values.bytes.data()) % alignof(float) == 0;
@@ -104,8 +83,8 @@ Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kerne
   backend.position_ = pack_table(weights.embeddings.position);
   if (weights.embeddings.token_type) backend.token_type_ = pack_table(*weights.embeddings.token_type);
   backend.embedding_norm_ = backend.pack_norm(weights.embeddings.norm);
-  for (const LayerWeights& layer : weights.layers) {
-    backend.layers_.push_back(backend.pack_layer(layer, &layer == &weights.layers.back()));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    backend.layers_.push_back(layers[i] ? backend.pack_layer(weights.layers[i], i + 1 == layers.size()) : Layer());
   }
   backend.head_dense_ = pack_stacked(kernels, {&weights.head_dense});
   backend.classifier_ = pack_stacked(kernels, {&weights.classifier});
@@ -152,17 +131,12 @@ void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, O
   } else {
     const std::int64_t sequences = batch.batch_size();
     const auto size = static_cast<std::size_t>(sequences * hidden);
-    workspace.first_rows.ensure(size);
+    gather_first_rows(batch, workspace);
     workspace.queries.ensure(size);
     workspace.context.ensure(size);
     const auto first = rows_of(workspace.first_rows.data(), sequences, hidden);
     const auto queries = rows_of(workspace.queries.data(), sequences, hidden);
     const auto context = rows_of(workspace.context.data(), sequences, hidden);
-    for (std::int64_t i = 0; i < sequences; ++i) {
-      std::memcpy(first.data + i * hidden,
-                  workspace.hidden.data + batch.cu_seqlens[static_cast<std::size_t>(i)] * hidden,
-                  static_cast<std::size_t>(hidden) * sizeof(float));
-    }
     kernels::linear(as_const(first), layer.query, {}, queries);
     kernels::linear(hidden_states, layer.key_value, {}, rows_of(workspace.qkv.data(), tokens, 2 * hidden));
     kernels::self_attention(*kernels_, shape,
@@ -177,6 +151,16 @@ void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, O
     workspace.hidden = first;
   }
   kernels::layer_norm(*kernels_, as_const(workspace.hidden), hidden, layer.attention_norm.view(), workspace.hidden);
+}
+
+void CpuBackend::gather_first_rows(const PackedBatch& batch, Workspace& workspace) const {
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  workspace.first_rows.ensure(static_cast<std::size_t>(batch.batch_size() * hidden));
+  for (std::int64_t i = 0; i < batch.batch_size(); ++i) {
+    std::memcpy(workspace.first_rows.data() + i * hidden,
+                workspace.hidden.data + batch.cu_seqlens[static_cast<std::size_t>(i)] * hidden,
+                static_cast<std::size_t>(hidden) * sizeof(float));
+  }
 }
 
 void CpuBackend::ffn_block(std::int64_t index, Workspace& workspace) const {

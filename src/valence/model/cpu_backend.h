@@ -33,7 +33,9 @@ class CpuBackend {
   };
 
   /// `model` must outlive the backend: embedding tables stored as F32 or I8 are read where they lie.
-  static Result<CpuBackend> pack(const Model& model, const kernels::KernelTable& kernels);
+  /// `layers` says for each encoder layer whether to pack it; the blocks of one left out must not be called.
+  static Result<CpuBackend> pack(const Model& model, const kernels::KernelTable& kernels,
+                                 const std::vector<bool>& layers);
 
   [[nodiscard]] std::int64_t num_hidden_layers() const { return static_cast<std::int64_t>(layers_.size()); }
 
@@ -42,13 +44,19 @@ class CpuBackend {
   void ffn_block(std::int64_t layer, Workspace& workspace) const;
   void classify(Workspace& workspace, std::span<float> logits) const;
 
- private:
+  /// workspace.first_rows = the hidden states of each sequence's first token.
+  void gather_first_rows(const PackedBatch& batch, Workspace& workspace) const;
+
+  /// A layer norm's parameters in f32.
   struct Norm {
     AlignedBuffer<float> weight;
     AlignedBuffer<float> bias;
-    float epsilon;
+    float epsilon = 0;
     [[nodiscard]] kernels::LayerNormWeights view() const { return {weight.data(), bias.data(), epsilon}; }
   };
+  [[nodiscard]] Norm pack_norm(const LayerNormWeights& weights) const;
+
+ private:
   /// An embedding table: a view into the checkpoint where the kernels read that type, else an f32 copy.
   struct Table {
     kernels::EmbeddingTable view;
@@ -66,7 +74,6 @@ class CpuBackend {
   };
 
   CpuBackend(const ModelSpec& spec, const kernels::KernelTable& kernels) : spec_(spec), kernels_(&kernels) {}
-  Norm pack_norm(const LayerNormWeights& weights) const;
   Layer pack_layer(const LayerWeights& weights, bool last) const;
   [[nodiscard]] kernels::AttentionShape attention_shape() const;
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "valence/base/check.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/model/cpu_backend.h"
 #include "valence/model/encoder.h"
+#include "valence/model/reduced_backend.h"
 
 namespace valence {
 namespace {
@@ -37,11 +40,12 @@ Status check_batch(const PackedBatch& batch, const EncoderSpec& spec) {
   return {};
 }
 
+template <Backend B>
 class CpuRunner final : public EncoderRunner {
  public:
   // The model is on the heap so that the backend's views into it survive moves.
-  CpuRunner(std::unique_ptr<const Model> model, CpuBackend backend)
-      : model_(std::move(model)), backend_(std::move(backend)) {}
+  CpuRunner(std::unique_ptr<const Model> model, B backend, Precision precision)
+      : model_(std::move(model)), backend_(std::move(backend)), precision_(precision) {}
 
   [[nodiscard]] std::unique_ptr<Workspace> make_workspace() const override { return std::make_unique<State>(); }
 
@@ -59,29 +63,66 @@ class CpuRunner final : public EncoderRunner {
   }
 
   [[nodiscard]] const ModelSpec& spec() const override { return model_->spec; }
+  [[nodiscard]] Precision precision() const override { return precision_; }
 
  private:
   struct State final : Workspace {
-    CpuBackend::Workspace backend;
+    typename B::Workspace backend;
     std::vector<std::int32_t> zero_types;
   };
 
   std::unique_ptr<const Model> model_;
-  CpuBackend backend_;
+  B backend_;
+  Precision precision_;
 };
+
+bool is_i8(const LayerWeights& layer) {
+  const auto linears = {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.intermediate,
+                        &layer.output};
+  return std::ranges::all_of(linears, [](const auto* linear) { return linear->weight.values.dtype == DType::kI8; });
+}
+
+/// Which layers run in int8.
+Result<std::vector<bool>> int8_layers(const Model& model, const RunnerOptions& options) {
+  const auto& layers = model.weights.layers;
+  std::vector<bool> chosen(layers.size());
+  std::transform(layers.begin(), layers.end(), chosen.begin(), is_i8);
+  const bool stored_so = std::find(chosen.begin(), chosen.end(), true) != chosen.end();
+  if (!stored_so && options.precision == Precision::kInt8) chosen.assign(layers.size(), true);
+  for (const std::int64_t layer : options.fp32_layers) {
+    if (layer < 0 || layer >= static_cast<std::int64_t>(layers.size())) {
+      return fail(ErrorCode::kInvalidArgument, model.checkpoint.source(),
+                  fmt::format("there is no encoder layer {}: the model has layers 0 to {}", layer, layers.size() - 1));
+    }
+    chosen[static_cast<std::size_t>(layer)] = false;
+  }
+  return chosen;
+}
 
 }  // namespace
 
-Result<std::unique_ptr<EncoderRunner>> make_runner(Model model) {
-  VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
+Result<std::unique_ptr<EncoderRunner>> make_runner(Model model, const RunnerOptions& options) {
+  const kernels::KernelTable* table = options.kernels;
+  if (table == nullptr) {
+    VALENCE_TRY(table, kernels::selected_kernels());
+  }
   if (model.spec.encoder.head_size() > kernels::kMaxHeadDim) {
     return fail(ErrorCode::kUnsupported, model.checkpoint.source(),
                 fmt::format("attention heads of {} dimensions: at most {} are supported",
                             model.spec.encoder.head_size(), kernels::kMaxHeadDim));
   }
+  VALENCE_TRY(const std::vector<bool> int8, int8_layers(model, options));
   auto kept = std::make_unique<const Model>(std::move(model));
-  VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table));
-  return std::unique_ptr<EncoderRunner>(std::make_unique<CpuRunner>(std::move(kept), std::move(backend)));
+  const bool may_reduce = options.precision == Precision::kAuto || options.precision == Precision::kInt8;
+  if (may_reduce && std::find(int8.begin(), int8.end(), true) != int8.end()) {
+    VALENCE_TRY(ReducedBackend backend, ReducedBackend::pack(*kept, *table, *table->int8, int8));
+    return std::unique_ptr<EncoderRunner>(
+        std::make_unique<CpuRunner<ReducedBackend>>(std::move(kept), std::move(backend), Precision::kInt8));
+  }
+  const std::vector<bool> all(kept->weights.layers.size(), true);
+  VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table, all));
+  return std::unique_ptr<EncoderRunner>(
+      std::make_unique<CpuRunner<CpuBackend>>(std::move(kept), std::move(backend), Precision::kFp32));
 }
 
 }  // namespace valence

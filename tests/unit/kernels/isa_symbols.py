@@ -14,6 +14,10 @@ EXPECTED = {
     "f32_avx2.cpp.o": {"valence::kernels::kF32Avx2"},
     "f32_avx512.cpp.o": {"valence::kernels::kF32Avx512"},
     "f32_portable.cpp.o": {"valence::kernels::kF32Portable"},
+    "i8_avx2.cpp.o": {"valence::kernels::kI8Avx2"},
+    "i8_avx_vnni.cpp.o": {"valence::kernels::kI8AvxVnni"},
+    "i8_avx512_vnni.cpp.o": {"valence::kernels::kI8Avx512Vnni"},
+    "i8_portable.cpp.o": {"valence::kernels::kI8Portable"},
 }
 # A defined symbol that other files see: an address, then an upper-case type or one of the weak and unique ones. Left out:
 # the address of the exception personality (data), and what the address sanitizer adds for each global.

@@ -1,0 +1,83 @@
+/// \file
+/// The reduced-precision backend on the CPU: encoder layers over the fused kernels of an EncoderKernels table.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "valence/kernels/packed_weights.h"
+#include "valence/model/cpu_backend.h"
+
+namespace valence {
+
+/// Hidden states stay f32 between layers, so embeddings, the head, and layers kept in f32 are CpuBackend's.
+/// Immutable after construction. Satisfies Backend.
+class ReducedBackend {
+ public:
+  /// Rows of activations as the products read them.
+  struct OperandBuffer {
+    AlignedBuffer<std::byte> values;
+    AlignedBuffer<float> scales;
+    AlignedBuffer<std::int32_t> sums;
+  };
+  /// What one caller mutates. Buffers grow to the largest batch seen and stay.
+  struct Workspace {
+    CpuBackend::Workspace f32;           ///< holds the hidden states
+    bool operand_is_current = false;     ///< `operand` is the hidden states
+    bool thread_is_prepared = false;
+    OperandBuffer operand;               ///< [total_tokens, hidden_size]
+    OperandBuffer context;               ///< attention's output, quantised: [total_tokens, hidden_size]
+    OperandBuffer wide;                  ///< a chunk of the feed-forward: [rows, intermediate_size]
+    AlignedBuffer<std::byte> projected;  ///< staged q|k|v of a chunk, or a chunk of the feed-forward
+    AlignedBuffer<std::byte> queries;    ///< staged, the last layer's
+    AlignedBuffer<std::byte> attended;   ///< staged attention output of a chunk
+    AlignedBuffer<std::byte> product;    ///< staged [rows, hidden_size] on its way into the hidden states
+    AlignedBuffer<std::byte> scratch;    ///< attention's own
+  };
+
+  /// `reduced` says for each encoder layer whether it runs by `kernels`, or in f32 by `table`. `model` must outlive the
+  /// backend.
+  static Result<ReducedBackend> pack(const Model& model, const kernels::KernelTable& table,
+                                     const kernels::EncoderKernels& kernels, const std::vector<bool>& reduced);
+
+  [[nodiscard]] std::int64_t num_hidden_layers() const { return f32_.num_hidden_layers(); }
+
+  void embed(const PackedBatch& batch, Workspace& workspace) const;
+  void attention_block(std::int64_t layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace) const;
+  void ffn_block(std::int64_t layer, Workspace& workspace) const;
+  void classify(Workspace& workspace, std::span<float> logits) const;
+
+ private:
+  struct Layer {
+    bool reduced = false;
+    kernels::PackedWeights qkv;               ///< all layers but the last: one product
+    kernels::PackedWeights query, key_value;  ///< the last layer: queries for first tokens only
+    kernels::PackedWeights attention_output;
+    CpuBackend::Norm attention_norm;
+    kernels::PackedWeights intermediate;
+    kernels::PackedWeights output;
+    CpuBackend::Norm output_norm;
+  };
+
+  ReducedBackend(CpuBackend f32, const ModelSpec& spec, const kernels::EncoderKernels& kernels)
+      : f32_(std::move(f32)), spec_(spec), kernels_(&kernels) {}
+  Layer pack_layer(const LayerWeights& weights, bool last) const;
+  void make_operand_current(Workspace& workspace) const;
+  void attend(const Layer& layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace) const;
+  void add_product(const kernels::PackedWeights& weights, const kernels::Operand& x, std::int64_t first_row,
+                   std::int64_t rows, std::int64_t hidden_row, const CpuBackend::Norm& norm,
+                   Workspace& workspace) const;
+  [[nodiscard]] std::int64_t chunk_rows(std::int64_t width) const;
+  [[nodiscard]] std::int64_t staging_stride(std::int64_t width) const;
+  kernels::Staging staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width) const;
+  kernels::Operand operand(OperandBuffer& buffer, std::int64_t rows, std::int64_t width) const;
+
+  CpuBackend f32_;
+  ModelSpec spec_;
+  const kernels::EncoderKernels* kernels_;
+  std::vector<Layer> layers_;
+};
+
+static_assert(Backend<ReducedBackend>);
+
+}  // namespace valence
