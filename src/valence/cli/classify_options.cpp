@@ -61,9 +61,6 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--device",
                 fmt::format("\"{}\" is not one of cpu, cuda, cuda:N", arguments.device));
   }
-  if (arguments.precision == "fp16" || arguments.precision == "bf16") {
-    return not_built_in("--precision", arguments.precision, "use auto, fp32 or int8");
-  }
   if (!arguments.adapter.empty()) return not_built_in("--adapter", "running a model with a PEFT adapter");
   if (!arguments.zero_shot.empty()) return not_built_in("--zero-shot", "zero-shot classification");
   if (arguments.abstain) return not_built_in("--abstain", "calibrated abstention", "use --threshold X");
@@ -217,7 +214,7 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
       ->group(model);
   app.add_option("--threads", arguments.threads, "Compute threads [physical cores]")->type_name("N")->group(model);
   app.add_option("--device", arguments.device, "cpu [cpu]; cuda is not built in yet")->type_name("D")->group(model);
-  app.add_option("--precision", arguments.precision, "auto, fp32 or int8; auto is the model's own [auto]; fp16 and bf16 are not built in yet")
+  app.add_option("--precision", arguments.precision, "auto, fp32, fp16, bf16 or int8; auto is the model's own [auto]")
       ->type_name("P")
       ->group(model);
   app.add_option("--fold", arguments.fold, "Classify equal texts of a window once: on or off [on]")

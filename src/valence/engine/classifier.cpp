@@ -121,6 +121,10 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
   VALENCE_TRY(auto runner, make_runner(std::move(model),
                                       {.precision = options.precision, .fp32_layers = options.fp32_layers}));
 
+  if (options.precision != Precision::kAuto && runner->precision() != options.precision) {
+    warnings.push_back(fmt::format("--precision {}: this CPU has no fast path for it, running in {}",
+                                   name(options.precision), name(runner->precision())));
+  }
   auto impl = std::make_unique<Impl>(options, std::move(tokenizer), std::move(runner));
   impl->warnings = std::move(warnings);
   impl->kept = std::move(kept);

@@ -46,6 +46,12 @@ constexpr std::uint32_t kAvx512FDqCdBwVl = 1U << 16 | 1U << 17 | 1U << 28 | 1U <
 constexpr std::uint32_t kAvx512Vnni = 1U << 11;
 constexpr std::uint32_t kAmxTileInt8 = 1U << 24 | 1U << 25;
 constexpr std::uint32_t kAvxVnni = 1U << 4;
+constexpr std::uint32_t kAvx512Bf16 = 1U << 5;
+constexpr std::uint32_t kAmxFp16 = 1U << 21;
+constexpr std::uint32_t kAvx512Fp16 = 1U << 23;
+constexpr std::uint32_t kAmxBf16 = 1U << 22;
+// "AuthenticAMD" in EBX, EDX, ECX of leaf 0 (AMD64 manual volume 3, appendix E.3.1).
+constexpr std::uint32_t kAuth = 0x68747541;
 
 }  // namespace
 
@@ -64,6 +70,12 @@ CpuFeatures detect_cpu_features() {
   features.avx_vnni = features.x86_64_v3 && all(cpuid(7, 1).eax, kAvxVnni);
   features.avx512_vnni = features.x86_64_v4 && all(leaf7.ecx, kAvx512Vnni);
   features.amx_int8 = features.avx512_vnni && tiles && all(leaf7.edx, kAmxTileInt8);
+  const std::uint32_t leaf7_1 = cpuid(7, 1).eax;
+  features.avx512_bf16 = features.avx512_vnni && all(leaf7_1, kAvx512Bf16);
+  features.avx512_fp16 = features.avx512_vnni && all(leaf7.edx, kAvx512Fp16);
+  features.amx_bf16 = features.amx_int8 && all(leaf7.edx, kAmxBf16);
+  features.amx_fp16 = features.amx_int8 && all(leaf7_1, kAmxFp16);
+  features.amd = cpuid(0, 0).ebx == kAuth;
   return features;
 }
 

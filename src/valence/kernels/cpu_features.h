@@ -10,6 +10,11 @@ struct CpuFeatures {
   bool x86_64_v4 = false;  ///< v3 and AVX-512 F, BW, CD, DQ, VL
   bool avx_vnni = false;   ///< 256-bit VNNI with VEX encoding
   bool avx512_vnni = false;
+  bool avx512_bf16 = false;
+  bool avx512_fp16 = false;
+  bool amd = false;       ///< the vendor, where the speed of an instruction depends on it
+  bool amx_bf16 = false;  ///< as amx_int8
+  bool amx_fp16 = false;
   bool amx_int8 = false;  ///< tiles as well; use needs the kernel's permission once a process
 };
 

@@ -23,11 +23,11 @@ struct IsaEntry {
 /// In ascending order of preference, which is the order of the enum. VNNI and AMX differ from the vector ISA they come
 /// with in their 8- and 16-bit kernels only.
 constexpr std::array<IsaEntry, 5> kIsas = {{
-    {"portable", [](const CpuFeatures&) { return true; }, {Isa::kPortable, &kF32Portable, &kI8Portable}},
-    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2}},
-    {"avx_vnni", [](const CpuFeatures& cpu) { return cpu.avx_vnni; }, {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni}},
-    {"avx512_vnni", [](const CpuFeatures& cpu) { return cpu.avx512_vnni; }, {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni}},
-    {"amx", [](const CpuFeatures& cpu) { return cpu.amx_int8; }, {Isa::kAmx, &kF32Avx512, &kI8Avx512Vnni}},
+    {"portable", [](const CpuFeatures&) { return true; }, {Isa::kPortable, &kF32Portable, &kI8Portable, nullptr, nullptr}},
+    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2, nullptr, nullptr}},
+    {"avx_vnni", [](const CpuFeatures& cpu) { return cpu.avx_vnni; }, {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, nullptr}},
+    {"avx512_vnni", [](const CpuFeatures& cpu) { return cpu.avx512_vnni; }, {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
+    {"amx", [](const CpuFeatures& cpu) { return cpu.amx_int8; }, {Isa::kAmx, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
 }};
 
 const IsaEntry& entry(Isa isa) { return kIsas[static_cast<std::size_t>(isa)]; }
@@ -70,6 +70,23 @@ Result<const KernelTable*> kernel_table_named(std::string_view isa_name) {
   }
   return fail(ErrorCode::kInvalidArgument, {}, fmt::format("no instruction set is called \"{}\"", isa_name),
               fmt::format("this CPU runs {}; leave it empty for the best", runnable_names()));
+}
+
+const EncoderKernels* encoder_kernels(const KernelTable& table, Precision precision) {
+  switch (precision) {
+    case Precision::kInt8:
+      return table.int8;
+    case Precision::kBf16:
+      return table.isa == Isa::kAmx ? (cpu().amx_bf16 ? table.bf16 : nullptr)
+                                    : (cpu().avx512_bf16 && cpu().amd ? table.bf16 : nullptr);
+    case Precision::kFp16:
+      return table.isa == Isa::kAmx ? (cpu().amx_fp16 ? table.fp16 : nullptr)
+                                    : (cpu().avx512_fp16 ? table.fp16 : nullptr);
+    case Precision::kAuto:
+    case Precision::kFp32:
+      break;
+  }
+  return nullptr;
 }
 
 const Result<const KernelTable*>& selected_kernels() {

@@ -8,6 +8,7 @@
 
 #include "valence/base/error.h"
 #include "valence/kernels/kernel_table.h"
+#include "valence/precision.h"
 
 namespace valence::kernels {
 
@@ -23,6 +24,11 @@ namespace valence::kernels {
 /// The table called `isa_name`; the empty name is the best this CPU runs. kInvalidArgument for a name that is no ISA,
 /// kUnsupported for one this CPU does not run; both list what it runs.
 [[nodiscard]] Result<const KernelTable*> kernel_table_named(std::string_view isa_name);
+
+/// The table's fused kernels for a reduced precision, or null where this CPU has none that beats f32: a CPU may have
+/// the instructions and run them slowly. vdpbf16ps has twice the rate of f32 on AMD Zen 4 and 5, and half of it on
+/// Intel's Sapphire, Emerald and Granite Rapids (measured: docs/performance.md).
+[[nodiscard]] const EncoderKernels* encoder_kernels(const KernelTable& table, Precision precision);
 
 /// kernel_table_named of the environment variable VALENCE_ISA, which is read once, at the first call. Thread-safe.
 [[nodiscard]] const Result<const KernelTable*>& selected_kernels();

@@ -139,6 +139,8 @@ struct KernelTable {
   Isa isa;
   const F32Kernels* f32;
   const EncoderKernels* int8;
+  const EncoderKernels* bf16;  ///< null: no path; whether the CPU runs it, and fast, is dispatch's to know
+  const EncoderKernels* fp16;
 };
 
 }  // namespace valence::kernels

@@ -82,13 +82,14 @@ bool is_i8(const LayerWeights& layer) {
   return std::ranges::all_of(linears, [](const auto* linear) { return linear->weight.values.dtype == DType::kI8; });
 }
 
-/// Which layers run in int8.
-Result<std::vector<bool>> int8_layers(const Model& model, const RunnerOptions& options) {
+/// Which layers run in less than fp32.
+Result<std::vector<bool>> reduced_layers(const Model& model, const RunnerOptions& options) {
   const auto& layers = model.weights.layers;
   std::vector<bool> chosen(layers.size());
   std::transform(layers.begin(), layers.end(), chosen.begin(), is_i8);
   const bool stored_so = std::find(chosen.begin(), chosen.end(), true) != chosen.end();
-  if (!stored_so && options.precision == Precision::kInt8) chosen.assign(layers.size(), true);
+  const bool is_16_bit = options.precision == Precision::kFp16 || options.precision == Precision::kBf16;
+  if (is_16_bit || (!stored_so && options.precision == Precision::kInt8)) chosen.assign(layers.size(), true);
   for (const std::int64_t layer : options.fp32_layers) {
     if (layer < 0 || layer >= static_cast<std::int64_t>(layers.size())) {
       return fail(ErrorCode::kInvalidArgument, model.checkpoint.source(),
@@ -111,13 +112,14 @@ Result<std::unique_ptr<EncoderRunner>> make_runner(Model model, const RunnerOpti
                 fmt::format("attention heads of {} dimensions: at most {} are supported",
                             model.spec.encoder.head_size(), kernels::kMaxHeadDim));
   }
-  VALENCE_TRY(const std::vector<bool> int8, int8_layers(model, options));
+  VALENCE_TRY(const std::vector<bool> reduced, reduced_layers(model, options));
   auto kept = std::make_unique<const Model>(std::move(model));
-  const bool may_reduce = options.precision == Precision::kAuto || options.precision == Precision::kInt8;
-  if (may_reduce && std::find(int8.begin(), int8.end(), true) != int8.end()) {
-    VALENCE_TRY(ReducedBackend backend, ReducedBackend::pack(*kept, *table, *table->int8, int8));
+  const Precision wanted = options.precision == Precision::kAuto ? Precision::kInt8 : options.precision;
+  const kernels::EncoderKernels* fast = kernels::encoder_kernels(*table, wanted);
+  if (fast != nullptr && std::find(reduced.begin(), reduced.end(), true) != reduced.end()) {
+    VALENCE_TRY(ReducedBackend backend, ReducedBackend::pack(*kept, *table, *fast, reduced));
     return std::unique_ptr<EncoderRunner>(
-        std::make_unique<CpuRunner<ReducedBackend>>(std::move(kept), std::move(backend), Precision::kInt8));
+        std::make_unique<CpuRunner<ReducedBackend>>(std::move(kept), std::move(backend), wanted));
   }
   const std::vector<bool> all(kept->weights.layers.size(), true);
   VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table, all));

@@ -31,14 +31,15 @@ class EncoderRunner {
   virtual Status run(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const = 0;
 
   [[nodiscard]] virtual const ModelSpec& spec() const = 0;
-  /// What the encoder layers run in (never kAuto): kInt8 if any of them does.
+  /// What the encoder layers run in (never kAuto): a reduced one if any of them does.
   [[nodiscard]] virtual Precision precision() const = 0;
 };
 
 /// Packs `model` for this machine and keeps it: embedding tables are read where they lie.
 ///
 /// Layers stored as I8 run in int8 under kAuto and kInt8. In a checkpoint that has such layers the others were kept in
-/// higher precision on purpose, and run in fp32; one that has none is quantised at load by kInt8.
+/// higher precision on purpose, and run in fp32; one that has none is quantised at load by kInt8. kFp16 and kBf16 run
+/// all layers so where this CPU has kernels for it that beat f32, and in fp32 elsewhere: precision() tells.
 /// Errors: VALENCE_ISA names a path that this CPU cannot run, a layer number out of range.
 Result<std::unique_ptr<EncoderRunner>> make_runner(Model model, const RunnerOptions& options = {});
 
