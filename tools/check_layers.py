@@ -13,7 +13,13 @@ import sys
 from pathlib import Path
 
 # A public header belongs to the layer that implements it, and may be included where that layer may.
-PUBLIC_HEADERS = {"error.h": "base", "tokenizer.h": "tokenizer", "prediction.h": "engine", "classifier.h": "engine"}
+PUBLIC_HEADERS = {
+    "error.h": "base",
+    "precision.h": "base",
+    "tokenizer.h": "tokenizer",
+    "prediction.h": "engine",
+    "classifier.h": "engine",
+}
 
 # What a header may include in angle brackets: the standard library (no suffix), and these.
 ALLOWED_IN_HEADERS = re.compile(r"[a-z_]+|tl/expected\.hpp|immintrin\.h|sys/\w+\.h|unistd\.h")

@@ -240,13 +240,13 @@ class Usage(InTemporaryFolder):
     def test_unknown_option_or_value_is_a_usage_error(self):
         for args in (["--nonsense"], ["--top-k", "0"], ["--on-long", "cut"], ["--threads", "0"], ["--format", "xml"],
                      ["--encoding", "latin-7"], ["--function", "max"], ["--color", "blue"],
-                     ["--max-length", "100000"], ["--max-length", "2"], ["--labels", "purple"], ["--threads", "9999"], ["--threshold", "nan"], ["--threshold", "7"],
+                     ["--max-length", "100000"], ["--max-length", "2"], ["--labels", "purple"], ["--threads", "9999"], ["--precision", "int4"], ["--threshold", "nan"], ["--threshold", "7"],
                      ["--batch-tokens", "99999999999999999999"], ["--max-length", "-3"]):
             with self.subTest(args=args):
                 self.assert_refused(self.classify("-t", "good", *args), 2, args[0].split("=")[0])
 
     def test_options_of_later_versions_are_refused_not_ignored(self):
-        for args in (["--precision", "int8"], ["--device", "cuda"], ["--adapter", "x"], ["--zero-shot", "a, b"],
+        for args in (["--device", "cuda"], ["--adapter", "x"], ["--zero-shot", "a, b"],
                      ["--abstain"], ["--history"]):
             with self.subTest(args=args):
                 self.assert_refused(self.classify("-t", "good", *args), 2, args[0], "not built in")

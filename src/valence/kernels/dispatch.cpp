@@ -23,11 +23,19 @@ struct IsaEntry {
 /// In ascending order of preference, which is the order of the enum. VNNI and AMX differ from the vector ISA they come
 /// with in their 8- and 16-bit kernels only.
 constexpr std::array<IsaEntry, 5> kIsas = {{
-    {"portable", [](const CpuFeatures&) { return true; }, {Isa::kPortable, &kF32Portable, &kI8Portable, nullptr, nullptr}},
+    {"portable",
+     [](const CpuFeatures&) { return true; },
+     {Isa::kPortable, &kF32Portable, &kI8Portable, nullptr, nullptr}},
     {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2, nullptr, nullptr}},
-    {"avx_vnni", [](const CpuFeatures& cpu) { return cpu.avx_vnni; }, {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, nullptr}},
-    {"avx512_vnni", [](const CpuFeatures& cpu) { return cpu.avx512_vnni; }, {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
-    {"amx", [](const CpuFeatures& cpu) { return cpu.amx_int8; }, {Isa::kAmx, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
+    {"avx_vnni",
+     [](const CpuFeatures& cpu) { return cpu.avx_vnni; },
+     {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, nullptr}},
+    {"avx512_vnni",
+     [](const CpuFeatures& cpu) { return cpu.avx512_vnni; },
+     {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
+    {"amx",
+     [](const CpuFeatures& cpu) { return cpu.amx_int8; },
+     {Isa::kAmx, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
 }};
 
 const IsaEntry& entry(Isa isa) { return kIsas[static_cast<std::size_t>(isa)]; }

@@ -29,7 +29,7 @@ struct DotPortable {
   static constexpr int kTileRows = 4;
   static constexpr int kGroup = 2;
   static constexpr bool kUnsignedWeights = false;
-  static constexpr int kWeightBytes = 8;     ///< of a vector of columns and a group
+  static constexpr int kWeightBytes = 8;   ///< of a vector of columns and a group
   static constexpr int kQuantizeStep = 4;  ///< values that quantize() does at a time
 
   static Sums start(std::int32_t v) { return Sums{v, v, v, v}; }
@@ -40,7 +40,8 @@ struct DotPortable {
   }
   static void store_sums(std::int32_t* p, Sums v) { std::memcpy(p, &v, sizeof v); }
   static std::int32_t join(std::int32_t low, std::int32_t high) {
-    return static_cast<std::int32_t>((static_cast<std::uint32_t>(low) & 0xffffU) | static_cast<std::uint32_t>(high) << 16U);
+    return static_cast<std::int32_t>((static_cast<std::uint32_t>(low) & 0xffffU) | static_cast<std::uint32_t>(high)
+                                                                                       << 16U);
   }
   static Weights load_weights(const std::byte* p) {
     std::int8_t w[8];

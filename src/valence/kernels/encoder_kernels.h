@@ -21,9 +21,9 @@ namespace valence::kernels {
 /// not looked at in the others. 64-byte aligned. Products read ranges of rows that begin at a multiple of
 /// EncoderKernels::row_granularity; quantize and add_norm write rows wherever they begin.
 struct Operand {
-  std::byte* values = nullptr;     ///< operand_bytes(rows, width)
-  float* scales = nullptr;         ///< [rows] x = q * scale
-  std::int32_t* sums = nullptr;    ///< [rows] sum of q: undoes the offset of unsigned weights
+  std::byte* values = nullptr;   ///< operand_bytes(rows, width)
+  float* scales = nullptr;       ///< [rows] x = q * scale
+  std::int32_t* sums = nullptr;  ///< [rows] sum of q: undoes the offset of unsigned weights
 };
 
 /// What a product writes: rows of `width` elements of staging_element_bytes each, `stride` elements apart, 64-byte
@@ -78,8 +78,8 @@ struct AddNormCall {
 };
 
 /// Self-attention over staged projections; out is staged as well (quantise it next).
-/// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike. With
-/// kFirstOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No alignment is needed.
+/// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike.
+/// With kFirstOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No alignment is needed.
 struct StagedAttentionCall {
   Staging q;
   Staging k;
@@ -89,7 +89,7 @@ struct StagedAttentionCall {
   std::int64_t first_sequence = 0;
   std::int64_t sequences = 0;
   std::int64_t first_token = 0;  ///< which token row 0 of the staged matrices is
-  std::int64_t first_head = 0;  ///< and of those, heads [first_head, first_head + heads)
+  std::int64_t first_head = 0;   ///< and of those, heads [first_head, first_head + heads)
   std::int64_t heads = 0;
   std::int64_t head_dim = 0;
   float scale = 1.0F;

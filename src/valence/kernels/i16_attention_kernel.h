@@ -46,8 +46,8 @@ struct I16Scratch {
   static std::int64_t elements(std::int64_t max_seqlen, std::int64_t head_dim) {
     using S = I16Shape<D>;
     const S shape(head_dim);
-    return (max_seqlen + 1) * (shape.key_stride + shape.value_stride) + S::kQueries * (shape.pairs + 4 + max_seqlen + 1) +
-           S::kValueRows * shape.value_stride;
+    return (max_seqlen + 1) * (shape.key_stride + shape.value_stride) +
+           S::kQueries * (shape.pairs + 4 + max_seqlen + 1) + S::kValueRows * shape.value_stride;
   }
   I16Scratch(std::byte* scratch, std::int64_t seqlen, std::int64_t head_dim) {
     using S = I16Shape<D>;
@@ -111,7 +111,8 @@ void pack_key_rows(const float* rows, std::int64_t count, std::int64_t stride, s
   }
 }
 
-/// rows -> [row pairs][value_stride]: an element of an even row below that of the odd one after it (zero after the last).
+/// rows -> [row pairs][value_stride]: an element of an even row below that of the odd one after it (zero after the
+/// last).
 template <class D>
 void pack_value_rows(const float* rows, std::int64_t count, std::int64_t stride, std::int64_t width,
                      const I16Shape<D>& shape, float inverse, std::int32_t* out) {

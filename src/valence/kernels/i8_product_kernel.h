@@ -18,7 +18,7 @@ inline constexpr std::int64_t padded_width(std::int64_t width) {
 }
 
 template <class D>
-inline constexpr std::int64_t kColumnsOf = D::kPanelVectors * D::Float::kWidth;
+inline constexpr std::int64_t kColumnsOf = D::kPanelVectors* D::Float::kWidth;
 
 template <class D>
 std::int64_t i8_panel_bytes(std::int64_t in_features) noexcept {

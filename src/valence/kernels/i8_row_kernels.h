@@ -92,7 +92,8 @@ void i8_to_f32(const Staging& from, RowsView<float> to, std::int64_t width) noex
   const auto* rows = reinterpret_cast<const float*>(from.data);
   for (std::int64_t r = 0; r < to.rows; ++r) {
     std::int64_t i = 0;
-    for (; i + V::kWidth <= width; i += V::kWidth) V::store(to.data + r * to.stride + i, V::load(rows + r * from.stride + i));
+    for (; i + V::kWidth <= width; i += V::kWidth)
+      V::store(to.data + r * to.stride + i, V::load(rows + r * from.stride + i));
     for (; i < width; ++i) to.data[r * to.stride + i] = rows[r * from.stride + i];
   }
 }

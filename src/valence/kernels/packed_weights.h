@@ -17,9 +17,9 @@ namespace valence::kernels {
 /// others are rounded with the scale max|row| / 127.
 struct WeightSource {
   LinearShape shape;
-  WeightRows rows;                  ///< the values
-  std::span<const float> scales;    ///< [out_features], or empty: the values are not multiples of a stored scale
-  std::span<const float> bias;      ///< [out_features], or empty
+  WeightRows rows;                ///< the values
+  std::span<const float> scales;  ///< [out_features], or empty: the values are not multiples of a stored scale
+  std::span<const float> bias;    ///< [out_features], or empty
 };
 
 /// y = x W^T + bias for `kernels().product`. Immutable, movable; may be read from many threads.

@@ -87,8 +87,8 @@ VecOf<V> gelu(VecOf<V> x) {
 /// |x| <= 3.7, held at 0 and 1 outside. A third of the work of gelu().
 template <class V>
 VecOf<V> gelu_to_be_quantized(VecOf<V> x) {
-  constexpr float kPhi[] = {3.964750968e-01F, -6.258772828e-02F, 7.848701344e-03F,
-                            -6.175023940e-04F, 2.688880169e-05F, -4.899745417e-07F};
+  constexpr float kPhi[] = {3.964750968e-01F,  -6.258772828e-02F, 7.848701344e-03F,
+                            -6.175023940e-04F, 2.688880169e-05F,  -4.899745417e-07F};
   constexpr float kBorder = 3.7F;
   const auto bounded = V::min(V::broadcast(kBorder), V::max(V::broadcast(-kBorder), x));
   const auto odd = polynomial<V>(V::mul(bounded, bounded), kPhi);

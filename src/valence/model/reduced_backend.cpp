@@ -24,10 +24,9 @@ std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + s
 ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bool last) const {
   const auto pack = [this](std::initializer_list<const LinearWeights*> parts) {
     const StackedLinear stacked(parts);
-    return PackedWeights::pack(*kernels_, {.shape = stacked.shape(),
-                                           .rows = stacked.rows(),
-                                           .scales = stacked.scales(),
-                                           .bias = stacked.bias()});
+    return PackedWeights::pack(
+        *kernels_,
+        {.shape = stacked.shape(), .rows = stacked.rows(), .scales = stacked.scales(), .bias = stacked.bias()});
   };
   Layer layer;
   layer.reduced = true;
@@ -128,8 +127,7 @@ void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x,
 
 /// Fills workspace.context, the operand of the attention's output. Projections are staged for as many sequences at a
 /// time as fit in the cache; their attention follows while they are there.
-void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, OutputRows rows,
-                            Workspace& workspace) const {
+void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const std::int64_t head_dim = spec_.encoder.head_size();
   const std::int64_t tokens = batch.total_tokens();
@@ -146,8 +144,7 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
   const std::int64_t most = round_up(std::min(tokens, target + batch.max_seqlen), step) + step;
   const Staging projected = staging(workspace.projected, most, width);
   const Staging attended = staging(workspace.attended, most, hidden);
-  workspace.scratch.ensure(
-      static_cast<std::size_t>(kernels_->attention_scratch_bytes(batch.max_seqlen, head_dim)));
+  workspace.scratch.ensure(static_cast<std::size_t>(kernels_->attention_scratch_bytes(batch.max_seqlen, head_dim)));
 
   Staging queries;
   if (!all) {
@@ -269,8 +266,7 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
                        .panels = layer.intermediate.panels(),
                        .out = staged,
                        .activation = spec_.encoder.hidden_act});
-    kernels_->quantize(
-        {.f32 = {}, .staging = staged, .width = width, .out = wide, .first_row = 0, .rows = rows});
+    kernels_->quantize({.f32 = {}, .staging = staged, .width = width, .out = wide, .first_row = 0, .rows = rows});
     add_product(layer.output, wide, 0, rows, begin, layer.output_norm, workspace);
   }
 }

@@ -22,8 +22,8 @@ class ReducedBackend {
   };
   /// What one caller mutates. Buffers grow to the largest batch seen and stay.
   struct Workspace {
-    CpuBackend::Workspace f32;           ///< holds the hidden states
-    bool operand_is_current = false;     ///< `operand` is the hidden states
+    CpuBackend::Workspace f32;        ///< holds the hidden states
+    bool operand_is_current = false;  ///< `operand` is the hidden states
     bool thread_is_prepared = false;
     OperandBuffer operand;               ///< [total_tokens, hidden_size]
     OperandBuffer context;               ///< attention's output, quantised: [total_tokens, hidden_size]

@@ -77,8 +77,8 @@ class CpuRunner final : public EncoderRunner {
 };
 
 bool is_i8(const LayerWeights& layer) {
-  const auto linears = {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.intermediate,
-                        &layer.output};
+  const auto linears = {&layer.query,        &layer.key,   &layer.value, &layer.attention_output,
+                        &layer.intermediate, &layer.output};
   return std::ranges::all_of(linears, [](const auto* linear) { return linear->weight.values.dtype == DType::kI8; });
 }
 

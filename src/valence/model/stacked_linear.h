@@ -24,7 +24,9 @@ class StackedLinear {
   [[nodiscard]] kernels::WeightRows rows() const;
   [[nodiscard]] std::span<const float> bias() const { return bias_; }
   /// The scale of each output if all layers are stored as I8, else empty.
-  [[nodiscard]] std::span<const float> scales() const { return all_i8_ ? std::span(scales_) : std::span<const float>(); }
+  [[nodiscard]] std::span<const float> scales() const {
+    return all_i8_ ? std::span(scales_) : std::span<const float>();
+  }
 
  private:
   std::int64_t in_features_ = 0;

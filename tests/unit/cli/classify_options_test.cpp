@@ -42,12 +42,21 @@ TEST(ClassifyOptions, WhatIsNotBuiltInSaysSo) {
     const auto options = interpreted(arguments);
     return !options && options.error().code() == ErrorCode::kUnsupported;
   };
-  EXPECT_TRUE(refused([](auto& a) { a.precision = "int8"; }));
   EXPECT_TRUE(refused([](auto& a) { a.device = "cuda:1"; }));
   EXPECT_TRUE(refused([](auto& a) { a.adapter = "dir"; }));
   EXPECT_TRUE(refused([](auto& a) { a.zero_shot = "a, b"; }));
   EXPECT_TRUE(refused([](auto& a) { a.abstain = true; }));
   EXPECT_TRUE(refused([](auto& a) { a.history = true; }));
+}
+
+TEST(ClassifyOptions, PrecisionIsOneOfFive) {
+  ClassifyArguments arguments;
+  EXPECT_EQ(interpreted(arguments)->classifier.precision, Precision::kAuto);
+  arguments.precision = "int8";
+  EXPECT_EQ(interpreted(arguments)->classifier.precision, Precision::kInt8);
+  arguments.precision = "int4";
+  EXPECT_EQ(interpreted(arguments).error().to_string(),
+            "--precision: \"int4\" is not one of auto, fp32, fp16, bf16, int8.");
 }
 
 TEST(ClassifyOptions, TopKIsANumberFromOneOrAll) {

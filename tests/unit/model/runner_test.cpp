@@ -50,8 +50,8 @@ class Runner : public ::testing::Test {
     EXPECT_TRUE(model.has_value());
     model_ = std::make_unique<Model>(std::move(*model));
   }
-  [[nodiscard]] std::unique_ptr<EncoderRunner> runner() const {
-    return make_runner(load_model(folder_.path()).value()).value();
+  [[nodiscard]] std::unique_ptr<EncoderRunner> runner(const RunnerOptions& options = {}) const {
+    return make_runner(load_model(folder_.path()).value(), options).value();
   }
 
   testing::TemporaryDirectory folder_;
@@ -64,29 +64,85 @@ std::vector<std::int32_t> random_sequence(std::size_t length, std::mt19937& rand
   return sequence;
 }
 
-TEST_F(Runner, SequencesLogitsAreBitEqualAloneAndInAnyBatchOnEveryIsa) {
+std::vector<std::vector<std::int32_t>> sequences_of_many_lengths() {
   std::mt19937 random(3);
   std::vector<std::vector<std::int32_t>> sequences;
   for (const std::size_t length : {1, 2, 7, 16, 17, 63, 64, 65, 200, 513, 3}) {
     sequences.push_back(random_sequence(length, random));
   }
+  return sequences;
+}
+
+/// Logits of the sequences in one batch.
+std::vector<float> run_together(const EncoderRunner& running, const std::vector<std::vector<std::int32_t>>& sequences) {
+  const auto workspace = running.make_workspace();
+  Batch all;
+  for (const auto& sequence : sequences) all.add(sequence);
+  std::vector<float> logits(sequences.size() * 2);
+  EXPECT_TRUE(running.run(all.view(), *workspace, logits).has_value());
+  return logits;
+}
+
+TEST_F(Runner, SequencesLogitsAreBitEqualAloneAndInAnyBatchOnEveryIsaAndPrecision) {
+  const auto sequences = sequences_of_many_lengths();
   for (const kernels::Isa isa : kernels::runnable_isas()) {
-    const auto backend = CpuBackend::pack(*model_, *kernels::kernel_table(isa).value());
-    ASSERT_TRUE(backend.has_value());
-    CpuBackend::Workspace workspace;
-    Batch all;
-    for (const auto& sequence : sequences) all.add(sequence);
-    std::vector<float> together(sequences.size() * 2);
-    forward(*backend, all.view(), workspace, together);
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      Batch one;
-      one.add(sequences[i]);
-      std::vector<float> alone(2);
-      forward(*backend, one.view(), workspace, alone);
-      EXPECT_EQ(alone[0], together[2 * i]) << "sequence " << i << " on " << kernels::name(isa);
-      EXPECT_EQ(alone[1], together[2 * i + 1]) << "sequence " << i << " on " << kernels::name(isa);
+    for (const Precision precision : {Precision::kFp32, Precision::kInt8, Precision::kBf16, Precision::kFp16}) {
+      const auto running = runner({.precision = precision, .kernels = *kernels::kernel_table(isa)});
+      const auto together = run_together(*running, sequences);
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
+        const auto alone = run_together(*running, {sequences[i]});
+        EXPECT_EQ(alone[0], together[2 * i]) << i << " on " << kernels::name(isa) << " in " << name(precision);
+        EXPECT_EQ(alone[1], together[2 * i + 1]) << i << " on " << kernels::name(isa) << " in " << name(precision);
+      }
     }
   }
+}
+
+// The bound on scores; logits of this model lie within 1 of each other, so theirs is no wider.
+TEST_F(Runner, Int8LogitsAgreeOnEveryIsa) {
+  const auto sequences = sequences_of_many_lengths();
+  const auto portable = run_together(
+      *runner({.precision = Precision::kInt8, .kernels = *kernels::kernel_table(kernels::Isa::kPortable)}), sequences);
+  for (const kernels::Isa isa : kernels::runnable_isas()) {
+    const auto logits =
+        run_together(*runner({.precision = Precision::kInt8, .kernels = *kernels::kernel_table(isa)}), sequences);
+    for (std::size_t i = 0; i < logits.size(); ++i) EXPECT_NEAR(logits[i], portable[i], 1e-2) << kernels::name(isa);
+  }
+}
+
+TEST_F(Runner, PrecisionIsTheModelsOwnUnlessAskedFor) {
+  EXPECT_EQ(runner()->precision(), Precision::kFp32);
+  EXPECT_EQ(runner({.precision = Precision::kInt8})->precision(), Precision::kInt8);
+  EXPECT_EQ(runner({.precision = Precision::kInt8, .fp32_layers = {0, 1, 2}})->precision(), Precision::kFp32);
+
+  testing::TemporaryDirectory folder;
+  auto stored = testing::random_bert();
+  stored.format = testing::WeightFormat::kI8;
+  testing::write_checkpoint(stored, folder.path());
+  EXPECT_EQ((*make_runner(load_model(folder.path()).value()))->precision(), Precision::kInt8);
+  EXPECT_EQ((*make_runner(load_model(folder.path()).value(), {.precision = Precision::kFp32}))->precision(),
+            Precision::kFp32);
+}
+
+TEST_F(Runner, LayersKeptInFp32BringTheAnswersBack) {
+  const auto sequences = sequences_of_many_lengths();
+  const auto fp32 = run_together(*runner({.precision = Precision::kFp32}), sequences);
+  const auto error = [&](std::vector<std::int64_t> fp32_layers) {
+    const auto logits =
+        run_together(*runner({.precision = Precision::kInt8, .fp32_layers = std::move(fp32_layers)}), sequences);
+    double sum = 0;
+    for (std::size_t i = 0; i < logits.size(); ++i) sum += std::abs(double{logits[i]} - double{fp32[i]});
+    return sum;
+  };
+  EXPECT_EQ(error({0, 1, 2}), 0.0);
+  EXPECT_GT(error({}), 0.0);
+  EXPECT_LT(error({0, 1}), error({}));
+}
+
+TEST_F(Runner, LayerThatIsNotThereCannotBeKept) {
+  const auto made = make_runner(load_model(folder_.path()).value(), {.fp32_layers = {3}});
+  ASSERT_FALSE(made.has_value());
+  EXPECT_EQ(made.error().code(), ErrorCode::kInvalidArgument);
 }
 
 TEST_F(Runner, IdsOutsideTheTablesAreRefusedBeforeAnyIsRead) {
