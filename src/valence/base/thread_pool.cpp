@@ -17,9 +17,13 @@ ThreadPool::ThreadPool(std::size_t threads) {
   for (std::size_t worker = 1; worker < threads; ++worker) {
     threads_.emplace_back([this, worker] {
       std::unique_lock lock(mutex_);
+      std::size_t served = 0;  // the last loop this thread took part in
       while (true) {
-        wake_.wait(lock, [this] { return stopping_ || loop_.next < loop_.count; });
+        wake_.wait(lock, [&] {
+          return stopping_ || (loop_.next < loop_.count && !(loop_.one_each && served == loop_.number));
+        });
         if (stopping_) return;
+        served = loop_.number;
         work(worker, lock);
       }
     });
@@ -52,6 +56,7 @@ void ThreadPool::work(std::size_t worker, std::unique_lock<std::mutex>& lock) {
       loop_.failure = failure;
       loop_.next = loop_.count;
     }
+    if (loop_.one_each) break;
   }
   if (--loop_.running == 0) done_.notify_all();
 }
@@ -63,9 +68,23 @@ void ThreadPool::parallel_for(std::size_t count,
     for (std::size_t index = 0; index < count; ++index) body(index, 0);
     return;
   }
+  run({.body = &body, .count = count});
+}
+
+void ThreadPool::run_together(std::size_t members, const std::function<void(std::size_t member)>& body) {
+  VALENCE_ASSERT(members <= size(), "a thread for each member");
+  const std::lock_guard turn(turn_);
+  const std::function<void(std::size_t, std::size_t)> indexed = [&body](std::size_t index, std::size_t) {
+    body(index);
+  };
+  run({.body = &indexed, .count = members, .one_each = true});
+}
+
+void ThreadPool::run(Loop loop) {
   std::unique_lock lock(mutex_);
-  loop_ = {.body = &body, .count = count};
-  wake_.notify_all();
+  loop.number = loop_.number + 1;
+  loop_ = loop;
+  if (loop_.count > 1) wake_.notify_all();
   work(0, lock);
   done_.wait(lock, [this] { return loop_.running == 0 && loop_.next >= loop_.count; });
   if (loop_.failure) std::rethrow_exception(std::exchange(loop_.failure, nullptr));

@@ -30,14 +30,21 @@ class ThreadPool {
   /// call parallel_for of the same pool.
   void parallel_for(std::size_t count, const std::function<void(std::size_t index, std::size_t worker)>& body);
 
+  /// Runs body(member) for each member in [0, members) at the same time, every one on a thread of its own, so that they
+  /// may wait for each other. members <= size(). `body` must not throw, nor call the same pool.
+  void run_together(std::size_t members, const std::function<void(std::size_t member)>& body);
+
  private:
   struct Loop {
     const std::function<void(std::size_t, std::size_t)>* body = nullptr;
     std::size_t count = 0;
     std::size_t next = 0;
     std::size_t running = 0;
+    bool one_each = false;   // no thread takes a second index
+    std::size_t number = 0;  // of the loop, from 1
     std::exception_ptr failure = nullptr;
   };
+  void run(Loop loop);
   void work(std::size_t worker, std::unique_lock<std::mutex>& lock);
 
   std::mutex turn_;   // one parallel_for at a time

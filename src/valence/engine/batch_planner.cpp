@@ -1,6 +1,7 @@
 #include "valence/engine/batch_planner.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace valence {
 
@@ -23,6 +24,16 @@ BatchPlan plan_batches(std::span<const std::uint32_t> lengths, std::size_t token
     tokens += lengths[index];
   }
   return plan;
+}
+
+std::size_t batch_budget(std::span<const std::uint32_t> lengths, std::size_t largest, std::size_t workers) {
+  const std::size_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::size_t{0});
+  if (tokens <= largest) return largest;
+  const std::size_t batches = (tokens + largest - 1) / largest;
+  const std::size_t rounds = (batches + workers - 1) / workers;
+  // A sequence is not divided: half of the mean length more lets a batch take its share of them.
+  const std::size_t slack = tokens / lengths.size() / 2;
+  return std::min(largest, tokens / (rounds * workers) + slack + 1);
 }
 
 }  // namespace valence

@@ -17,4 +17,9 @@ using BatchPlan = std::vector<std::vector<std::uint32_t>>;
 /// spreads work evenly. Groups come largest first, so that threads finish together. Sequences of length 0 are left out.
 [[nodiscard]] BatchPlan plan_batches(std::span<const std::uint32_t> lengths, std::size_t token_budget);
 
+/// The token budget that lets `workers` finish together: `largest`, or less where the last round of batches would leave
+/// workers without one. All that fits into one batch stays one (a team of workers runs it).
+[[nodiscard]] std::size_t batch_budget(std::span<const std::uint32_t> lengths, std::size_t largest,
+                                       std::size_t workers);
+
 }  // namespace valence

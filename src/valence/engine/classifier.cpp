@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <mutex>
 #include <numeric>
 #include <optional>
 
@@ -67,13 +68,14 @@ struct Classifier::Impl {
   std::vector<std::string> warnings;
   std::size_t batch_tokens;
 
-  // The compute threads and what each of them mutates. parallel_for lets one call at a time in, so a worker's state
-  // has one user at a time although classify() is const and may be called from anywhere.
+  // The compute threads and what each of them mutates. classify() is const and may be called from anywhere: whoever
+  // computes holds `turn`, so that a worker's state has one user at a time.
   struct WorkerState {
     std::unique_ptr<EncoderRunner::Workspace> workspace;
     BatchBuilder builder;
     std::vector<float> logits;
   };
+  mutable std::mutex turn;
   mutable ThreadPool pool;
   mutable std::vector<WorkerState> workers;
 
@@ -93,7 +95,7 @@ struct Classifier::Impl {
   [[nodiscard]] std::vector<Result<TextSequences>> tokenize(std::span<const std::string_view> texts) const;
   [[nodiscard]] Status run_batch(const std::vector<std::uint32_t>& members,
                                  std::span<const std::span<const std::int32_t>> sequences, WorkerState& worker,
-                                 std::span<float> all_logits) const;
+                                 ThreadPool* together, std::span<float> all_logits) const;
 };
 
 Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const ClassifierOptions& options,
@@ -118,8 +120,8 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
         unused.size() > kNamed ? ", ..." : ""));
   }
   VALENCE_TRY(auto kept, kept_labels(spec.head.labels, options.labels));
-  VALENCE_TRY(auto runner, make_runner(std::move(model),
-                                      {.precision = options.precision, .fp32_layers = options.fp32_layers}));
+  VALENCE_TRY(auto runner,
+              make_runner(std::move(model), {.precision = options.precision, .fp32_layers = options.fp32_layers}));
 
   if (options.precision != Precision::kAuto && runner->precision() != options.precision) {
     warnings.push_back(fmt::format("--precision {}: this CPU has no fast path for it, running in {}",
@@ -162,12 +164,14 @@ std::vector<Result<TextSequences>> Classifier::Impl::tokenize(std::span<const st
 
 Status Classifier::Impl::run_batch(const std::vector<std::uint32_t>& members,
                                    std::span<const std::span<const std::int32_t>> sequences, WorkerState& worker,
-                                   std::span<float> all_logits) const {
+                                   ThreadPool* together, std::span<float> all_logits) const {
   const std::size_t num_labels = static_cast<std::size_t>(runner->spec().head.num_labels());
   worker.builder.clear();
   for (const std::uint32_t member : members) worker.builder.add(sequences[member], {});
   worker.logits.resize(members.size() * num_labels);
-  VALENCE_TRY_STATUS(runner->run(worker.builder.batch(), *worker.workspace, worker.logits));
+  const PackedBatch batch = worker.builder.batch();
+  VALENCE_TRY_STATUS(together == nullptr ? runner->run(batch, *worker.workspace, worker.logits)
+                                         : runner->run_together(batch, *worker.workspace, worker.logits, *together));
   for (std::size_t i = 0; i < members.size(); ++i) {
     std::copy_n(worker.logits.begin() + static_cast<std::ptrdiff_t>(i * num_labels), num_labels,
                 all_logits.begin() + static_cast<std::ptrdiff_t>(members[i] * num_labels));
@@ -192,13 +196,19 @@ std::vector<Result<Prediction>> Classifier::classify(std::span<const std::string
 
   const std::size_t num_labels = static_cast<std::size_t>(impl.runner->spec().head.num_labels());
   std::vector<float> logits(sequences.size() * num_labels);
-  const BatchPlan plan = plan_batches(lengths, impl.batch_tokens);
+  const BatchPlan plan = plan_batches(lengths, batch_budget(lengths, impl.batch_tokens, impl.pool.size()));
   std::vector<std::optional<Error>> batch_errors(sequences.size());
-  impl.pool.parallel_for(plan.size(), [&](std::size_t batch, std::size_t worker) {
-    const Status ran = impl.run_batch(plan[batch], sequences, impl.workers[worker], logits);
+  const auto run = [&](std::size_t batch, std::size_t worker, ThreadPool* together) {
+    const Status ran = impl.run_batch(plan[batch], sequences, impl.workers[worker], together, logits);
     if (ran) return;
     for (const std::uint32_t member : plan[batch]) batch_errors[member] = ran.error();
-  });
+  };
+  const std::lock_guard turn(impl.turn);
+  if (plan.size() == 1) {
+    run(0, 0, &impl.pool);
+  } else {
+    impl.pool.parallel_for(plan.size(), [&](std::size_t batch, std::size_t worker) { run(batch, worker, nullptr); });
+  }
 
   std::vector<Result<Prediction>> predictions;
   predictions.reserve(texts.size());

@@ -111,7 +111,8 @@ struct EncoderKernels {
   void (*pack_panel)(const float* rows, std::int64_t columns, std::int64_t in_features, std::byte* panel) noexcept;
   std::int64_t (*operand_bytes)(std::int64_t rows, std::int64_t width) noexcept;
 
-  /// Once on every thread that calls product or attention, before the first time (AMX configures its tiles).
+  /// Before the first product or attention of a forward pass, on every thread that takes part (AMX configures its
+  /// tiles). Cheap when it was called before.
   void (*prepare_thread)() noexcept;
   void (*product)(const ProductCall&) noexcept;
   void (*quantize)(const QuantizeCall&) noexcept;

@@ -81,10 +81,6 @@ Operand ReducedBackend::operand(OperandBuffer& buffer, std::int64_t rows, std::i
 }
 
 void ReducedBackend::make_operand_current(Workspace& workspace) const {
-  if (!workspace.thread_is_prepared) {
-    kernels_->prepare_thread();
-    workspace.thread_is_prepared = true;
-  }
   if (workspace.operand_is_current) return;
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const auto& rows = workspace.f32.hidden;
@@ -98,6 +94,7 @@ void ReducedBackend::make_operand_current(Workspace& workspace) const {
 }
 
 void ReducedBackend::embed(const PackedBatch& batch, Workspace& workspace) const {
+  kernels_->prepare_thread();
   f32_.embed(batch, workspace.f32);
   workspace.operand_is_current = false;
 }

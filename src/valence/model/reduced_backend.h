@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "valence/base/team.h"
 #include "valence/kernels/packed_weights.h"
 #include "valence/model/cpu_backend.h"
 
@@ -22,9 +23,8 @@ class ReducedBackend {
   };
   /// What one caller mutates. Buffers grow to the largest batch seen and stay.
   struct Workspace {
-    CpuBackend::Workspace f32;        ///< holds the hidden states
-    bool operand_is_current = false;  ///< `operand` is the hidden states
-    bool thread_is_prepared = false;
+    CpuBackend::Workspace f32;           ///< holds the hidden states
+    bool operand_is_current = false;     ///< `operand` is the hidden states
     OperandBuffer operand;               ///< [total_tokens, hidden_size]
     OperandBuffer context;               ///< attention's output, quantised: [total_tokens, hidden_size]
     OperandBuffer wide;                  ///< a chunk of the feed-forward: [rows, intermediate_size]
@@ -47,6 +47,12 @@ class ReducedBackend {
   void ffn_block(std::int64_t layer, Workspace& workspace) const;
   void classify(Workspace& workspace, std::span<float> logits) const;
 
+  /// forward() by a team: every member calls it with the same arguments but its own `member`. Products are divided by
+  /// rows or by columns, attention by heads. Logits are the same to the bit as one thread's. For batches of one or a
+  /// few short texts, which leave nothing else to divide: all is staged at once.
+  void forward_together(const PackedBatch& batch, Workspace& workspace, std::span<float> logits,
+                        const TeamMember& member) const;
+
  private:
   struct Layer {
     bool reduced = false;
@@ -67,6 +73,14 @@ class ReducedBackend {
   void add_product(const kernels::PackedWeights& weights, const kernels::Operand& x, std::int64_t first_row,
                    std::int64_t rows, std::int64_t hidden_row, const CpuBackend::Norm& norm,
                    Workspace& workspace) const;
+  void make_room_for_team(const PackedBatch& batch, Workspace& workspace, std::size_t members) const;
+  void product_together(const kernels::PackedWeights& weights, const kernels::Operand& x, std::int64_t rows,
+                        kernels::Activation activation, const kernels::Staging& out, const TeamMember& member) const;
+  void add_product_together(const kernels::PackedWeights& weights, const kernels::Operand& x,
+                            const CpuBackend::Norm& norm, Workspace& workspace, const TeamMember& member) const;
+  void attention_block_together(const Layer& layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace,
+                                const TeamMember& member) const;
+  void ffn_block_together(const Layer& layer, Workspace& workspace, const TeamMember& member) const;
   [[nodiscard]] std::int64_t chunk_rows(std::int64_t width) const;
   [[nodiscard]] std::int64_t staging_stride(std::int64_t width) const;
   kernels::Staging staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width) const;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "valence/base/error.h"
+#include "valence/base/thread_pool.h"
 #include "valence/model/backend.h"
 #include "valence/model/model.h"
 #include "valence/model/runner_options.h"
@@ -29,6 +30,11 @@ class EncoderRunner {
   /// Fills logits [batch_size, num_labels], row-major. A sequence's logits are the same to the bit whatever shares its
   /// batch. Errors: an id, type or position outside the embedding tables, an empty or over-long sequence.
   virtual Status run(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const = 0;
+
+  /// run() by all threads of `pool` in step, where that is faster than one of them: for a batch too small to be divided
+  /// into several. The same logits to the bit. Not to be called from within the pool.
+  virtual Status run_together(const PackedBatch& batch, Workspace& workspace, std::span<float> logits,
+                              ThreadPool& pool) const = 0;
 
   [[nodiscard]] virtual const ModelSpec& spec() const = 0;
   /// What the encoder layers run in (never kAuto): a reduced one if any of them does.

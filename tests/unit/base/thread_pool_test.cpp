@@ -7,6 +7,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "valence/base/team.h"
+
 namespace valence {
 namespace {
 
@@ -22,6 +24,28 @@ TEST(ThreadPool, EveryIndexRunsOnceWhateverTheNumberOfThreads) {
       });
       for (const auto& run : runs) EXPECT_EQ(run.load(), 1);
     }
+  }
+}
+
+TEST(ThreadPool, MembersOfATeamRunAtTheSameTime) {
+  ThreadPool pool(3);
+  for (int round = 0; round < 200; ++round) {
+    for (const std::size_t members : {1U, 2U, 3U}) {
+      SpinBarrier barrier(members);
+      std::vector<int> seen(members, 0);
+      std::atomic<int> sum{0};
+      pool.run_together(members, [&](std::size_t index) {
+        const TeamMember member{.index = index, .size = members, .barrier = &barrier};
+        seen[index] = 1;
+        member.wait();  // would never end if a thread ran two members one after the other
+        for (const int each : seen) sum += each;
+        member.wait();
+      });
+      EXPECT_EQ(sum.load(), static_cast<int>(members * members));
+    }
+    std::atomic<int> runs{0};
+    pool.parallel_for(5, [&](std::size_t, std::size_t) { ++runs; });
+    EXPECT_EQ(runs.load(), 5);
   }
 }
 

@@ -42,5 +42,21 @@ TEST(BatchPlanner, EveryIndexOccursOnceForAnyLengths) {
   }
 }
 
+TEST(BatchBudget, SharesWhatIsLeftBetweenWorkers) {
+  const std::vector<std::uint32_t> sixty(60, 10);  // 600 tokens
+  EXPECT_EQ(batch_budget(sixty, 512, 1), 306U);    // two rounds of one worker
+  EXPECT_EQ(batch_budget(sixty, 512, 2), 306U);
+  EXPECT_EQ(plan_batches(sixty, 306).size(), 2U);
+  EXPECT_EQ(batch_budget(sixty, 512, 3), 206U);
+  const std::vector<std::uint32_t> many(10'000, 10);  // 196 batches: nothing to gain
+  EXPECT_NEAR(static_cast<double>(batch_budget(many, 512, 2)), 512.0, 6.0);
+}
+
+TEST(BatchBudget, OneBatchStaysOne) {
+  const std::vector<std::uint32_t> lengths{100, 200};
+  EXPECT_EQ(batch_budget(lengths, 512, 8), 512U);
+  EXPECT_EQ(batch_budget({}, 512, 2), 512U);
+}
+
 }  // namespace
 }  // namespace valence

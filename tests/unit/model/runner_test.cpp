@@ -110,6 +110,40 @@ TEST_F(Runner, Int8LogitsAgreeOnEveryIsa) {
   }
 }
 
+// The shape is large enough for a team to be worth it; batches short and long enough for both ways to divide.
+TEST(RunnerTeam, GivesTheSameBitsAsOneThread) {
+  testing::EncoderShape shape;
+  shape.vocab_size = 50;
+  shape.hidden_size = 384;
+  shape.num_attention_heads = 3;
+  shape.intermediate_size = 1536;
+  shape.max_position_embeddings = 600;
+  shape.num_hidden_layers = 3;
+  testing::TemporaryDirectory folder;
+  testing::write_checkpoint(testing::random_bert(shape), folder.path());
+  std::mt19937 random(9);
+  for (const kernels::Isa isa : kernels::runnable_isas()) {
+    for (const std::vector<std::int64_t>& fp32_layers : {std::vector<std::int64_t>{}, {1}, {2}}) {
+      const auto made = make_runner(
+          load_model(folder.path()).value(),
+          {.precision = Precision::kInt8, .fp32_layers = fp32_layers, .kernels = *kernels::kernel_table(isa)});
+      const EncoderRunner& running = **made;
+      for (const std::vector<std::size_t>& lengths : std::vector<std::vector<std::size_t>>{{50}, {300}, {40, 1, 70}}) {
+        Batch batch;
+        for (const std::size_t length : lengths) batch.add(random_sequence(length, random));
+        const auto workspace = running.make_workspace();
+        std::vector<float> alone(lengths.size() * 2), together(lengths.size() * 2);
+        ASSERT_TRUE(running.run(batch.view(), *workspace, alone).has_value());
+        for (const std::size_t threads : {2U, 3U, 5U}) {
+          ThreadPool pool(threads);
+          ASSERT_TRUE(running.run_together(batch.view(), *workspace, together, pool).has_value());
+          EXPECT_EQ(alone, together) << kernels::name(isa) << ", " << threads << " threads";
+        }
+      }
+    }
+  }
+}
+
 TEST_F(Runner, PrecisionIsTheModelsOwnUnlessAskedFor) {
   EXPECT_EQ(runner()->precision(), Precision::kFp32);
   EXPECT_EQ(runner({.precision = Precision::kInt8})->precision(), Precision::kInt8);
