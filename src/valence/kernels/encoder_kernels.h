@@ -26,11 +26,17 @@ struct Operand {
   std::int32_t* sums = nullptr;  ///< [rows] sum of q: undoes the offset of unsigned weights
 };
 
+/// How staged rows lie in memory. kRows: each row's elements in order, so that a caller may name some columns of a
+/// wider matrix, as attention's q, k and v must be. kOwn: however the table does it fastest, in the memory of whole
+/// multiples of row_granularity rows; a table whose rows are as good as anything keeps to rows.
+enum class StagingLayout : std::uint8_t { kRows, kOwn };
+
 /// What a product writes: rows of `width` elements of staging_element_bytes each, `stride` elements apart, 64-byte
-/// aligned, the stride a multiple of 64 bytes.
+/// aligned, the stride a multiple of 64 bytes (kOwn: the least one).
 struct Staging {
   std::byte* data = nullptr;
   std::int64_t stride = 0;
+  StagingLayout layout = StagingLayout::kRows;
 };
 
 /// Weights packed by pack_panel, panel after panel. `scales` and `bias` have an element for every column of every

@@ -1,0 +1,412 @@
+/// \file
+/// Self-attention on tiles, in bf16 or fp16: for each sequence and head, blocks of 32 queries by 32 keys.
+///
+/// While the tile unit multiplies one block, the softmax of the block before the last is made; what a strip of 16
+/// queries ends with waits in the tiles until they are needed for the next one, which may be of another head.
+#pragma once
+
+#include "valence/kernels/amx_attention_pack.h"
+#include "valence/kernels/amx_row_kernels.h"
+#include "valence/kernels/vector_math.h"
+
+namespace valence::kernels {
+namespace {
+
+inline constexpr std::int64_t kBlockKeys = 32;
+inline constexpr std::int64_t kStripScores = 2 * kTileBytes;       ///< bytes, of 16 queries by 32 keys in f32
+inline constexpr std::int64_t kBlockScores = 2 * kStripScores;     ///< of 32 queries
+inline constexpr int kValueTiles = 4;                              ///< columns of values at a time, in tiles
+inline constexpr std::int64_t kOutBytes = (kValueTiles + 1) * kTileBytes;  ///< a strip's sums, then its columns
+
+inline std::int64_t key_blocks(std::int64_t keys) { return (keys + kBlockKeys - 1) / kBlockKeys; }
+
+/// One head of one sequence.
+struct AmxHead {
+  HeadRows q;
+  HeadRows k;
+  HeadRows v;
+  StagedLines out;
+  bool own_layout;
+  std::int64_t first_row;  ///< of out
+  std::int64_t column;     ///< of out
+  float scale;
+};
+
+/// The caller's scratch, cut up for the longest of its sequences.
+struct AmxAttentionScratch {
+  std::byte* queries;  ///< two strips
+  std::byte* keys;
+  std::byte* values;
+  std::byte* ones;
+  std::byte* weights;  ///< two strips [keys / 32][tile]
+  std::byte* scores;   ///< [keys / 32][kBlockScores]
+  std::byte* out;      ///< kOutBytes of a strip that was stored
+  float* row;          ///< [keys] a single query's scores
+
+  static std::int64_t bytes(std::int64_t keys, std::int64_t head_dim) {
+    const std::int64_t blocks = key_blocks(keys);
+    const std::int64_t steps = (head_dim + kElementsInRow - 1) / kElementsInRow;
+    return 2 * steps * kTileBytes + 2 * blocks * steps * 2 * kTileBytes + 2 * kTileBytes + 2 * blocks * kTileBytes +
+           blocks * kBlockScores + kOutBytes + blocks * kBlockKeys * 4;
+  }
+  AmxAttentionScratch(std::byte* memory, std::int64_t keys_count, std::int64_t head_dim) {
+    const std::int64_t blocks = key_blocks(keys_count);
+    const std::int64_t steps = (head_dim + kElementsInRow - 1) / kElementsInRow;
+    queries = memory;
+    keys = queries + 2 * steps * kTileBytes;
+    values = keys + blocks * steps * 2 * kTileBytes;
+    ones = values + blocks * steps * 2 * kTileBytes;
+    weights = ones + 2 * kTileBytes;
+    scores = weights + 2 * blocks * kTileBytes;
+    out = scores + blocks * kBlockScores;
+    row = reinterpret_cast<float*>(out + kOutBytes);
+  }
+};
+
+template <class E>
+__m512 widened(const HeadRows& rows, std::int64_t r, std::int64_t i) {
+  return E::widen(_mm512_castsi512_si256(rows.line(r, i)));
+}
+
+/// out[column, column + n) of row r = v. n <= 32.
+template <class RowElement, class OwnElement>
+void store_context(const AmxHead& head, std::int64_t r, std::int64_t i, Floats32 v, std::int64_t n) {
+  const __m512i line = head.own_layout ? OwnElement::narrow(v) : RowElement::narrow(v);
+  const std::int64_t column = head.column + i;
+  std::byte* row = head.out.at(head.first_row + r);
+  if (n == kElementsInRow && column % kElementsInRow == 0) {
+    _mm512_storeu_si512(row + column / kElementsInRow * head.out.column, line);
+    return;
+  }
+  alignas(64) std::uint16_t elements[kElementsInRow];
+  _mm512_store_si512(elements, line);
+  for (std::int64_t c = column; c < column + n; ++c) {
+    std::byte* to = row + c / kElementsInRow * head.out.column + c % kElementsInRow * 2;
+    __builtin_memcpy(to, elements + (c - column), 2);
+  }
+}
+
+/// The row of a query whose weights did not fit: in f32, with the maximum subtracted. Scores that are no numbers give
+/// a row that is none.
+template <class E, class RowElement, class OwnElement>
+[[gnu::noinline]] void attend_exactly(const AmxHead& head, std::int64_t query, std::int64_t first_column,
+                                      std::int64_t columns, float* scores) {
+  using V = SimdAvx512;
+  const std::int64_t keys = head.k.count;
+  float greatest = -__builtin_inff();
+  bool numbers = true;
+  for (std::int64_t key = 0; key < keys; ++key) {
+    __m512 sum = _mm512_setzero_ps();
+    for (std::int64_t i = 0; i < head.q.width; i += 16) {
+      sum = _mm512_fmadd_ps(widened<E>(head.q, query, i), widened<E>(head.k, key, i), sum);
+    }
+    scores[key] = _mm512_reduce_add_ps(sum) * head.scale;
+    numbers = numbers && scores[key] == scores[key];
+    greatest = scores[key] > greatest ? scores[key] : greatest;
+  }
+  if (!numbers || !(greatest <= 3.4e38F && greatest >= -3.4e38F)) greatest = __builtin_nanf("");
+  __m512 totals = _mm512_setzero_ps();
+  for (std::int64_t key = 0; key < keys; key += 16) {
+    const __m512 relative = _mm512_sub_ps(load_some(scores + key, keys - key), _mm512_set1_ps(greatest));
+    const __m512 weights = _mm512_maskz_mov_ps(first16(keys - key), exp<V>(relative));
+    _mm512_storeu_ps(scores + key, weights);  // there is room for whole vectors
+    totals = _mm512_add_ps(totals, weights);
+  }
+  const float total = _mm512_reduce_add_ps(totals);
+  for (std::int64_t i = first_column; i < first_column + columns; i += kElementsInRow) {
+    Floats32 sum = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+    for (std::int64_t key = 0; key < keys; ++key) {
+      const Floats32 v = widen32<E>(head.v.line(key, i));
+      sum.low = _mm512_fmadd_ps(_mm512_set1_ps(scores[key]), v.low, sum.low);
+      sum.high = _mm512_fmadd_ps(_mm512_set1_ps(scores[key]), v.high, sum.high);
+    }
+    const __m512 inverse = _mm512_set1_ps(1.0F / total);
+    const std::int64_t left = first_column + columns - i;
+    store_context<RowElement, OwnElement>(head, query, i,
+                                          {_mm512_mul_ps(sum.low, inverse), _mm512_mul_ps(sum.high, inverse)},
+                                          left < kElementsInRow ? left : kElementsInRow);
+  }
+}
+
+/// A strip of 16 queries and some of their columns, whose sums are in the tiles or on their way to memory.
+struct WaitingStrip {
+  const AmxHead* head = nullptr;
+  std::int64_t first_query = 0;
+  std::int64_t queries = 0;  ///< none: nothing waits
+  std::int64_t column = 0;
+  std::int64_t columns = 0;
+};
+
+template <class E, class RowElement, class OwnElement>
+class AmxAttention {
+ public:
+  /// All of a head but its last strip, which waits; `head` and what it views must outlive that.
+  void attend(const AmxHead& head, const AmxAttentionScratch& scratch) {
+    using Softmax = AmxSoftmax<E>;
+    const std::int64_t blocks = key_blocks(head.k.count);
+    const std::int64_t steps = (head.k.width + kElementsInRow - 1) / kElementsInRow;
+    pack_keys(head.k, scratch.keys);
+    pack_values(head.v, Softmax::kOneBits, scratch.values, scratch.ones);
+    for (std::int64_t first = 0; first < head.q.count; first += 2 * kTileRows) {
+      const std::int64_t left = head.q.count - first;
+      const int strips = left > kTileRows ? 2 : 1;
+      for (int s = 0; s < strips; ++s) {
+        pack_query_strip(head.q, first + s * kTileRows, scratch.queries + s * steps * kTileBytes);
+      }
+      strips == 2 ? make_weights<2>(head, scratch, blocks, steps, left)
+                  : make_weights<1>(head, scratch, blocks, steps, left);
+      for (int s = 0; s < strips; ++s) {
+        const std::int64_t rows = left - s * kTileRows;
+        for (std::int64_t column = 0; column < head.v.width; column += kValueTiles * kTileRows) {
+          const std::int64_t rest = head.v.width - column;
+          const WaitingStrip strip{&head, first + s * kTileRows, rows < kTileRows ? rows : kTileRows, column,
+                                   rest < kValueTiles * kTileRows ? rest : kValueTiles * kTileRows};
+          multiply_values(strip, scratch, s, blocks, 2 * steps);
+        }
+      }
+    }
+  }
+
+  /// Nothing waits any more.
+  void finish(const AmxAttentionScratch& scratch) {
+    store_waiting(scratch);
+    finish_stored(scratch);
+  }
+
+ private:
+  static constexpr std::int64_t kOutRow = kTileRowBytes / 4;
+
+  /// Tiles 0 to 4, if somebody waits in them, go to memory.
+  void store_waiting(const AmxAttentionScratch& scratch) {
+    stored_ = waiting_;
+    waiting_.queries = 0;
+    if (stored_.queries == 0) return;
+    std::byte* out = scratch.out;
+    tile_store<4>(out);
+    tile_store<0, kTileBytes>(out);
+    tile_store<1, 2 * kTileBytes>(out);
+    if (stored_.columns > 2 * kTileRows) {
+      tile_store<2, 3 * kTileBytes>(out);
+      tile_store<3, 4 * kTileBytes>(out);
+    }
+  }
+
+  /// Divides what was stored by its sums.
+  void finish_stored(const AmxAttentionScratch& scratch) {
+    const auto* sums = reinterpret_cast<const float*>(scratch.out);
+    for (std::int64_t r = 0; r < stored_.queries; ++r) {
+      const AmxHead& head = *stored_.head;
+      if (!AmxSoftmax<E>::is_sound(sums[r * kOutRow])) {
+        attend_exactly<E, RowElement, OwnElement>(head, stored_.first_query + r, stored_.column, stored_.columns,
+                                                  scratch.row);
+        continue;
+      }
+      const __m512 inverse = _mm512_div_ps(_mm512_set1_ps(1.0F), _mm512_load_ps(sums + r * kOutRow));
+      for (std::int64_t i = 0; i < stored_.columns; i += kElementsInRow) {
+        const float* row = sums + (1 + i / kTileRows) * (kTileBytes / 4) + r * kOutRow;
+        const std::int64_t left = stored_.columns - i;
+        store_context<RowElement, OwnElement>(
+            head, stored_.first_query + r, stored_.column + i,
+            {_mm512_mul_ps(inverse, _mm512_load_ps(row)), _mm512_mul_ps(inverse, _mm512_load_ps(row + kTileBytes / 4))},
+            left < kElementsInRow ? left : kElementsInRow);
+      }
+    }
+    stored_.queries = 0;
+  }
+
+  /// Weights of kStrips strips of queries for all keys, from the packed queries and keys.
+  template <int kStrips>
+  void make_weights(const AmxHead& head, const AmxAttentionScratch& scratch, std::int64_t blocks, std::int64_t steps,
+                    std::int64_t queries) {
+    using Softmax = AmxSoftmax<E>;
+    constexpr float kLog2E = 1.44269504F;
+    const __m512 factor = _mm512_set1_ps(head.scale * kLog2E * Softmax::kOne);
+    alignas(64) float greatest[kStrips * kTileRows][kTileRows];
+    const std::int64_t rows = queries < kStrips * kTileRows ? queries : kStrips * kTileRows;
+    if constexpr (Softmax::kSubtractsMaximum) {
+      for (auto& g : greatest) _mm512_store_ps(g, _mm512_set1_ps(-__builtin_inff()));
+    }
+    const auto strip_scores = [&](std::int64_t block, std::int64_t s) {
+      return reinterpret_cast<const float*>(scratch.scores + block * kBlockScores + s * kStripScores);
+    };
+    const auto weigh = [&](std::int64_t block, std::int64_t r, __m512 offset) {
+      const std::int64_t s = r / kTileRows;
+      const float* scores = strip_scores(block, s) + r % kTileRows * kOutRow;
+      _mm512_store_si512(scratch.weights + (s * blocks + block) * kTileBytes + r % kTileRows * kTileRowBytes,
+                         softmax_.weights(scores, factor, offset));
+    };
+    const auto visit_scores = [&](std::int64_t block) {
+      for (std::int64_t r = 0; r < rows; ++r) {
+        if constexpr (Softmax::kSubtractsMaximum) {
+          const float* scores = strip_scores(block, r / kTileRows) + r % kTileRows * kOutRow;
+          const std::int64_t left = head.k.count - block * kBlockKeys;  // the zeros of keys past the end do not count
+          __m512 most = _mm512_load_ps(greatest[r]);
+          most = _mm512_mask_max_ps(most, first16(left), most, _mm512_load_ps(scores));
+          most = _mm512_mask_max_ps(most, first16(left - 16), most, _mm512_load_ps(scores + kTileBytes / 4));
+          _mm512_store_ps(greatest[r], most);
+        } else {
+          weigh(block, r, _mm512_setzero_ps());
+        }
+      }
+    };
+    // The accumulators of block b are stored in the first step of block b + 1, to block b's scores.
+    store_waiting(scratch);
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      if (block == 0) {
+        multiply_keys<kStrips, true>(scratch, block, steps);
+        finish_stored(scratch);
+      } else {
+        multiply_keys<kStrips, false>(scratch, block, steps);
+      }
+      if (block >= 2) visit_scores(block - 2);
+    }
+    store_scores<kStrips>(scratch.scores + (blocks - 1) * kBlockScores);
+    for (std::int64_t block = blocks > 2 ? blocks - 2 : 0; block < blocks; ++block) visit_scores(block);
+    if constexpr (Softmax::kSubtractsMaximum) {
+      for (std::int64_t r = 0; r < rows; ++r) {
+        const __m512 offset =
+            _mm512_mul_ps(_mm512_set1_ps(-_mm512_reduce_max_ps(_mm512_load_ps(greatest[r]))), factor);
+        for (std::int64_t block = 0; block < blocks; ++block) weigh(block, r, offset);
+      }
+    }
+  }
+
+  template <int kStrips>
+  static void store_scores(std::byte* scores) {
+    tile_store<0>(scores);
+    tile_store<1, kTileBytes>(scores);
+    if constexpr (kStrips == 2) {
+      tile_store<2, 2 * kTileBytes>(scores);
+      tile_store<3, 3 * kTileBytes>(scores);
+    }
+  }
+
+  template <int kTile, bool kFirst>
+  static void next_scores(std::byte* last_scores) {
+    if constexpr (!kFirst) tile_store<kTile, kTile * kTileBytes>(last_scores);
+    tile_zero<kTile>();
+  }
+
+  /// Tiles 0 to 3 become the scores of a block, after those of the one before have been stored.
+  template <int kStrips, bool kFirst>
+  static void multiply_keys(const AmxAttentionScratch& scratch, std::int64_t block, std::int64_t steps) {
+    using Tiles = typename E::Tiles;
+    const std::byte* keys = scratch.keys + block * steps * 2 * kTileBytes;
+    const std::byte* queries = scratch.queries;
+    std::byte* last = kFirst ? nullptr : scratch.scores + (block - 1) * kBlockScores;
+    tile_load<4>(queries);
+    tile_load<6>(keys);
+    next_scores<0, kFirst>(last);
+    Tiles::template dot<0, 4, 6>();
+    tile_load<7, kTileBytes>(keys);
+    next_scores<1, kFirst>(last);
+    Tiles::template dot<1, 4, 7>();
+    if constexpr (kStrips == 2) {
+      tile_load<5>(queries + steps * kTileBytes);
+      next_scores<2, kFirst>(last);
+      Tiles::template dot<2, 5, 6>();
+      next_scores<3, kFirst>(last);
+      Tiles::template dot<3, 5, 7>();
+    }
+    for (std::int64_t step = 1; step < steps; ++step) {
+      queries += kTileBytes;
+      keys += 2 * kTileBytes;
+      tile_load<4>(queries);
+      tile_load<6>(keys);
+      Tiles::template dot<0, 4, 6>();
+      tile_load<7, kTileBytes>(keys);
+      Tiles::template dot<1, 4, 7>();
+      if constexpr (kStrips == 2) {
+        tile_load<5>(queries + steps * kTileBytes);
+        Tiles::template dot<2, 5, 6>();
+        Tiles::template dot<3, 5, 7>();
+      }
+    }
+  }
+
+  /// Weights of strip `s` by the columns of `strip`, into tiles 0 to 3; their sums into tile 4.
+  void multiply_values(const WaitingStrip& strip, const AmxAttentionScratch& scratch, int s, std::int64_t blocks,
+                       std::int64_t tiles) {
+    using Tiles = typename E::Tiles;
+    const bool wide = strip.columns > 2 * kTileRows;
+    const std::byte* weights = scratch.weights + s * blocks * kTileBytes;
+    const std::byte* values = scratch.values + strip.column / kTileRows * kTileBytes;
+    store_waiting(scratch);
+    tile_zero<0>();
+    tile_zero<1>();
+    tile_zero<2>();
+    tile_zero<3>();
+    tile_zero<4>();
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      if (block == 0) tile_load<7>(scratch.ones);
+      if (block + 1 == blocks) tile_load<7>(scratch.ones + kTileBytes);
+      tile_load<5>(weights);
+      tile_load<6>(values);
+      Tiles::template dot<0, 5, 6>();
+      Tiles::template dot<4, 5, 7>();
+      tile_load<6, kTileBytes>(values);
+      Tiles::template dot<1, 5, 6>();
+      if (wide) {
+        tile_load<6, 2 * kTileBytes>(values);
+        Tiles::template dot<2, 5, 6>();
+        tile_load<6, 3 * kTileBytes>(values);
+        Tiles::template dot<3, 5, 6>();
+      }
+      weights += kTileBytes;
+      values += tiles * kTileBytes;
+    }
+    waiting_ = strip;
+    finish_stored(scratch);
+  }
+
+  AmxSoftmax<E> softmax_;
+  WaitingStrip waiting_;
+  WaitingStrip stored_;
+};
+
+inline std::int64_t amx_attention_scratch_bytes(std::int64_t max_seqlen, std::int64_t head_dim) noexcept {
+  return AmxAttentionScratch::bytes(max_seqlen, head_dim);
+}
+
+template <class E, class RowElement, class OwnElement>
+void amx_attention(const StagedAttentionCall& call) noexcept {
+  const bool all = call.queries == AttentionQueries::kAll;
+  const std::int32_t* offsets = call.cu_seqlens + call.first_sequence;
+  std::int64_t longest = 0;
+  for (std::int64_t s = 0; s < call.sequences; ++s) {
+    const std::int64_t keys = offsets[s + 1] - offsets[s];
+    longest = keys > longest ? keys : longest;
+  }
+  const AmxAttentionScratch scratch(call.scratch, longest, call.head_dim);
+  const auto rows_of = [&](const Staging& staging, std::int64_t row, std::int64_t count, std::int64_t column) {
+    const auto* data = reinterpret_cast<const std::uint16_t*>(staging.data);
+    return HeadRows{data + row * staging.stride + column, staging.stride, count, call.head_dim};
+  };
+  AmxAttention<E, RowElement, OwnElement> attention;
+  const StagedLines out(call.out);
+  AmxHead heads[2] = {{{}, {}, {}, out, false, 0, 0, 0}, {{}, {}, {}, out, false, 0, 0, 0}};  // one may still wait
+  int current = 0;
+  for (std::int64_t s = 0; s < call.sequences; ++s) {
+    const std::int64_t keys = offsets[s + 1] - offsets[s];
+    if (keys == 0) continue;
+    const std::int64_t first_key = offsets[s] - call.first_token;
+    const std::int64_t first_row = all ? first_key : s;
+    for (std::int64_t h = call.first_head; h < call.first_head + call.heads; ++h) {
+      const std::int64_t column = h * call.head_dim;
+      AmxHead& head = heads[current];
+      current ^= 1;
+      head.q = rows_of(call.q, first_row, all ? keys : 1, column);
+      head.k = rows_of(call.k, first_key, keys, column);
+      head.v = rows_of(call.v, first_key, keys, column);
+      head.own_layout = call.out.layout == StagingLayout::kOwn;
+      head.first_row = first_row;
+      head.column = column;
+      head.scale = call.scale;
+      attention.attend(head, scratch);
+    }
+  }
+  attention.finish(scratch);
+}
+
+}  // namespace
+}  // namespace valence::kernels

@@ -1,0 +1,38 @@
+/// \file
+/// The AMX table of one precision. Included only by the files that define one.
+#pragma once
+
+#include "valence/kernels/amx_attention_kernel.h"
+#include "valence/kernels/amx_product_kernel.h"
+#include "valence/kernels/amx_row_kernels.h"
+#include "valence/kernels/amx_tables.h"
+
+namespace valence::kernels {
+namespace {
+
+template <class P>
+constexpr EncoderKernels amx_kernels(const char* path) {
+  using RowElement = typename P::RowElement;
+  return {.path = path,
+          .panel_columns = kPanelColumns,
+          .row_granularity = kBlockRows,
+          .staging_element_bytes = 2,
+          // Of a feed-forward block 3072 wide: 192 rows quantised, with their operand 1.8 MB of a 2 MiB level-2 cache
+          // and still twice the time that its weights take to arrive; 128 rows of 16 bits, where a second 16-bit
+          // matrix of the same size is the operand.
+          .chunk_bytes = P::kQuantized ? 1'179'648 : 786'432,
+          .quantized = P::kQuantized,
+          .panel_bytes = amx_panel_bytes<P>,
+          .pack_panel = amx_pack_panel<P>,
+          .operand_bytes = amx_operand_bytes<P>,
+          .prepare_thread = configure_tiles,
+          .product = amx_product<P>,
+          .quantize = amx_quantize<P>,
+          .add_norm = amx_add_norm<P>,
+          .attention = amx_attention<RowElement, RowElement, typename P::OwnElement>,
+          .attention_scratch_bytes = amx_attention_scratch_bytes,
+          .to_f32 = amx_to_f32<P>};
+}
+
+}  // namespace
+}  // namespace valence::kernels

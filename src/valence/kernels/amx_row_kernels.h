@@ -1,0 +1,333 @@
+/// \file
+/// Rows on their way to the next product on tiles: quantised or rounded to 16 bits, as they are or normalised first.
+#pragma once
+
+#include "valence/kernels/amx_precision.h"
+
+namespace valence::kernels {
+namespace {
+
+inline __mmask16 first16(std::int64_t n) { return n >= 16 ? __mmask16{0xffff} : SimdAvx512::first(n > 0 ? n : 0); }
+
+/// n values from p on (at most 16), then zeros.
+inline __m512 load_some(const float* p, std::int64_t n) {
+  return n >= 16 ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(first16(n), p);
+}
+inline void store_some(float* p, __m512 v, std::int64_t n) {
+  n >= 16 ? _mm512_storeu_ps(p, v) : _mm512_mask_storeu_ps(p, first16(n), v);
+}
+
+/// The sources of rows: load(i, n) gives values [i, i + 32) of which n are the row's, and zeros for the rest.
+struct F32Row {
+  const float* row;
+
+  [[nodiscard]] Floats32 load(std::int64_t i, std::int64_t n) const {
+    return {load_some(row + i, n), load_some(row + i + 16, n - 16)};
+  }
+};
+
+template <class E>
+struct StagedRow {
+  const std::byte* row;
+  std::int64_t column;  ///< bytes from 32 elements to the next
+
+  StagedRow(const StagedLines& lines, std::int64_t r) : row(lines.at(r)), column(lines.column) {}
+  [[nodiscard]] __m512i line(std::int64_t i, std::int64_t n) const {
+    if (n <= 0) return _mm512_setzero_si512();
+    const __m512i v = _mm512_loadu_si512(row + i / kElementsInRow * column);
+    return n >= kElementsInRow ? v : _mm512_maskz_mov_epi16(static_cast<__mmask32>((1U << n) - 1U), v);
+  }
+  [[nodiscard]] Floats32 load(std::int64_t i, std::int64_t n) const { return widen32<E>(line(i, n)); }
+};
+
+/// visit(i, n) for [i, i + kStep) and how many of those are inside; n is a constant for all but the last.
+template <std::int64_t kStep, class Visit>
+void visit_steps(std::int64_t width, Visit visit) {
+  const std::int64_t whole = width / kStep * kStep;
+  for (std::int64_t i = 0; i < whole; i += kStep) visit(i, kStep);
+  if (whole < width) visit(whole, width - whole);
+}
+
+/// The greatest magnitude by its bits, in which NaN is greater than everything.
+struct Magnitude {
+  __m512i low = _mm512_setzero_si512();
+  __m512i high = _mm512_setzero_si512();
+
+  void add(Floats32 x) {
+    const __m512i sign_out = _mm512_set1_epi32(0x7fffffff);
+    low = _mm512_max_epi32(low, _mm512_and_si512(_mm512_castps_si512(x.low), sign_out));
+    high = _mm512_max_epi32(high, _mm512_and_si512(_mm512_castps_si512(x.high), sign_out));
+  }
+  [[nodiscard]] float get() const {
+    return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(_mm512_max_epi32(low, high)))));
+  }
+};
+
+/// A row as integers: x = q * scale. Where q would be no number (NaN, infinities) or the scale too small for its
+/// inverse, q is zero, and the scale says what the row was.
+struct Int8Scale {
+  float scale;
+  float inverse;
+
+  explicit Int8Scale(float magnitude)
+      : scale(magnitude * (1.0F / 127.0F)),
+        inverse(magnitude > 1e-35F && magnitude <= 3.4e38F ? 127.0F / magnitude : 0.0F) {}
+  [[nodiscard]] bool is_zero() const { return inverse == 0.0F; }
+};
+
+/// 64 values as integers, in order.
+inline __m512i quantized(Floats32 a, Floats32 b, __m512 inverse) {
+  const auto integers = [&](__m512 v) { return _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse)); };
+  const __m512i low = _mm512_packs_epi32(integers(a.low), integers(a.high));
+  const __m512i high = _mm512_packs_epi32(integers(b.low), integers(b.high));
+  // The packs interleave by quarters of a register.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
+}
+
+/// The row of an operand from its f32 or staged values of a known magnitude.
+template <class Source>
+void quantize_values(const Source& source, std::int64_t width, Int8Scale scale, std::byte* to) {
+  const __m512 inverse = _mm512_set1_ps(scale.inverse);
+  visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+    const __m512i q = scale.is_zero() ? _mm512_setzero_si512()
+                                      : quantized(source.load(i, n), source.load(i + 32, n - 32), inverse);
+    _mm512_store_si512(to + i / 64 * kTileBytes, q);
+  });
+}
+
+/// One row of an operand.
+template <class P>
+struct OperandRow;
+
+template <>
+struct OperandRow<AmxInt8> {
+  std::byte* to;
+  float* scale;
+
+  OperandRow(const Operand& operand, std::int64_t width, std::int64_t row)
+      : to(operand_row(operand.values, depth_steps<AmxInt8>(width), row)), scale(operand.scales + row) {}
+
+  template <class Source>
+  void write(const Source& source, std::int64_t width) const {
+    Magnitude magnitude;
+    visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+      magnitude.add(source.load(i, n));
+      magnitude.add(source.load(i + 32, n - 32));
+    });
+    write(source, width, magnitude);
+  }
+  template <class Source>
+  void write(const Source& source, std::int64_t width, const Magnitude& magnitude) const {
+    const Int8Scale s(magnitude.get());
+    *scale = s.scale;
+    quantize_values(source, width, s, to);
+  }
+};
+
+template <class E>
+struct OperandRow<Amx16<E>> {
+  std::byte* to;
+
+  OperandRow(const Operand& operand, std::int64_t width, std::int64_t row)
+      : to(operand_row(operand.values, depth_steps<Amx16<E>>(width), row)) {}
+
+  void write(const F32Row& source, std::int64_t width) const {
+    visit_steps<kElementsInRow>(width, [&](std::int64_t i, std::int64_t n) {
+      _mm512_store_si512(to + i / kElementsInRow * kTileBytes, E::narrow(source.load(i, n)));
+    });
+  }
+  void write(const F32Row& source, std::int64_t width, const Magnitude&) const { write(source, width); }
+  void write(const StagedRow<E>& source, std::int64_t width) const {
+    visit_steps<kElementsInRow>(width, [&](std::int64_t i, std::int64_t n) {
+      _mm512_store_si512(to + i / kElementsInRow * kTileBytes, source.line(i, n));
+    });
+  }
+};
+
+// Magnitudes of a row whose scale, and its inverse, are ordinary numbers of fp16.
+inline constexpr float kLeastFp16Magnitude = 2e-3F;
+inline constexpr float kGreatestFp16Magnitude = 65504.0F;
+
+/// Sixteen rows of fp16 in the table's own layout at once, read and written from end to end, in fp16 arithmetic: twice
+/// the speed of a row at a time. width: a multiple of 64.
+inline void quantize_strip(const StagedLines& from, std::int64_t from_row, std::int64_t width, const Operand& out,
+                           std::int64_t row) {
+  const std::byte* lines = from.at(from_row);
+  const std::int64_t end = width / kElementsInRow * kTileBytes;
+  const __m512i sign_out = _mm512_set1_epi16(0x7fff);
+  __m512i greatest[kTileRows];
+  for (auto& g : greatest) g = _mm512_setzero_si512();
+  for (std::int64_t line = 0; line < end; line += kTileBytes) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kTileRows; ++r) {
+      const __m512i x = _mm512_load_si512(lines + line + r * kTileRowBytes);
+      greatest[r] = _mm512_max_epi16(greatest[r], _mm512_and_si512(x, sign_out));  // magnitudes order as integers
+    }
+  }
+  _Float16 inverses[kTileRows];
+  bool ordinary[kTileRows];
+  for (int r = 0; r < kTileRows; ++r) {
+    const __m256i half = _mm256_max_epi16(_mm512_castsi512_si256(greatest[r]), _mm512_extracti64x4_epi64(greatest[r], 1));
+    const __m512i wide = _mm512_cvtepi16_epi32(half);
+    const float magnitude = _mm512_cvtss_f32(_mm512_cvtph_ps(_mm256_set1_epi16(static_cast<std::int16_t>(_mm512_reduce_max_epi32(wide)))));
+    ordinary[r] = magnitude >= kLeastFp16Magnitude && magnitude <= kGreatestFp16Magnitude;
+    // A little less than 127: the product is rounded before it is made an integer.
+    inverses[r] = static_cast<_Float16>(ordinary[r] ? 126.9F / magnitude : 0.0F);
+    if (ordinary[r]) out.scales[row + r] = 1.0F / static_cast<float>(inverses[r]);
+  }
+  std::byte* to = operand_row(out.values, depth_steps<AmxInt8>(width), row);
+  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);  // the pack interleaves by quarters
+  for (std::int64_t line = 0; line < end; line += 2 * kTileBytes, to += kTileBytes) {
+    for (int r = 0; r < kTileRows; ++r) {
+      const __m512h inverse = _mm512_set1_ph(inverses[r]);
+      const std::byte* x = lines + line + r * kTileRowBytes;
+      const __m512i low = _mm512_cvtph_epi16(_mm512_mul_ph(_mm512_load_ph(x), inverse));
+      const __m512i high = _mm512_cvtph_epi16(_mm512_mul_ph(_mm512_load_ph(x + kTileBytes), inverse));
+      _mm512_store_si512(to + r * kTileRowBytes, _mm512_permutexvar_epi64(order, _mm512_packs_epi16(low, high)));
+    }
+  }
+  for (int r = 0; r < kTileRows; ++r) {
+    if (!ordinary[r]) OperandRow<AmxInt8>(out, width, row + r).write(StagedRow<Fp16>(from, from_row + r), width);
+  }
+}
+
+template <class P, class E>
+void quantize_staged(const QuantizeCall& call) {
+  const StagedLines lines(call.staging);
+  std::int64_t r = 0;
+  if constexpr (P::kQuantized && std::is_same_v<E, Fp16>) {
+    const bool strips = call.staging.layout == StagingLayout::kOwn && call.first_row % kTileRows == 0;
+    if (strips && call.width % 64 == 0) {
+      for (; r + kTileRows <= call.rows; r += kTileRows) {
+        quantize_strip(lines, r, call.width, call.out, call.first_row + r);
+      }
+    }
+  }
+  for (; r < call.rows; ++r) {
+    OperandRow<P>(call.out, call.width, call.first_row + r).write(StagedRow<E>(lines, r), call.width);
+  }
+}
+
+template <class P>
+void amx_quantize(const QuantizeCall& call) noexcept {
+  if (call.f32.data == nullptr) {
+    return call.staging.layout == StagingLayout::kOwn ? quantize_staged<P, typename P::OwnElement>(call)
+                                                      : quantize_staged<P, typename P::RowElement>(call);
+  }
+  for (std::int64_t r = 0; r < call.rows; ++r) {
+    OperandRow<P>(call.out, call.width, call.first_row + r)
+        .write(F32Row{call.f32.data + r * call.f32.stride}, call.width);
+  }
+}
+
+/// What a row's elements are multiplied by and what is added.
+struct RowMoments {
+  float inverse;
+  float shift;
+};
+
+/// row += addend; the moments of the sum, in one pass over it unless the mean is so large that E[x^2] - E[x]^2 would
+/// lose digits.
+template <class Addend>
+RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width, float epsilon) {
+  __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+  __m512 squares[4] = {sums[0], sums[0], sums[0], sums[0]};
+  visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+    for (int half = 0; half < 2; ++half) {
+      const Floats32 more = addend.load(i + 32 * half, n - 32 * half);
+      const auto add = [&](__m512 v, int part) {
+        float* p = row + i + 16 * part;
+        const __m512 x = _mm512_add_ps(load_some(p, n - 16 * part), v);
+        store_some(p, x, n - 16 * part);
+        sums[part] = _mm512_add_ps(sums[part], x);
+        squares[part] = _mm512_fmadd_ps(x, x, squares[part]);
+      };
+      add(more.low, 2 * half);
+      add(more.high, 2 * half + 1);
+    }
+  });
+  const auto total = [](const __m512 (&v)[4]) {
+    return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(v[0], v[1]), _mm512_add_ps(v[2], v[3])));
+  };
+  constexpr float kLargeMean = 16.0F;  // squared, over the variance
+  const float count = static_cast<float>(width);
+  const float mean = total(sums) / count;
+  float variance = total(squares) / count - mean * mean;
+  if (!(variance * kLargeMean >= mean * mean)) {
+    __m512 centred = _mm512_setzero_ps();
+    const __m512 means = _mm512_set1_ps(mean);
+    visit_steps<16>(width, [&](std::int64_t i, std::int64_t n) {
+      const __m512 x = _mm512_maskz_sub_ps(first16(n), load_some(row + i, n), means);
+      centred = _mm512_fmadd_ps(x, x, centred);
+    });
+    variance = _mm512_reduce_add_ps(centred) / count;
+  }
+  const float inverse = 1.0F / __builtin_sqrtf(variance + epsilon);
+  return {inverse, -mean * inverse};
+}
+
+/// row = (row * inverse + shift) * weight + bias, and its magnitude.
+template <bool kAffine>
+Magnitude normalize(float* row, RowMoments moments, std::int64_t width, const LayerNormWeights& norm) {
+  Magnitude magnitude;
+  const __m512 inverse = _mm512_set1_ps(moments.inverse);
+  const __m512 shift = _mm512_set1_ps(moments.shift);
+  visit_steps<32>(width, [&](std::int64_t i, std::int64_t n) {
+    const auto part = [&](std::int64_t at, std::int64_t count) {
+      __m512 x = _mm512_maskz_fmadd_ps(first16(count), load_some(row + at, count), inverse, shift);
+      if constexpr (kAffine) {
+        x = _mm512_fmadd_ps(x, load_some(norm.weight + at, count), load_some(norm.bias + at, count));
+      } else {
+        if (norm.weight != nullptr) x = _mm512_mul_ps(x, load_some(norm.weight + at, count));
+        if (norm.bias != nullptr) x = _mm512_add_ps(x, load_some(norm.bias + at, count));
+      }
+      store_some(row + at, x, count);
+      return x;
+    };
+    const __m512 low = part(i, n);
+    magnitude.add({low, part(i + 16, n - 16)});
+  });
+  return magnitude;
+}
+
+template <class P, class E>
+void add_norm_rows(const AddNormCall& call) {
+  const StagedLines addend(call.addend);
+  const bool affine = call.norm.weight != nullptr && call.norm.bias != nullptr;
+  for (std::int64_t r = 0; r < call.hidden.rows; ++r) {
+    float* row = call.hidden.data + r * call.hidden.stride;
+    const auto moments = add_and_measure(row, StagedRow<E>(addend, r), call.width, call.norm.epsilon);
+    const Magnitude magnitude = affine ? normalize<true>(row, moments, call.width, call.norm)
+                                       : normalize<false>(row, moments, call.width, call.norm);
+    OperandRow<P>(call.out, call.width, call.first_row + r).write(F32Row{row}, call.width, magnitude);
+  }
+}
+
+template <class P>
+void amx_add_norm(const AddNormCall& call) noexcept {
+  call.addend.layout == StagingLayout::kOwn ? add_norm_rows<P, typename P::OwnElement>(call)
+                                            : add_norm_rows<P, typename P::RowElement>(call);
+}
+
+template <class E>
+void widen_rows(const Staging& from, RowsView<float> to, std::int64_t width) {
+  const StagedLines lines(from);
+  for (std::int64_t r = 0; r < to.rows; ++r) {
+    const StagedRow<E> row(lines, r);
+    visit_steps<kElementsInRow>(width, [&](std::int64_t i, std::int64_t n) {
+      const Floats32 x = row.load(i, n);
+      store_some(to.data + r * to.stride + i, x.low, n);
+      store_some(to.data + r * to.stride + i + 16, x.high, n - 16);
+    });
+  }
+}
+
+template <class P>
+void amx_to_f32(const Staging& from, RowsView<float> to, std::int64_t width) noexcept {
+  from.layout == StagingLayout::kOwn ? widen_rows<typename P::OwnElement>(from, to, width)
+                                     : widen_rows<typename P::RowElement>(from, to, width);
+}
+
+}  // namespace
+}  // namespace valence::kernels
