@@ -10,7 +10,7 @@
 #include <cstring>
 #include <limits>
 
-namespace valence::testing {
+namespace valence {
 namespace {
 
 constexpr int kTiles = 8;
@@ -38,7 +38,7 @@ struct Unit {
 thread_local Unit unit;
 
 /// The registers of a context by their number in an instruction.
-std::int64_t reg(const ucontext_t& context, int number) {
+std::int64_t register_value(const ucontext_t& context, int number) {
   static constexpr int kOrder[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
   return context.uc_mcontext.gregs[kOrder[number]];
@@ -80,18 +80,18 @@ struct Instruction {
       const std::uint8_t sib = code[size++];
       const int base = sib & 7;
       const int index = ((sib >> 3) & 7) + x;
-      if (index != 4) stride = testing::reg(context, index) * (std::int64_t{1} << (sib >> 6));
+      if (index != 4) stride = register_value(context, index) * (std::int64_t{1} << (sib >> 6));
       if (base == 5 && mod == 0) {
         at = read_i32(code + size);
         size += 4;
       } else {
-        at = testing::reg(context, base + b);
+        at = register_value(context, base + b);
       }
     } else if (rm == 5 && mod == 0) {
       at = reinterpret_cast<std::int64_t>(code + size + 4) + read_i32(code + size);
       size += 4;
     } else {
-      at = testing::reg(context, rm + b);
+      at = register_value(context, rm + b);
     }
     if (mod == 1) {
       at += static_cast<std::int8_t>(code[size]);
@@ -259,4 +259,4 @@ void install_amx_emulator() {
   sigaction(SIGILL, &action, nullptr);
 }
 
-}  // namespace valence::testing
+}  // namespace valence

@@ -17,6 +17,7 @@ constexpr EncoderKernels amx_kernels(const char* path) {
           .panel_columns = kPanelColumns,
           .row_granularity = kBlockRows,
           .staging_element_bytes = 2,
+          .staging_layout = StagingLayout::kOwn,
           // Of a feed-forward block 3072 wide: 192 rows quantised, with their operand 1.8 MB of a 2 MiB level-2 cache
           // and still twice the time that its weights take to arrive; 128 rows of 16 bits, where a second 16-bit
           // matrix of the same size is the operand.

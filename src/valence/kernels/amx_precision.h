@@ -85,20 +85,27 @@ void amx_pack_panel(const float* rows, std::int64_t columns, std::int64_t in_fea
   }
 }
 
-/// A staged matrix, whichever its layout: 32 elements of row r from column 32 c on are at
+/// A staged matrix, whichever its layout: 32 elements of its row r from column 32 c on are at
 /// data + r / 16 * strip + r % 16 * row + c * column. In its own layout it is made of tiles, as an operand is.
 struct StagedLines {
   std::byte* data;
+  std::int64_t first;  ///< row 0 of the call
   std::int64_t strip;
   std::int64_t row;
   std::int64_t column;
 
   explicit StagedLines(const Staging& staging)
       : data(staging.data),
+        first(staging.first_row),
         strip(staging.stride * 2 * kTileRows),
         row(staging.layout == StagingLayout::kOwn ? kTileRowBytes : staging.stride * 2),
         column(staging.layout == StagingLayout::kOwn ? kTileBytes : kTileRowBytes) {}
-  [[nodiscard]] std::byte* at(std::int64_t r) const { return data + r / kTileRows * strip + r % kTileRows * row; }
+  /// Row r of the call.
+  [[nodiscard]] std::byte* at(std::int64_t r) const {
+    const auto place = static_cast<std::uint64_t>(first + r);
+    return data + static_cast<std::int64_t>(place / kTileRows) * strip +
+           static_cast<std::int64_t>(place % kTileRows) * row;
+  }
 };
 
 }  // namespace

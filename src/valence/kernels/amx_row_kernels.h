@@ -3,6 +3,7 @@
 #pragma once
 
 #include "valence/kernels/amx_precision.h"
+#include "valence/kernels/tile.h"
 
 namespace valence::kernels {
 namespace {
@@ -31,6 +32,7 @@ struct StagedRow {
   const std::byte* row;
   std::int64_t column;  ///< bytes from 32 elements to the next
 
+  StagedRow(const std::byte* first, std::int64_t column_bytes) : row(first), column(column_bytes) {}
   StagedRow(const StagedLines& lines, std::int64_t r) : row(lines.at(r)), column(lines.column) {}
   [[nodiscard]] __m512i line(std::int64_t i, std::int64_t n) const {
     if (n <= 0) return _mm512_setzero_si512();
@@ -145,67 +147,103 @@ struct OperandRow<Amx16<E>> {
   }
 };
 
-// Magnitudes of a row whose scale, and its inverse, are ordinary numbers of fp16.
-inline constexpr float kLeastFp16Magnitude = 2e-3F;
-inline constexpr float kGreatestFp16Magnitude = 65504.0F;
+/// A row of fp16 is quantised in fp16 arithmetic, twice as fast, if its scale and its inverse are ordinary numbers there.
+struct Fp16Scale {
+  _Float16 inverse;
+  bool ordinary;
 
-/// Sixteen rows of fp16 in the table's own layout at once, read and written from end to end, in fp16 arithmetic: twice
-/// the speed of a row at a time. width: a multiple of 64.
-inline void quantize_strip(const StagedLines& from, std::int64_t from_row, std::int64_t width, const Operand& out,
-                           std::int64_t row) {
-  const std::byte* lines = from.at(from_row);
+  /// greatest: the bits of the magnitudes, which order as integers.
+  explicit Fp16Scale(__m512i greatest) {
+    const __m256i half = _mm256_max_epi16(_mm512_castsi512_si256(greatest), _mm512_extracti64x4_epi64(greatest, 1));
+    const auto bits = static_cast<std::int16_t>(_mm512_reduce_max_epi32(_mm512_cvtepi16_epi32(half)));
+    const float magnitude = _mm512_cvtss_f32(_mm512_cvtph_ps(_mm256_set1_epi16(bits)));
+    ordinary = magnitude >= 2e-3F && magnitude <= 65504.0F;
+    // A little less than 127: the product is rounded before it is made an integer.
+    inverse = static_cast<_Float16>(ordinary ? 126.9F / magnitude : 0.0F);
+  }
+  [[nodiscard]] float scale() const { return 1.0F / static_cast<float>(inverse); }
+};
+
+inline __m512i add_magnitude(__m512i greatest, __m512i x) {
+  return _mm512_max_epi16(greatest, _mm512_and_si512(x, _mm512_set1_epi16(0x7fff)));
+}
+
+/// 64 values of fp16 as integers, in order.
+inline __m512i quantized(__m512i low, __m512i high, __m512h inverse) {
+  const auto integers = [&](__m512i v) {
+    return _mm512_cvtph_epi16(_mm512_mul_ph(reinterpret_cast<__m512h>(v), inverse));
+  };
+  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);  // the pack interleaves by quarters
+  return _mm512_permutexvar_epi64(order, _mm512_packs_epi16(integers(low), integers(high)));
+}
+
+inline void quantize_fp16_row(const StagedRow<Fp16>& source, std::int64_t width, const OperandRow<AmxInt8>& out) {
+  __m512i greatest = _mm512_setzero_si512();
+  visit_steps<kElementsInRow>(
+      width, [&](std::int64_t i, std::int64_t n) { greatest = add_magnitude(greatest, source.line(i, n)); });
+  const Fp16Scale scale(greatest);
+  if (!scale.ordinary) return out.write(source, width);
+  *out.scale = scale.scale();
+  const __m512h inverse = _mm512_set1_ph(scale.inverse);
+  visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+    _mm512_store_si512(out.to + i / 64 * kTileBytes, quantized(source.line(i, n), source.line(i + 32, n - 32), inverse));
+  });
+}
+
+/// quantize_fp16_row for sixteen rows that make a strip of tiles on both sides, which are read and written from end to
+/// end. width: a multiple of 64.
+inline void quantize_strip(const std::byte* lines, std::int64_t width, const Operand& out, std::int64_t row) {
   const std::int64_t end = width / kElementsInRow * kTileBytes;
-  const __m512i sign_out = _mm512_set1_epi16(0x7fff);
   __m512i greatest[kTileRows];
   for (auto& g : greatest) g = _mm512_setzero_si512();
   for (std::int64_t line = 0; line < end; line += kTileBytes) {
-#pragma GCC unroll 16
+    VALENCE_UNROLL
     for (int r = 0; r < kTileRows; ++r) {
-      const __m512i x = _mm512_load_si512(lines + line + r * kTileRowBytes);
-      greatest[r] = _mm512_max_epi16(greatest[r], _mm512_and_si512(x, sign_out));  // magnitudes order as integers
+      greatest[r] = add_magnitude(greatest[r], _mm512_load_si512(lines + line + r * kTileRowBytes));
     }
   }
   _Float16 inverses[kTileRows];
   bool ordinary[kTileRows];
   for (int r = 0; r < kTileRows; ++r) {
-    const __m256i half = _mm256_max_epi16(_mm512_castsi512_si256(greatest[r]), _mm512_extracti64x4_epi64(greatest[r], 1));
-    const __m512i wide = _mm512_cvtepi16_epi32(half);
-    const float magnitude = _mm512_cvtss_f32(_mm512_cvtph_ps(_mm256_set1_epi16(static_cast<std::int16_t>(_mm512_reduce_max_epi32(wide)))));
-    ordinary[r] = magnitude >= kLeastFp16Magnitude && magnitude <= kGreatestFp16Magnitude;
-    // A little less than 127: the product is rounded before it is made an integer.
-    inverses[r] = static_cast<_Float16>(ordinary[r] ? 126.9F / magnitude : 0.0F);
-    if (ordinary[r]) out.scales[row + r] = 1.0F / static_cast<float>(inverses[r]);
+    const Fp16Scale scale(greatest[r]);
+    inverses[r] = scale.inverse;
+    ordinary[r] = scale.ordinary;
+    if (scale.ordinary) out.scales[row + r] = scale.scale();
   }
   std::byte* to = operand_row(out.values, depth_steps<AmxInt8>(width), row);
-  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);  // the pack interleaves by quarters
   for (std::int64_t line = 0; line < end; line += 2 * kTileBytes, to += kTileBytes) {
     for (int r = 0; r < kTileRows; ++r) {
-      const __m512h inverse = _mm512_set1_ph(inverses[r]);
       const std::byte* x = lines + line + r * kTileRowBytes;
-      const __m512i low = _mm512_cvtph_epi16(_mm512_mul_ph(_mm512_load_ph(x), inverse));
-      const __m512i high = _mm512_cvtph_epi16(_mm512_mul_ph(_mm512_load_ph(x + kTileBytes), inverse));
-      _mm512_store_si512(to + r * kTileRowBytes, _mm512_permutexvar_epi64(order, _mm512_packs_epi16(low, high)));
+      _mm512_store_si512(to + r * kTileRowBytes, quantized(_mm512_load_si512(x), _mm512_load_si512(x + kTileBytes),
+                                                           _mm512_set1_ph(inverses[r])));
     }
   }
   for (int r = 0; r < kTileRows; ++r) {
-    if (!ordinary[r]) OperandRow<AmxInt8>(out, width, row + r).write(StagedRow<Fp16>(from, from_row + r), width);
+    if (ordinary[r]) continue;
+    StagedRow<Fp16> source(lines + r * kTileRowBytes, kTileBytes);
+    OperandRow<AmxInt8>(out, width, row + r).write(source, width);
   }
 }
 
 template <class P, class E>
 void quantize_staged(const QuantizeCall& call) {
   const StagedLines lines(call.staging);
-  std::int64_t r = 0;
-  if constexpr (P::kQuantized && std::is_same_v<E, Fp16>) {
-    const bool strips = call.staging.layout == StagingLayout::kOwn && call.first_row % kTileRows == 0;
-    if (strips && call.width % 64 == 0) {
-      for (; r + kTileRows <= call.rows; r += kTileRows) {
-        quantize_strip(lines, r, call.width, call.out, call.first_row + r);
+  constexpr bool kFp16ToInt8 = P::kQuantized && std::is_same_v<E, Fp16>;
+  const bool tiles = call.staging.layout == StagingLayout::kOwn && call.width % 64 == 0;
+  for (std::int64_t r = 0; r < call.rows;) {
+    const std::int64_t row = call.first_row + r;
+    if constexpr (kFp16ToInt8) {
+      const bool strip = row % kTileRows == 0 && (call.staging.first_row + r) % kTileRows == 0;
+      if (tiles && strip && r + kTileRows <= call.rows) {
+        quantize_strip(lines.at(r), call.width, call.out, row);
+        r += kTileRows;
+        continue;
       }
+      quantize_fp16_row(StagedRow<E>(lines, r), call.width, OperandRow<P>(call.out, call.width, row));
+    } else {
+      OperandRow<P>(call.out, call.width, row).write(StagedRow<E>(lines, r), call.width);
     }
-  }
-  for (; r < call.rows; ++r) {
-    OperandRow<P>(call.out, call.width, call.first_row + r).write(StagedRow<E>(lines, r), call.width);
+    ++r;
   }
 }
 

@@ -44,6 +44,7 @@ constexpr std::uint32_t kLzcnt = 1U << 5;
 constexpr std::uint32_t kAvx2Bmi1Bmi2 = 1U << 5 | 1U << 3 | 1U << 8;
 constexpr std::uint32_t kAvx512FDqCdBwVl = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;
 constexpr std::uint32_t kAvx512Vnni = 1U << 11;
+constexpr std::uint32_t kAvx512Vbmi = 1U << 1;
 constexpr std::uint32_t kAmxTileInt8 = 1U << 24 | 1U << 25;
 constexpr std::uint32_t kAvxVnni = 1U << 4;
 constexpr std::uint32_t kAvx512Bf16 = 1U << 5;
@@ -71,6 +72,7 @@ CpuFeatures detect_cpu_features() {
   features.avx512_vnni = features.x86_64_v4 && all(leaf7.ecx, kAvx512Vnni);
   features.amx_int8 = features.avx512_vnni && tiles && all(leaf7.edx, kAmxTileInt8);
   const std::uint32_t leaf7_1 = cpuid(7, 1).eax;
+  features.avx512_vbmi = features.avx512_vnni && all(leaf7.ecx, kAvx512Vbmi);
   features.avx512_bf16 = features.avx512_vnni && all(leaf7_1, kAvx512Bf16);
   features.avx512_fp16 = features.avx512_vnni && all(leaf7.edx, kAvx512Fp16);
   features.amx_bf16 = features.amx_int8 && all(leaf7.edx, kAmxBf16);

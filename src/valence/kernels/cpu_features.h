@@ -10,6 +10,7 @@ struct CpuFeatures {
   bool x86_64_v4 = false;  ///< v3 and AVX-512 F, BW, CD, DQ, VL
   bool avx_vnni = false;   ///< 256-bit VNNI with VEX encoding
   bool avx512_vnni = false;
+  bool avx512_vbmi = false;
   bool avx512_bf16 = false;
   bool avx512_fp16 = false;
   bool amd = false;       ///< the vendor, where the speed of an instruction depends on it

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdlib>
 
+#include "valence/kernels/amx_permission.h"
+#include "valence/kernels/amx_tables.h"
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/f32_tables.h"
 #include "valence/kernels/i8_tables.h"
@@ -20,9 +22,16 @@ struct IsaEntry {
   KernelTable table;
 };
 
+/// The rest of what the AMX kernels use; every CPU with AMX so far has it. The operating system is asked last, and once.
+bool runs_amx(const CpuFeatures& cpu) {
+  const bool able = cpu.amx_int8 && cpu.amx_bf16 && cpu.avx512_vbmi && cpu.avx512_bf16 && cpu.avx512_fp16;
+  static const bool permitted = able && request_amx_permission();
+  return permitted;
+}
+
 /// In ascending order of preference, which is the order of the enum. VNNI and AMX differ from the vector ISA they come
 /// with in their 8- and 16-bit kernels only.
-constexpr std::array<IsaEntry, 5> kIsas = {{
+constinit const std::array<IsaEntry, 5> kIsas = {{
     {"portable",
      [](const CpuFeatures&) { return true; },
      {Isa::kPortable, &kF32Portable, &kI8Portable, nullptr, nullptr}},
@@ -34,8 +43,8 @@ constexpr std::array<IsaEntry, 5> kIsas = {{
      [](const CpuFeatures& cpu) { return cpu.avx512_vnni; },
      {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
     {"amx",
-     [](const CpuFeatures& cpu) { return cpu.amx_int8; },
-     {Isa::kAmx, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
+     runs_amx,
+     {Isa::kAmx, &kF32Avx512, &kI8Amx, &kBf16Amx, &kFp16Amx}},
 }};
 
 const IsaEntry& entry(Isa isa) { return kIsas[static_cast<std::size_t>(isa)]; }

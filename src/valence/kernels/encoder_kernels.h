@@ -27,8 +27,7 @@ struct Operand {
 };
 
 /// How staged rows lie in memory. kRows: each row's elements in order, so that a caller may name some columns of a
-/// wider matrix, as attention's q, k and v must be. kOwn: however the table does it fastest, in the memory of whole
-/// multiples of row_granularity rows; a table whose rows are as good as anything keeps to rows.
+/// wider matrix. kOwn: however the table does it fastest, in the memory of a multiple of row_granularity rows.
 enum class StagingLayout : std::uint8_t { kRows, kOwn };
 
 /// What a product writes: rows of `width` elements of staging_element_bytes each, `stride` elements apart, 64-byte
@@ -37,6 +36,7 @@ struct Staging {
   std::byte* data = nullptr;
   std::int64_t stride = 0;
   StagingLayout layout = StagingLayout::kRows;
+  std::int64_t first_row = 0;  ///< kOwn: which of the matrix at `data` is row 0 of the call (kRows: the one at `data`)
 };
 
 /// Weights packed by pack_panel, panel after panel. `scales` and `bias` have an element for every column of every
@@ -83,7 +83,7 @@ struct AddNormCall {
   std::int64_t first_row = 0;
 };
 
-/// Self-attention over staged projections; out is staged as well (quantise it next).
+/// Self-attention over staged projections, which are kRows; out is staged as well (quantise it next).
 /// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike.
 /// With kFirstOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No alignment is needed.
 struct StagedAttentionCall {
@@ -109,6 +109,7 @@ struct EncoderKernels {
   std::int32_t panel_columns;
   std::int32_t row_granularity;  ///< operands are written and read from multiples of it; capacity is rounded up to it
   std::int32_t staging_element_bytes;
+  StagingLayout staging_layout;  ///< the fastest for what one operation hands to the next; kRows works as well
   std::int32_t chunk_bytes;  ///< of staging that should be in flight at once to stay in the level-2 cache
   bool quantized;            ///< int8: weights come as integers in [-127, 127], with a scale a column
 

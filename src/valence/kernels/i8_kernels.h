@@ -18,6 +18,7 @@ constexpr EncoderKernels i8_kernels() {
           .panel_columns = kColumnsOf<D>,
           .row_granularity = 1,
           .staging_element_bytes = sizeof(float),
+          .staging_layout = StagingLayout::kRows,
           .chunk_bytes = 786'432,
           .quantized = true,
           .panel_bytes = i8_panel_bytes<D>,

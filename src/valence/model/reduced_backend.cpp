@@ -13,6 +13,7 @@ namespace {
 using kernels::Operand;
 using kernels::PackedWeights;
 using kernels::Staging;
+using kernels::StagingLayout;
 
 // Rows a chunk has at least, whatever its width: products over fewer are bound by reading the weights.
 constexpr std::int64_t kLeastChunkRows = 32;
@@ -66,10 +67,11 @@ std::int64_t ReducedBackend::chunk_rows(std::int64_t width) const {
   return round_up(std::max(kLeastChunkRows, kernels_->chunk_bytes / row_bytes), kernels_->row_granularity);
 }
 
-Staging ReducedBackend::staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width) const {
+Staging ReducedBackend::staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width,
+                                StagingLayout layout) const {
   const std::int64_t stride = staging_stride(width);
   buffer.ensure(static_cast<std::size_t>(rows * stride * kernels_->staging_element_bytes));
-  return {buffer.data(), stride};
+  return {buffer.data(), stride, layout};
 }
 
 Operand ReducedBackend::operand(OperandBuffer& buffer, std::int64_t rows, std::int64_t width) const {
@@ -105,7 +107,8 @@ void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x,
                                  std::int64_t rows, std::int64_t hidden_row, const CpuBackend::Norm& norm,
                                  Workspace& workspace) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
-  const Staging sum = staging(workspace.product, round_up(rows, kernels_->row_granularity), hidden);
+  const Staging sum =
+      staging(workspace.product, round_up(rows, kernels_->row_granularity), hidden, kernels_->staging_layout);
   kernels_->product({.weights = weights.view(),
                      .x = x,
                      .first_row = first_row,
@@ -139,8 +142,8 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
   const Operand context = operand(workspace.context, all ? tokens : sequences, hidden);
   // A chunk ends with a sequence: at most a target and a sequence long, and a step to be aligned.
   const std::int64_t most = round_up(std::min(tokens, target + batch.max_seqlen), step) + step;
-  const Staging projected = staging(workspace.projected, most, width);
-  const Staging attended = staging(workspace.attended, most, hidden);
+  const Staging projected = staging(workspace.projected, most, width, StagingLayout::kRows);
+  const Staging attended = staging(workspace.attended, most, hidden, kernels_->staging_layout);
   workspace.scratch.ensure(static_cast<std::size_t>(kernels_->attention_scratch_bytes(batch.max_seqlen, head_dim)));
 
   Staging queries;
@@ -153,7 +156,7 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
                         .out = first,
                         .first_row = 0,
                         .rows = sequences});
-    queries = staging(workspace.queries, round_up(sequences, step), hidden);
+    queries = staging(workspace.queries, round_up(sequences, step), hidden, StagingLayout::kRows);
     kernels_->product({.weights = layer.query.view(),
                        .x = first,
                        .first_row = 0,
@@ -253,7 +256,8 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
   const Operand x = operand(workspace.operand, states, hidden);
   for (std::int64_t begin = 0; begin < states; begin += step) {
     const std::int64_t rows = std::min(step, states - begin);
-    const Staging staged = staging(workspace.projected, round_up(rows, kernels_->row_granularity), width);
+    const Staging staged =
+        staging(workspace.projected, round_up(rows, kernels_->row_granularity), width, kernels_->staging_layout);
     const Operand wide = operand(workspace.wide, rows, width);
     kernels_->product({.weights = layer.intermediate.view(),
                        .x = x,

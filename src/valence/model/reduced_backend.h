@@ -83,7 +83,8 @@ class ReducedBackend {
   void ffn_block_together(const Layer& layer, Workspace& workspace, const TeamMember& member) const;
   [[nodiscard]] std::int64_t chunk_rows(std::int64_t width) const;
   [[nodiscard]] std::int64_t staging_stride(std::int64_t width) const;
-  kernels::Staging staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width) const;
+  kernels::Staging staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width,
+                           kernels::StagingLayout layout) const;
   kernels::Operand operand(OperandBuffer& buffer, std::int64_t rows, std::int64_t width) const;
 
   CpuBackend f32_;

@@ -11,6 +11,7 @@ namespace {
 using kernels::Operand;
 using kernels::PackedWeights;
 using kernels::Staging;
+using kernels::StagingLayout;
 
 // Each member gets so many rows of a product, or all get all rows and divide the columns: below, a panel of weights is
 // read for too few rows.
@@ -31,6 +32,7 @@ Range share(std::int64_t count, std::int64_t step, const TeamMember& member) {
 }
 
 Staging rows_from(const Staging& staging, std::int64_t row, std::int64_t element_bytes) {
+  if (staging.layout == StagingLayout::kOwn) return {staging.data, staging.stride, staging.layout, row};
   return {staging.data + row * staging.stride * element_bytes, staging.stride};
 }
 
@@ -44,10 +46,10 @@ void ReducedBackend::make_room_for_team(const PackedBatch& batch, Workspace& wor
   operand(workspace.operand, rows, hidden);
   operand(workspace.context, rows, hidden);
   operand(workspace.wide, rows, std::max(width, hidden));
-  staging(workspace.projected, rows, std::max(3 * hidden, width));
-  staging(workspace.queries, rows, hidden);
-  staging(workspace.attended, rows, hidden);
-  staging(workspace.product, rows, hidden);
+  staging(workspace.projected, rows, std::max(3 * hidden, width), StagingLayout::kRows);
+  staging(workspace.queries, rows, hidden, StagingLayout::kRows);
+  staging(workspace.attended, rows, hidden, StagingLayout::kRows);
+  staging(workspace.product, rows, hidden, StagingLayout::kRows);
   const std::int64_t scratch = kernels_->attention_scratch_bytes(batch.max_seqlen, spec_.encoder.head_size());
   workspace.scratch.ensure(static_cast<std::size_t>((scratch + 63) / 64 * 64) * members);
 }
@@ -73,7 +75,7 @@ void ReducedBackend::add_product_together(const PackedWeights& weights, const Op
                                           Workspace& workspace, const TeamMember& member) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const auto& states = workspace.f32.hidden;
-  const Staging sum = staging(workspace.product, states.rows, hidden);
+  const Staging sum = staging(workspace.product, states.rows, hidden, kernels_->staging_layout);
   product_together(weights, x, states.rows, kernels::Activation::kNone, sum, member);
   member.wait();
   const Range mine = share(states.rows, 1, member);
@@ -97,7 +99,7 @@ void ReducedBackend::attention_block_together(const Layer& layer, const PackedBa
   const bool all = rows == OutputRows::kAll;
   const std::int64_t states = all ? tokens : batch.batch_size();
   const Operand x = operand(workspace.operand, tokens, hidden);
-  const Staging projected = staging(workspace.projected, tokens, all ? 3 * hidden : 2 * hidden);
+  const Staging projected = staging(workspace.projected, tokens, all ? 3 * hidden : 2 * hidden, StagingLayout::kRows);
   const auto column = [&](std::int64_t index) {
     return Staging{projected.data + index * hidden * element, projected.stride};
   };
@@ -114,14 +116,14 @@ void ReducedBackend::attention_block_together(const Layer& layer, const PackedBa
                           .rows = states});
     }
     member.wait();
-    queries = staging(workspace.queries, states, hidden);
+    queries = staging(workspace.queries, states, hidden, StagingLayout::kRows);
     product_together(layer.query, first, states, kernels::Activation::kNone, queries, member);
   }
   product_together(all ? layer.qkv : layer.key_value, x, tokens, kernels::Activation::kNone, projected, member);
   member.wait();
 
   const Range heads = share(spec_.encoder.num_attention_heads, 1, member);
-  const Staging attended = staging(workspace.attended, states, hidden);
+  const Staging attended = staging(workspace.attended, states, hidden, kernels_->staging_layout);
   const std::size_t scratch = workspace.scratch.size() / member.size / 64 * 64;
   if (heads.size() > 0) {
     kernels_->attention({.q = queries,
@@ -160,7 +162,7 @@ void ReducedBackend::ffn_block_together(const Layer& layer, Workspace& workspace
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const std::int64_t width = spec_.encoder.intermediate_size;
   const std::int64_t states = workspace.f32.hidden.rows;
-  const Staging staged = staging(workspace.projected, states, width);
+  const Staging staged = staging(workspace.projected, states, width, kernels_->staging_layout);
   product_together(layer.intermediate, operand(workspace.operand, states, hidden), states, spec_.encoder.hidden_act,
                    staged, member);
   member.wait();

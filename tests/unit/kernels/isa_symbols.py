@@ -13,7 +13,10 @@ import sys
 EXPECTED = {
     "f32_avx2.cpp.o": {"valence::kernels::kF32Avx2"},
     "f32_avx512.cpp.o": {"valence::kernels::kF32Avx512"},
+    "bf16_amx.cpp.o": {"valence::kernels::kBf16Amx"},
+    "fp16_amx.cpp.o": {"valence::kernels::kFp16Amx"},
     "f32_portable.cpp.o": {"valence::kernels::kF32Portable"},
+    "i8_amx.cpp.o": {"valence::kernels::kI8Amx"},
     "i8_avx2.cpp.o": {"valence::kernels::kI8Avx2"},
     "i8_avx_vnni.cpp.o": {"valence::kernels::kI8AvxVnni"},
     "i8_avx512_vnni.cpp.o": {"valence::kernels::kI8Avx512Vnni"},
