@@ -148,6 +148,10 @@ std::optional<TensorView> Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? std::nullopt : std::optional(found->second);
 }
 
+void Checkpoint::release(const TensorView& tensor) const {
+  for (const MappedFile& file : files_) file.release(tensor.bytes);
+}
+
 std::vector<std::string> Checkpoint::names() const {
   std::vector<std::string> names;
   names.reserve(tensors_.size());

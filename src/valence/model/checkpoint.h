@@ -30,6 +30,9 @@ class Checkpoint {
 
   [[nodiscard]] std::optional<TensorView> find(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> names() const;
+  /// Gives back the memory that a tensor's mapped bytes take, after they were copied to where they are used; they stay
+  /// readable. Nothing happens to an image in memory.
+  void release(const TensorView& tensor) const;
   /// How errors name it: the file, or the directory of shards.
   [[nodiscard]] const std::string& source() const { return source_; }
 

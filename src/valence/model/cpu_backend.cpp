@@ -58,33 +58,22 @@ CpuBackend::Layer CpuBackend::pack_layer(const LayerWeights& weights, bool last)
   return layer;
 }
 
-Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kernels, const std::vector<bool>& layers) {
-  VALENCE_ASSERT(layers.size() == model.weights.layers.size(), "a choice for each layer");
-  const auto pack_table = [](const MatrixView& matrix) {
-    Table table;
-    const bool aligned = reinterpret_cast<std::uintptr_t>(matrix.values.bytes.data()) % alignof(float) == 0;
-    if (matrix.values.dtype == DType::kI8) {
-      table.view.i8 = reinterpret_cast<const std::int8_t*>(matrix.values.bytes.data());
-      table.scales = AlignedBuffer<float>(static_cast<std::size_t>(matrix.rows()));
-      copy_as_f32(*matrix.row_scale, table.scales.span());
-      table.view.row_scales = table.scales.data();
-    } else if (matrix.values.dtype == DType::kF32 && aligned) {
-      table.view.f32 = reinterpret_cast<const float*>(matrix.values.bytes.data());
-    } else {
-      table.values = AlignedBuffer<float>(static_cast<std::size_t>(matrix.values.elements()));
-      copy_as_f32(matrix.values, table.values.span());
-      table.view.f32 = table.values.data();
-    }
-    return table;
+Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kernels, const PackOptions& options) {
+  const ModelWeights& weights = model.weights;
+  VALENCE_ASSERT(options.layers.size() == weights.layers.size(), "a choice for each layer");
+  const auto pack_table = [&](const MatrixView& matrix) {
+    return PackedTable::pack(matrix, options.tables, model.checkpoint);
   };
   CpuBackend backend(model.spec, kernels);
-  const ModelWeights& weights = model.weights;
   backend.word_ = pack_table(weights.embeddings.word);
   backend.position_ = pack_table(weights.embeddings.position);
   if (weights.embeddings.token_type) backend.token_type_ = pack_table(*weights.embeddings.token_type);
   backend.embedding_norm_ = backend.pack_norm(weights.embeddings.norm);
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    backend.layers_.push_back(layers[i] ? backend.pack_layer(weights.layers[i], i + 1 == layers.size()) : Layer());
+  for (std::size_t i = 0; i < options.layers.size(); ++i) {
+    const LayerWeights& layer = weights.layers[i];
+    backend.layers_.push_back(options.layers[i] ? backend.pack_layer(layer, i + 1 == weights.layers.size()) : Layer());
+    if (!options.layers[i]) continue;
+    for (const LinearWeights* linear : linear_weights(layer)) model.checkpoint.release(linear->weight.values);
   }
   backend.head_dense_ = pack_stacked(kernels, {&weights.head_dense});
   backend.classifier_ = pack_stacked(kernels, {&weights.classifier});
@@ -101,9 +90,9 @@ void CpuBackend::embed(const PackedBatch& batch, Workspace& workspace) const {
   workspace.hidden = rows_of(workspace.states.data(), batch.total_tokens(), hidden);
   kernels::embed_layer_norm(
       *kernels_,
-      {.word = word_.view,
-       .position = position_.view,
-       .token_type = token_type_.view,
+      {.word = word_.view(),
+       .position = position_.view(),
+       .token_type = token_type_.view(),
        .width = hidden,
        .norm = embedding_norm_.view()},
       {.input_ids = batch.input_ids, .position_ids = batch.position_ids, .token_type_ids = batch.token_type_ids},

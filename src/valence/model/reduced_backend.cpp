@@ -46,13 +46,16 @@ ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bo
 
 Result<ReducedBackend> ReducedBackend::pack(const Model& model, const kernels::KernelTable& table,
                                             const kernels::EncoderKernels& kernels, const std::vector<bool>& reduced) {
-  std::vector<bool> kept = reduced;
-  kept.flip();
-  VALENCE_TRY(CpuBackend f32, CpuBackend::pack(model, table, kept));
+  CpuBackend::PackOptions rest{.layers = reduced,
+                               .tables = kernels.quantized ? TableFormat::kI8 : TableFormat::kStored};
+  rest.layers.flip();
+  VALENCE_TRY(CpuBackend f32, CpuBackend::pack(model, table, rest));
   ReducedBackend backend(std::move(f32), model.spec, kernels);
   for (std::size_t i = 0; i < reduced.size(); ++i) {
-    backend.layers_.push_back(reduced[i] ? backend.pack_layer(model.weights.layers[i], i + 1 == reduced.size())
-                                         : Layer());
+    const LayerWeights& layer = model.weights.layers[i];
+    backend.layers_.push_back(reduced[i] ? backend.pack_layer(layer, i + 1 == reduced.size()) : Layer());
+    if (!reduced[i]) continue;
+    for (const LinearWeights* linear : linear_weights(layer)) model.checkpoint.release(linear->weight.values);
   }
   return backend;
 }

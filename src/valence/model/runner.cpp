@@ -159,8 +159,7 @@ Result<std::unique_ptr<EncoderRunner>> make_runner(Model model, const RunnerOpti
     return std::unique_ptr<EncoderRunner>(
         std::make_unique<CpuRunner<ReducedBackend>>(std::move(kept), std::move(backend), wanted));
   }
-  const std::vector<bool> all(kept->weights.layers.size(), true);
-  VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table, all));
+  VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table, {.layers = std::vector<bool>(reduced.size(), true)}));
   return std::unique_ptr<EncoderRunner>(
       std::make_unique<CpuRunner<CpuBackend>>(std::move(kept), std::move(backend), Precision::kFp32));
 }
