@@ -4,6 +4,7 @@ import importlib
 from dataclasses import dataclass
 
 TEXT_BATCHES = (8, 32, 64)
+PIPELINE_BATCHES = (1, 64)  # both are reported: not a search for the best
 
 
 @dataclass(frozen=True)
