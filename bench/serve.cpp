@@ -39,7 +39,12 @@ struct Pass {
   std::vector<float> logits;          // [sequences, num_labels], in the order given
 };
 
-/// Batches spread over threads as engine/classifier.cpp does it, without its tokenizer.
+enum class Turns {
+  kSpread,    // batches over threads: the most tokens a second
+  kOneByOne,  // the next batch when the last is done, all threads on it: the shortest time of each
+};
+
+/// Runs batches as engine/classifier.cpp does it, without its tokenizer.
 class Server {
  public:
   Server(std::unique_ptr<EncoderRunner> runner, std::size_t threads)
@@ -47,7 +52,7 @@ class Server {
     for (Worker& worker : workers_) worker.workspace = runner_->make_workspace();
   }
 
-  Result<Pass> run(const Sequences& sequences, std::size_t batch_tokens) {
+  Result<Pass> run(const Sequences& sequences, std::size_t batch_tokens, Turns turns) {
     const auto num_labels = static_cast<std::size_t>(runner_->spec().head.num_labels());
     Pass pass;
     pass.logits.resize(sequences.size() * num_labels);
@@ -61,11 +66,16 @@ class Server {
     const BatchPlan plan = plan_batches(lengths, batch_tokens);
     pass.batch_seconds.resize(plan.size());
     std::vector<Status> statuses(plan.size());
-    pool_.parallel_for(plan.size(), [&](std::size_t index, std::size_t worker) {
+    const auto run_one = [&](std::size_t index, std::size_t worker, ThreadPool* together) {
       const auto batch_start = Clock::now();
-      statuses[index] = run_batch(sequences, plan[index], workers_[worker], pass.logits);
+      statuses[index] = run_batch(sequences, plan[index], workers_[worker], together, pass.logits);
       pass.batch_seconds[index] = seconds_since(batch_start);
-    });
+    };
+    if (turns == Turns::kOneByOne) {
+      for (std::size_t index = 0; index < plan.size(); ++index) run_one(index, 0, &pool_);
+    } else {
+      pool_.parallel_for(plan.size(), [&](std::size_t index, std::size_t worker) { run_one(index, worker, nullptr); });
+    }
     pass.seconds = seconds_since(start);
     pass.cpu_seconds = thread_cpu_seconds() - cpu_start;
     for (const Status& status : statuses) VALENCE_TRY_STATUS(status);
@@ -80,12 +90,14 @@ class Server {
   };
 
   Status run_batch(const Sequences& sequences, const std::vector<std::uint32_t>& indices, Worker& worker,
-                   std::vector<float>& logits) const {
+                   ThreadPool* together, std::vector<float>& logits) const {
     const auto num_labels = static_cast<std::size_t>(runner_->spec().head.num_labels());
     worker.builder.clear();
     for (const std::uint32_t index : indices) worker.builder.add(sequences[index], {});
     worker.logits.resize(indices.size() * num_labels);
-    VALENCE_TRY_STATUS(runner_->run(worker.builder.batch(), *worker.workspace, worker.logits));
+    const PackedBatch batch = worker.builder.batch();
+    VALENCE_TRY_STATUS(together == nullptr ? runner_->run(batch, *worker.workspace, worker.logits)
+                                           : runner_->run_together(batch, *worker.workspace, worker.logits, *together));
     for (std::size_t row = 0; row < indices.size(); ++row) {
       std::copy_n(worker.logits.begin() + static_cast<std::ptrdiff_t>(row * num_labels), num_labels,
                   logits.begin() + static_cast<std::ptrdiff_t>(indices[row] * num_labels));
@@ -109,14 +121,9 @@ Result<Sequences> read_sequences(const std::string& path) {
   return sequences;
 }
 
-Result<std::string> answer_run(Server& server, std::istringstream& words) {
-  std::size_t batch_tokens = 0;
-  std::string path;
-  if (!(words >> batch_tokens >> std::ws && std::getline(words, path))) {
-    return fail(ErrorCode::kInvalidArgument, "run", "expected BATCH_TOKENS FILE");
-  }
+Result<std::string> answer_run(Server& server, const std::string& path, std::size_t batch_tokens, Turns turns) {
   VALENCE_TRY(const Sequences sequences, read_sequences(path));
-  VALENCE_TRY(const Pass pass, server.run(sequences, batch_tokens));
+  VALENCE_TRY(const Pass pass, server.run(sequences, batch_tokens, turns));
   return fmt::format(R"({{"seconds":{},"cpu_seconds":{},"tokens":{},"batch_seconds":[{}],"logits":[{}]}})",
                      pass.seconds, pass.cpu_seconds, pass.tokens, fmt::join(pass.batch_seconds, ","),
                      fmt::join(pass.logits, ","));
@@ -126,9 +133,14 @@ Result<std::string> answer(Server& server, const std::string& line) {
   std::istringstream words(line);
   std::string verb;
   words >> verb;
-  if (verb == "run") return answer_run(server, words);
+  std::size_t batch_tokens = 1;  // every text is longer than that, and runs alone
+  std::string path;
+  if ((verb != "run" || words >> batch_tokens) && words >> std::ws && std::getline(words, path)) {
+    if (verb == "run") return answer_run(server, path, batch_tokens, Turns::kSpread);
+    if (verb == "each") return answer_run(server, path, batch_tokens, Turns::kOneByOne);
+  }
   if (verb == "peaks") return fmt::format(R"({{"f32_fma":{}}})", measure_f32_fma_peak_gflops());
-  return fail(ErrorCode::kInvalidArgument, line, "expected run or peaks");
+  return fail(ErrorCode::kInvalidArgument, line, "expected run BATCH_TOKENS FILE, each FILE or peaks");
 }
 
 int report(const Error& error) {

@@ -17,7 +17,8 @@ struct ServeOptions {
 
 /// Loads the model and answers {"precision":...}: what it runs in. Then every line of standard input is a request, and
 /// the answer is a line of JSON:
-///   run BATCH_TOKENS FILE   runs FILE (a text a line, token ids) once; a text longer than BATCH_TOKENS runs alone
+///   run BATCH_TOKENS FILE   runs FILE (a text a line, token ids) once, batches spread over the threads
+///   each FILE               runs every text alone, one after the other, all threads on it where that is faster
 ///   peaks                   what the arithmetic units do at most with as many threads, by type
 /// Returns the exit code, when standard input ends or at the first error, which it prints.
 int serve(const ServeOptions& options);

@@ -120,10 +120,10 @@ class Valence:
         return Pass(answer["seconds"], answer["cpu_seconds"], answer["logits"])
 
     def call_seconds(self, path, workload, most, limit_seconds):
-        """Passes over the file with every text alone, until there are enough calls or no time is left."""
+        """Passes over the file, every text alone, until there are enough calls or no time is left."""
         seconds = []
         while len(seconds) < most and sum(seconds) < limit_seconds:
-            seconds += self.process.ask(f"run 1 {path.with_suffix('.ids')}")["batch_seconds"]
+            seconds += self.process.ask(f"each {path.with_suffix('.ids')}")["batch_seconds"]
         return seconds[:most]
 
     def peaks(self):
