@@ -1,19 +1,15 @@
 // Tokens per second of the encoder on one core: token ids in, logits out, and the share of the core's f32 peak.
 //
 //   encoder_bench                      a DistilBERT-base shape over lengths like those of SST-2 and IMDB
-//   encoder_bench --serve MODEL_DIR    for bench/peers: a line "BATCH_TOKENS FILE" on stdin runs FILE (one text a line,
-//                                      token ids) once and answers with one line of JSON
+//   encoder_bench --serve MODEL_DIR [PRECISION [THREADS]]      for bench/peers: see serve.h
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <cstdlib>
 #include <memory>
 #include <random>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +17,7 @@
 #include "cpu_clock.h"
 #include "fma_peak.h"
 #include "random_model.h"
+#include "serve.h"
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
 #include "valence/model/runner.h"
@@ -150,39 +147,6 @@ int run_table() {
   return 0;
 }
 
-Result<Sequences> read_sequences(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return fail(ErrorCode::kNotFound, path, "cannot be read");
-  Sequences sequences;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream ids(line);
-    sequences.emplace_back(std::istream_iterator<std::int32_t>(ids), std::istream_iterator<std::int32_t>());
-  }
-  return sequences;
-}
-
-int serve(const std::string& model_dir, Precision precision) {
-  auto model = load_model(model_dir);
-  if (!model) return report(model.error());
-  const auto runner = make_runner(std::move(*model), {.precision = precision});
-  if (!runner) return report(runner.error());
-  Bench bench(**runner);
-  std::size_t batch_tokens = 0;
-  std::string path;
-  while (std::cin >> batch_tokens >> std::ws && std::getline(std::cin, path)) {
-    const auto sequences = read_sequences(path);
-    if (!sequences) return report(sequences.error());
-    const auto pass = bench.run(*sequences, batch_tokens);
-    if (!pass) return report(pass.error());
-    fmt::print(R"({{"seconds":{},"cpu_seconds":{},"tokens":{},"gflop":{},"peak_gflops":{},"logits":[{}]}})"
-               "\n",
-               pass->seconds, pass->cpu_seconds, pass->tokens, pass->gflop, pass->peak_gflops,
-               fmt::join(pass->logits, ","));
-    std::fflush(stdout);
-  }
-  return 0;
-}
-
 }  // namespace
 }  // namespace valence::bench
 
@@ -190,14 +154,17 @@ int main(int argc, char** argv) {
   using valence::Precision;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty()) return valence::bench::run_table();
-  if (arguments[0] == "--serve" && (arguments.size() == 2 || arguments.size() == 3)) {
+  if (arguments[0] == "--serve" && arguments.size() >= 2 && arguments.size() <= 4) {
+    valence::bench::ServeOptions options{.model_dir = arguments[1]};
+    const std::string wanted = arguments.size() > 2 ? arguments[2] : "auto";
+    if (arguments.size() > 3) options.threads = std::max(1UL, std::strtoul(arguments[3].c_str(), nullptr, 10));
     for (const auto precision :
          {Precision::kAuto, Precision::kFp32, Precision::kFp16, Precision::kBf16, Precision::kInt8}) {
-      if (arguments.size() == 2 || arguments[2] == name(precision)) {
-        return valence::bench::serve(arguments[1], precision);
-      }
+      if (wanted != name(precision)) continue;
+      options.precision = precision;
+      return valence::bench::serve(options);
     }
   }
-  fmt::print(stderr, "usage: encoder_bench [--serve MODEL_DIR [auto|fp32|fp16|bf16|int8]]\n");
+  fmt::print(stderr, "usage: encoder_bench [--serve MODEL_DIR [auto|fp32|fp16|bf16|int8 [THREADS]]]\n");
   return 2;
 }
