@@ -1,6 +1,6 @@
 /// \file
-/// The 16-bit tables, one for each i16_<isa>.cpp and bf16_<isa>.cpp. Only dispatch.cpp may take one, after it has looked
-/// at the CPU.
+/// The 16-bit tables, one for each i16_<isa>.cpp and bf16_<isa>.cpp. Only dispatch.cpp may take one, after it has
+/// looked at the CPU.
 #pragma once
 
 #include "valence/kernels/encoder_kernels.h"

@@ -3,10 +3,10 @@
 ///
 /// A vector has as many 16-bit integer multiply-adds as f16 ones, but those add up in f16, and no instruction adds f16
 /// products in f32. Here sums are 32-bit integers, exact, and cannot overflow: rows and columns are scaled so that
-/// |row| * |column| < 2^31 in the Euclidean norm, which bounds every sum (Cauchy-Schwarz) and costs only the root of the
-/// depth where a bound by the greatest element would cost all of it. Measured on random operands, relative to the root
-/// mean square of the results: 2.4e-4 at depth 768, 4.8e-4 at 3072; f16 with sums over runs of 16 in f16 6.7e-4, bf16
-/// 2.3e-3.
+/// |row| * |column| < 2^31 in the Euclidean norm, which bounds every sum (Cauchy-Schwarz) and costs only the root of
+/// the depth where a bound by the greatest element would cost all of it. Measured on random operands, relative to the
+/// root mean square of the results: 2.4e-4 at depth 768, 4.8e-4 at 3072; f16 with sums over runs of 16 in f16 6.7e-4,
+/// bf16 2.3e-3.
 #pragma once
 
 #include "valence/kernels/integer_rows.h"

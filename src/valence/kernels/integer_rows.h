@@ -12,7 +12,8 @@ inline constexpr float kGreatestFloat = 3.40282347e38F;
 // Independent chains of the reductions over a row: enough to hide their latency.
 inline constexpr int kRowChains = 4;
 
-/// The greatest magnitude of a row; NaN if it holds one. also(chain, x) sees every element once, and zeros past the end.
+/// The greatest magnitude of a row; NaN if it holds one. also(chain, x) sees every element once, and zeros past the
+/// end.
 template <class D, class Also>
 float row_magnitude(const float* row, std::int64_t width, Also also) {
   using V = typename D::Float;

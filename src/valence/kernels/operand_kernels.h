@@ -13,7 +13,8 @@ void quantize(const QuantizeCall& call) noexcept {
   const bool staged = call.f32.data == nullptr;
   const float* rows = staged ? reinterpret_cast<const float*>(call.staging.data) : call.f32.data;
   const std::int64_t stride = staged ? call.staging.stride : call.f32.stride;
-  for (std::int64_t r = 0; r < call.rows; ++r) F::write_row(rows + r * stride, call.width, call.out, call.first_row + r);
+  for (std::int64_t r = 0; r < call.rows; ++r)
+    F::write_row(rows + r * stride, call.width, call.out, call.first_row + r);
 }
 
 template <class F>
@@ -37,7 +38,8 @@ void to_f32(const Staging& from, RowsView<float> to, std::int64_t width) noexcep
   const auto* rows = reinterpret_cast<const float*>(from.data);
   for (std::int64_t r = 0; r < to.rows; ++r) {
     std::int64_t i = 0;
-    for (; i + V::kWidth <= width; i += V::kWidth) V::store(to.data + r * to.stride + i, V::load(rows + r * from.stride + i));
+    for (; i + V::kWidth <= width; i += V::kWidth)
+      V::store(to.data + r * to.stride + i, V::load(rows + r * from.stride + i));
     for (; i < width; ++i) to.data[r * to.stride + i] = rows[r * from.stride + i];
   }
 }

@@ -34,7 +34,7 @@ inline constexpr std::int64_t padded_width(std::int64_t width) {
 }
 
 template <class F>
-inline constexpr std::int64_t kColumnsOf = F::kPanelVectors * F::Float::kWidth;
+inline constexpr std::int64_t kColumnsOf = F::kPanelVectors* F::Float::kWidth;
 
 template <class F>
 std::int64_t panel_values_bytes(std::int64_t in_features) {
@@ -58,7 +58,7 @@ struct ProductTile {
   std::int64_t x_stride;         ///< in elements
   const std::int32_t* row_sums;  ///< of its rows, for formats that have them
   const std::byte* panel;
-  std::int64_t depth;  ///< a multiple of kGroup
+  std::int64_t depth;     ///< a multiple of kGroup
   typename F::Sum* sums;  ///< [rows][kColumnsOf<F>]
   const char* prefetch;
   std::int64_t prefetch_step;
@@ -113,16 +113,15 @@ void multiply_product_rows(std::int64_t rows, const ProductTile<F>& tile) {
 }
 
 template <class F, Activation kActivation>
-[[gnu::noinline]] void store_product_tile(const typename F::Sum* sums, const float* row_scales, const float* column_scales,
-                                     const float* bias, std::int64_t rows, std::int64_t columns, float* out,
-                                     std::int64_t stride) {
+[[gnu::noinline]] void store_product_tile(const typename F::Sum* sums, const float* row_scales,
+                                          const float* column_scales, const float* bias, std::int64_t rows,
+                                          std::int64_t columns, float* out, std::int64_t stride) {
   using V = typename F::Float;
   constexpr std::int64_t kColumns = kColumnsOf<F>;
   const std::int64_t whole = columns / V::kWidth * V::kWidth;
   const auto value = [&](std::int64_t r, std::int64_t c) {
     const float row_scale = F::kRowScales ? row_scales[r] : 1.0F;
-    return F::template activate<kActivation>(
-        F::value(sums + r * kColumns + c, row_scale, column_scales + c, bias + c));
+    return F::template activate<kActivation>(F::value(sums + r * kColumns + c, row_scale, column_scales + c, bias + c));
   };
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < whole; c += V::kWidth) V::store(out + r * stride + c, value(r, c));
@@ -172,9 +171,9 @@ void product(const ProductCall& call) noexcept {
         multiply_product_rows<F, F::kTileRows, 1>(rows, tile);
       }
       with_activation(call.activation, [&]<Activation kActivation>() {
-        store_product_tile<F, kActivation>(sums, call.x.scales + row, F::column_scales(weights, tile.panel, column), weights.bias + column, rows,
-                                      columns, out + (row - call.first_row) * call.out.stride + column,
-                                      call.out.stride);
+        store_product_tile<F, kActivation>(sums, call.x.scales + row, F::column_scales(weights, tile.panel, column),
+                                           weights.bias + column, rows, columns,
+                                           out + (row - call.first_row) * call.out.stride + column, call.out.stride);
       });
     }
   }
