@@ -38,6 +38,8 @@ struct ClassifierOptions {
   [[nodiscard]] Status validate() const;
 };
 
+struct ClassifierParts;  // internal; src/valence/engine/assemble_classifier.h
+
 /// Immutable after load and safe to share: classify() may be called from any number of threads; calls take turns on
 /// the compute threads. The same text gives bit-equal scores alone, in any batch and with any thread count.
 class Classifier {
@@ -68,6 +70,8 @@ class Classifier {
   [[nodiscard]] const std::vector<std::string>& warnings() const;
 
  private:
+  friend Result<std::shared_ptr<const Classifier>> assemble_classifier(ClassifierParts parts,
+                                                                       const ClassifierOptions& options);
   struct Impl;
   explicit Classifier(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
