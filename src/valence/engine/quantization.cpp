@@ -235,6 +235,7 @@ Result<Quantization> Quantization::open(const std::filesystem::path& model_dir, 
 }
 
 Result<std::shared_ptr<const Classifier>> Quantization::classifier_of(const StoragePlan& plan) {
+  // kAuto runs what is stored as int8 in int8 and the rest in fp32: as whoever loads the result will.
   Checkpoint checkpoint = Checkpoint::from_tensors(weights_->tensors(plan), model_dir_.string());
   VALENCE_TRY(Model model, load_model(config_json_, std::move(checkpoint)));
   return assemble_classifier({tokenizer_, std::move(model), model_dir_.string()}, options_);
