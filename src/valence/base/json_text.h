@@ -37,7 +37,7 @@ class JsonText {
 
   std::string text_;
   std::size_t depth_ = 0;
-  bool is_first_ = true;   // in the object or array that is open
+  bool is_first_ = true;  // in the object or array that is open
   bool after_key_ = false;
 };
 

@@ -33,7 +33,7 @@ std::string quantize_card(const QuantizeFindings& findings) {
   const auto& kept = findings.measured.search.kept;
   std::string card = fmt::format(
       "# {0}, int8\n\n"
-      "Made from `{0}` by valence {1} on {2} (`valence models quantize`). Training, intended use and licence are the "
+      "Made from {0} by valence {1} on {2} (`valence models quantize`). Training, intended use and licence are the "
       "source's.\n\n"
       "| | |\n|---|---|\n"
       "| storage | every 2-D weight as int8 with one f32 scale a row; {3} |\n"
@@ -49,7 +49,9 @@ std::string quantize_card(const QuantizeFindings& findings) {
       100 * chosen.first_accuracy.high, percent(counts.second_right(), counts.rows()), 100 * chosen.second_accuracy.low,
       100 * chosen.second_accuracy.high, 100 * chosen.accuracy_loss(), 100 * chosen.loss.low, 100 * chosen.loss.high,
       chosen.mcnemar.p_value, percent(chosen.equal_labels, counts.rows()));
-  card += "\n| class | rows | recall f32 | int8 | precision f32 | int8 | F1 f32 | int8 |\n|---|---|---|---|---|---|---|---|\n";
+  card +=
+      "\n| class | rows | recall f32 | int8 | precision f32 | int8 | F1 f32 | int8 "
+      "|\n|---|---|---|---|---|---|---|---|\n";
   for (std::size_t id = 0; id < chosen.classes.size(); ++id) {
     const ClassChange& change = chosen.classes[id];
     card += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {:.2f} |\n",

@@ -1,5 +1,6 @@
 /// \file
-/// `valence models quantize`: measures int8 against f32 on the user's rows, and writes the model if that is good enough.
+/// `valence models quantize`: measures int8 against f32 on the user's rows, and writes the model if that is good
+/// enough.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -41,9 +42,17 @@ Examples:
 
 /// What goes with the weights: all that reads the model again, and what its licence asks to be kept. The model's card
 /// is written anew.
-constexpr std::array kCopiedFiles{"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                                  "added_tokens.json", "vocab.txt", "README.md", "LICENSE", "LICENSE.txt",
-                                  "LICENSE.md", "NOTICE"};
+constexpr std::array kCopiedFiles{"config.json",
+                                  "tokenizer.json",
+                                  "tokenizer_config.json",
+                                  "special_tokens_map.json",
+                                  "added_tokens.json",
+                                  "vocab.txt",
+                                  "README.md",
+                                  "LICENSE",
+                                  "LICENSE.txt",
+                                  "LICENSE.md",
+                                  "NOTICE"};
 
 struct QuantizeArguments {
   std::string model;
@@ -156,7 +165,7 @@ Status write_model(const QuantizeArguments& arguments, const QuantizeOptions& op
 Result<QuantizationReport> measure(Quantization& quantization, const pipeline::LabelledTexts& rows,
                                    const QuantizeOptions& options, const GlobalOptions& global,
                                    const std::atomic<bool>& stop) {
-  Progress progress(global.quiet                     ? Progress::Style::kQuiet
+  Progress progress(global.quiet                 ? Progress::Style::kQuiet
                     : is_terminal(STDERR_FILENO) ? Progress::Style::kTerminal
                                                  : Progress::Style::kLines);
   const std::vector<std::string_view> texts(rows.texts.begin(), rows.texts.end());
@@ -201,11 +210,12 @@ ExitCode quantize(const QuantizeArguments& arguments, const GlobalOptions& globa
     for (const std::string& caution : quantize_cautions(findings)) print_warning(caution);
   }
   if (!measured->passed) {
-    print_error({ErrorCode::kInvalidData, options->model_dir.string(),
-                 fmt::format("int8 loses {:.2f} points of accuracy even with every layer kept, more than --max-loss {:g}: "
-                             "nothing is written",
-                             100 * measured->chosen.accuracy_loss(), options->max_loss_points),
-                 "use the model in f32, or allow more with --max-loss"});
+    print_error(
+        {ErrorCode::kInvalidData, options->model_dir.string(),
+         fmt::format("int8 loses {:.2f} points of accuracy even with every layer kept, more than --max-loss {:g}: "
+                     "nothing is written",
+                     100 * measured->chosen.accuracy_loss(), options->max_loss_points),
+         "use the model in f32, or allow more with --max-loss"});
     return ExitCode::kSomeRowsFailed;
   }
   if (!arguments.dry_run) {

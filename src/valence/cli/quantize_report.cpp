@@ -93,18 +93,22 @@ void append_classes(std::string& out, const QuantizeFindings& findings) {
   for (std::size_t id = 0; id < findings.spec.head.labels.size(); ++id) {
     width = std::max(width, data::display_width(label_name(findings, static_cast<std::int32_t>(id))));
   }
-  out += fmt::format("\n  {}    rows   recall f32  int8  change   precision f32  int8  change   F1 f32  int8  change\n",
-                     padded("class", width));
+  out += fmt::format("\n  {}     rows   {:<22} {:<22} {}\n", std::string(width, ' '), "recall", "precision", "F1");
+  out += fmt::format("  {}          ", padded("class", width));
+  for (int i = 0; i < 3; ++i) out += "   f32   int8  change  ";
+  out += '\n';
   for (std::size_t id = 0; id < findings.measured.chosen.classes.size(); ++id) {
     const ClassChange& change = findings.measured.chosen.classes[id];
-    const auto pair = [](double f32, double int8) {
-      return fmt::format("{:5.1f} {:5.1f}  {:+6.2f}", points(f32), points(int8), points(int8 - f32));
+    out += fmt::format("  {} {:>8}  ", padded(label_name(findings, static_cast<std::int32_t>(id)), width),
+                       with_thousands(change.support));
+    const auto pair = [&out](double f32, double int8) {
+      out += fmt::format("{:6.1f} {:6.1f} {:+7.2f}  ", points(f32), points(int8), points(int8 - f32));
     };
-    out += fmt::format("  {} {:>7}   {:>26}   {:>29}   {:>22}\n",
-                       padded(label_name(findings, static_cast<std::int32_t>(id)), width),
-                       with_thousands(change.support), pair(change.recall(change.first), change.recall(change.second)),
-                       pair(change.precision(change.first), change.precision(change.second)),
-                       pair(change.f1(change.first), change.f1(change.second)));
+    pair(change.recall(change.first), change.recall(change.second));
+    pair(change.precision(change.first), change.precision(change.second));
+    pair(change.f1(change.first), change.f1(change.second));
+    out.erase(out.find_last_not_of(' ') + 1);
+    out += '\n';
   }
 }
 
@@ -112,14 +116,13 @@ void append_sensitivity(std::string& out, const QuantizeFindings& findings, bool
   const auto& parts = findings.measured.sensitivity;
   double largest = 0;
   for (const PartSensitivity& part : parts) largest = std::max(largest, part.logit_error);
-  out += fmt::format("\n  one part alone in int8, {} rows        logits off   labels equal\n",
-                     with_thousands(findings.measured.sample_rows));
+  out += fmt::format("\n  {:<38} logits off   labels equal\n",
+                     fmt::format("one part alone in int8, {} rows", with_thousands(findings.measured.sample_rows)));
   for (const PartSensitivity& part : parts) {
-    out += fmt::format("  {:<16} {} {:7.2f} %      {:6.2f} %\n", part_name(part.layer),
-                       padded(bar(largest == 0 ? 0 : part.logit_error / largest, unicode), kBarColumns),
-                       points(part.logit_error),
-                       points(static_cast<double>(part.equal_labels) /
-                              static_cast<double>(findings.measured.sample_rows)));
+    out += fmt::format(
+        "  {:<16} {} {:7.2f} %      {:6.2f} %\n", part_name(part.layer),
+        padded(bar(largest == 0 ? 0 : part.logit_error / largest, unicode), kBarColumns), points(part.logit_error),
+        points(static_cast<double>(part.equal_labels) / static_cast<double>(findings.measured.sample_rows)));
   }
 }
 
@@ -141,11 +144,11 @@ void append_flips(std::string& out, const QuantizeFindings& findings, std::size_
   const auto& flips = findings.measured.chosen.flips;
   if (flips.empty()) return;
   const std::size_t shown = std::min(kTableFlips, flips.size());
-  out += fmt::format("\n  {} of {} rows with another label in int8, worst first\n", shown, with_thousands(flips.size()));
+  out +=
+      fmt::format("\n  {} of {} rows with another label in int8, worst first\n", shown, with_thousands(flips.size()));
   for (const Flip& flip : std::span(flips).first(shown)) {
-    out += fmt::format("  {}  {}: f32 {} {:.3f}, int8 {} {:.3f}\n    {}\n",
-                       data::shown(findings.rows.place(flip.row), kExcerptColumns), label_name(findings, flip.truth),
-                       label_name(findings, flip.first.label_id), flip.first.score,
+    out += fmt::format("  line {}, {}: f32 {} {:.3f}, int8 {} {:.3f}\n    {}\n", findings.rows.lines[flip.row],
+                       label_name(findings, flip.truth), label_name(findings, flip.first.label_id), flip.first.score,
                        label_name(findings, flip.second.label_id), flip.second.score,
                        data::shown(findings.rows.texts[flip.row], columns > 8 ? columns - 4 : 4, unicode));
   }
@@ -278,9 +281,10 @@ std::vector<std::string> quantize_cautions(const QuantizeFindings& findings) {
   for (const PartSensitivity& part : findings.measured.sensitivity) {
     const auto& kept = findings.measured.search.kept;
     if (part.logit_error <= kNotableLogitError || std::ranges::find(kept, part.layer) != kept.end()) continue;
-    cautions.push_back(fmt::format("{} alone in int8 moves the logits by {:.1f} %: its activations or weights have "
-                                   "outliers that leave the rest few steps",
-                                   part_name(part.layer), points(part.logit_error)));
+    cautions.push_back(
+        fmt::format("{} alone in int8 moves the logits by {:.1f} %: its activations or weights have "
+                    "outliers that leave the rest few steps",
+                    part_name(part.layer), points(part.logit_error)));
   }
   return cautions;
 }
@@ -294,8 +298,8 @@ std::string quantize_table(const QuantizeFindings& findings, std::size_t columns
   append_sensitivity(out, findings, unicode);
   append_search(out, findings);
   append_flips(out, findings, columns, unicode);
-  out += fmt::format("\n  {}; weights {} -> {} ({:.1f} %)\n", kept_sentence(findings),
-                     megabytes(findings.source_bytes), megabytes(findings.stored_bytes),
+  out += fmt::format("\n  {}; weights {} -> {} ({:.1f} %)\n", kept_sentence(findings), megabytes(findings.source_bytes),
+                     megabytes(findings.stored_bytes),
                      100 * static_cast<double>(findings.stored_bytes) / static_cast<double>(findings.source_bytes));
   out += fmt::format("  {}: the loss of {:.2f} points is {} than --max-loss {:g}\n",
                      measured.passed ? "passed" : "MISSED", points(measured.chosen.accuracy_loss()),

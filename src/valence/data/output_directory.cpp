@@ -72,8 +72,8 @@ Status OutputDirectory::check(const fs::path& path) {
   }
   const fs::path folder = folder_of(target);
   if (!fs::is_directory(folder, error)) {
-    return fail(ErrorCode::kNotFound, folder.string(), fmt::format("no such directory to make {} in",
-                                                                   target.filename().string()));
+    return fail(ErrorCode::kNotFound, folder.string(),
+                fmt::format("no such directory to make {} in", target.filename().string()));
   }
   if (::access(folder.c_str(), W_OK | X_OK) != 0) return fail_on(folder, "cannot be written to", errno);
   return {};

@@ -42,7 +42,8 @@ Status check_problem_type(const ModelSpec& spec, const std::string& source) {
     case ProblemType::kSingleLabel:
       return {};
     case ProblemType::kMultiLabel:
-      return fail(ErrorCode::kUnsupported, source, "gives every text any number of labels: its loss is not measured yet",
+      return fail(ErrorCode::kUnsupported, source,
+                  "gives every text any number of labels: its loss is not measured yet",
                   "quantise single-label classifiers");
     case ProblemType::kRegression:
       return fail(ErrorCode::kUnsupported, source, "gives numbers, not labels: its loss is not measured yet",
@@ -193,8 +194,7 @@ Status Quantization::Measurement::measure_sensitivity(QuantizationReport& report
     StoragePlan plan = source_plan();
     (part == kEmbeddingsAndHead ? plan.rest : plan.layers[static_cast<std::size_t>(part)]) = MatrixStorage::kInt8;
     VALENCE_TRY(const Answers answers, answers_of(plan, sample, nullptr));
-    PartSensitivity sensitivity{.layer = part,
-                                .logit_error = relative_logit_error(expected, answers, num_labels())};
+    PartSensitivity sensitivity{.layer = part, .logit_error = relative_logit_error(expected, answers, num_labels())};
     for (std::size_t i = 0; i < sample.size(); ++i) {
       if (answers.labels[i].label_id == expected.labels[i].label_id) ++sensitivity.equal_labels;
     }
@@ -228,17 +228,24 @@ Result<Quantization> Quantization::open(const std::filesystem::path& model_dir, 
   VALENCE_TRY(QuantizedWeights weights, QuantizedWeights::make(*quantization.model_));
   quantization.weights_ = std::make_unique<QuantizedWeights>(std::move(weights));
   for (const std::string& name : quantization.model_->weights.unused) {
-    quantization.warnings_.push_back(
-        fmt::format("{}: tensor {} is not used by {} and is left out", model_dir.string(), name, quantization.spec().model_type));
+    quantization.warnings_.push_back(fmt::format("{}: tensor {} is not used by {} and is left out", model_dir.string(),
+                                                 name, quantization.spec().model_type));
   }
   return quantization;
 }
 
 Result<std::shared_ptr<const Classifier>> Quantization::classifier_of(const StoragePlan& plan) {
-  // kAuto runs what is stored as int8 in int8 and the rest in fp32: as whoever loads the result will.
   Checkpoint checkpoint = Checkpoint::from_tensors(weights_->tensors(plan), model_dir_.string());
   VALENCE_TRY(Model model, load_model(config_json_, std::move(checkpoint)));
-  return assemble_classifier({tokenizer_, std::move(model), model_dir_.string()}, options_);
+  // Layers stored as int8 run so and the others in fp32: as they will for whoever loads the result.
+  const bool has_int8 = std::ranges::find(plan.layers, MatrixStorage::kInt8) != plan.layers.end();
+  ClassifierOptions options = options_;
+  options.precision = has_int8 ? Precision::kInt8 : Precision::kFp32;
+  VALENCE_TRY(auto classifier, assemble_classifier({tokenizer_, std::move(model), model_dir_.string()}, options));
+  if (classifier->precision() != options.precision) {
+    return fail(ErrorCode::kUnsupported, "", "this CPU runs no int8, so its loss cannot be measured here");
+  }
+  return classifier;
 }
 
 Result<QuantizationReport> Quantization::measure(std::span<const std::string_view> texts,

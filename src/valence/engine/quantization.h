@@ -40,19 +40,19 @@ struct FailedRow {
 };
 
 struct QuantizationReport {
-  std::vector<std::size_t> rows;   ///< indices of the texts that count: those that the f32 model could read
-  std::vector<FailedRow> failed;   ///< the others
-  Comparison all_int8;             ///< f32 against every layer in int8; Flip::row is an index into the texts given
-  Comparison chosen;               ///< f32 against the model to be written
-  LayerSearch search;              ///< no steps when int8 was good enough as it is
+  std::vector<std::size_t> rows;  ///< indices of the texts that count: those that the f32 model could read
+  std::vector<FailedRow> failed;  ///< the others
+  Comparison all_int8;            ///< f32 against every layer in int8; Flip::row is an index into the texts given
+  Comparison chosen;              ///< f32 against the model to be written
+  LayerSearch search;             ///< no steps when int8 was good enough as it is
   std::vector<PartSensitivity> sensitivity;
   std::size_t sample_rows = 0;  ///< on which the sensitivity was measured
   bool passed = false;          ///< the loss of `chosen` is at most the one allowed
 };
 
 struct QuantizationLimits {
-  double max_loss_points = 1;                                    ///< of accuracy, in percent of the rows
-  const std::atomic<bool>* stop = nullptr;                       ///< raised: kCancelled
+  double max_loss_points = 1;                                              ///< of accuracy, in percent of the rows
+  const std::atomic<bool>* stop = nullptr;                                 ///< raised: kCancelled
   std::function<void(std::size_t done, std::size_t of)> on_progress = {};  ///< texts classified, all passes together
 };
 

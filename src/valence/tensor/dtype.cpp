@@ -66,7 +66,7 @@ std::uint16_t f32_to_f16(float value) {
   const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
   const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
   constexpr std::uint32_t kInfinity = 0x7F800000U;
-  constexpr std::uint32_t kOverflow = 0x477FF000U;       // 65520: half-way from the largest half to the next step
+  constexpr std::uint32_t kOverflow = 0x477FF000U;        // 65520: half-way from the largest half to the next step
   constexpr std::uint32_t kSmallestNormal = 0x38800000U;  // 2^-14
   if (magnitude > kInfinity) return sign | 0x7E00U;
   if (magnitude >= kOverflow) return sign | 0x7C00U;
