@@ -12,7 +12,7 @@ constexpr double kTolerance = 1e-12;
 TEST(Statistics, WilsonIntervalAgreesWithThePublishedExample) {
   const Interval interval = wilson_interval(81, 263);
   EXPECT_NEAR(interval.low, 0.2552885198782742, kTolerance);
-  EXPECT_NEAR(interval.high, 0.36620956698280004, kTolerance);
+  EXPECT_NEAR(interval.high, 0.36620957698280004, kTolerance);
 }
 
 TEST(Statistics, WilsonIntervalStaysInsideZeroAndOne) {
