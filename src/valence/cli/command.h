@@ -27,5 +27,7 @@ struct Command {
 
 Command add_classify(CLI::App& app);
 Command add_models(CLI::App& app);
+/// A subcommand of `models`.
+Command add_quantize(CLI::App& models);
 
 }  // namespace valence::cli

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -139,6 +140,13 @@ Result<Checkpoint> Checkpoint::open_shards(const std::filesystem::path& model_di
 Result<Checkpoint> Checkpoint::from_memory(std::span<const std::byte> image, std::string source) {
   Checkpoint checkpoint;
   VALENCE_TRY(checkpoint.tensors_, parse_safetensors(image, source));
+  checkpoint.source_ = std::move(source);
+  return checkpoint;
+}
+
+Checkpoint Checkpoint::from_tensors(TensorTable tensors, std::string source) {
+  Checkpoint checkpoint;
+  checkpoint.tensors_ = std::move(tensors);
   checkpoint.source_ = std::move(source);
   return checkpoint;
 }
