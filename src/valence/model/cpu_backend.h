@@ -13,6 +13,7 @@
 #include "valence/kernels/row_ops.h"
 #include "valence/model/backend.h"
 #include "valence/model/model.h"
+#include "valence/model/stage_times.h"
 #include "valence/tensor/aligned_buffer.h"
 
 namespace valence {
@@ -30,6 +31,9 @@ class CpuBackend {
     AlignedBuffer<float> context;       ///< attention's output
     AlignedBuffer<float> intermediate;  ///< one row block of the feed-forward, and the head's dense layer
     AlignedBuffer<float> scratch;       ///< attention's own
+    StageTimes* stage_times = nullptr;  ///< filled when there
+
+    void set_stage_times(StageTimes* times) { stage_times = times; }
   };
 
   /// `model` must outlive the backend: embedding tables stored as F32 or I8 are read where they lie.
