@@ -1,10 +1,11 @@
 #include "valence/bench/read_bandwidth.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
+#include "valence/bench/cpu_clock.h"
 #include "valence/bench/percentile.h"
 #include "valence/bench/together.h"
 #include "valence/kernels/cpu_identity.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kMiB = std::size_t{1} << 20U;
+constexpr std::size_t kLargestCached = 32 * kMiB;
 constexpr int kRounds = 5;
 
 // Loads into registers nobody reads, in assembly so that they stay. One step of eight; `end` is a multiple of it.
@@ -72,36 +74,47 @@ std::vector<ReadProbe> read_probes(const std::vector<Cache>& caches, std::size_t
 }
 
 double measure_read_gbs(std::size_t bytes_per_thread, std::size_t threads, double seconds) {
-  using Clock = std::chrono::steady_clock;
   const Reader read = widest_reader();
   std::vector<AlignedBuffer<std::byte>> buffers(threads);
+  const auto fill = [&](std::size_t thread) {
+    // Pages that nobody wrote would all be the same one.
+    buffers[thread] = AlignedBuffer<std::byte>(bytes_per_thread);
+    std::memset(buffers[thread].data(), 1, bytes_per_thread);
+  };
   const auto sweep = [&](std::size_t thread, std::int64_t times) {
     const auto bytes = buffers[thread].span();
     for (std::int64_t i = 0; i < times; ++i) read(bytes.data(), bytes.data() + bytes.size());
   };
-  // Each thread fills its own buffer: pages nobody wrote would all be the same one. Then one sweep into the cache.
-  seconds_together(
-      threads,
-      [&](std::size_t thread) {
-        buffers[thread] = AlignedBuffer<std::byte>(bytes_per_thread);
-        std::memset(buffers[thread].data(), 1, bytes_per_thread);
-      },
-      [&](std::size_t thread) { sweep(thread, 1); });
-  std::int64_t times = 1;
-  double took = 0;
-  while (true) {
-    const auto start = Clock::now();
+  const auto alone = [&](std::int64_t times) {
+    const double start = thread_cpu_seconds();
     sweep(0, times);
-    took = std::chrono::duration<double>(Clock::now() - start).count();
-    if (took >= seconds / kRounds / 4) break;
-    times *= 2;
+    return thread_cpu_seconds() - start;
+  };
+
+  // Each thread fills its own buffer, so that it lies near its core.
+  if (threads == 1) {
+    fill(0);
+  } else {
+    seconds_together(threads, fill, [](std::size_t) {});
   }
+  sweep(0, 1);
+  std::int64_t times = 1;
+  double took = alone(times);
+  while (took < seconds / kRounds / 4) took = alone(times *= 2);
   times = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(times) * seconds / kRounds / took));
+
   std::vector<double> rates;
   for (int round = 0; round < kRounds; ++round) {
-    const double elapsed = seconds_together(
-        threads, [&](std::size_t thread) { sweep(thread, bytes_per_thread <= 32 * kMiB ? 1 : 0); },
-        [&](std::size_t thread) { sweep(thread, times); });
+    const bool fits_a_cache = bytes_per_thread <= kLargestCached;
+    const double elapsed = threads == 1
+                               ? alone(times)
+                               : seconds_together(
+                                     threads,
+                                     [&](std::size_t thread) {
+                                       if (fits_a_cache)
+                                         sweep(thread, 1);  // threads are new in each round, and their core may be
+                                     },
+                                     [&](std::size_t thread) { sweep(thread, times); });
     rates.push_back(static_cast<double>(threads * bytes_per_thread) * static_cast<double>(times) / elapsed / 1e9);
   }
   return median(std::move(rates));

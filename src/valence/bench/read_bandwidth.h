@@ -21,7 +21,7 @@ struct ReadProbe {
 [[nodiscard]] std::vector<ReadProbe> read_probes(const std::vector<Cache>& caches, std::size_t threads);
 
 /// GB/s (1e9 bytes) of all threads together, each reading its own buffer with the widest loads this CPU has; the median
-/// of five rounds by the wall clock. Takes about `seconds`, and the time to fill the buffers.
+/// of five rounds, timed as measure_peak_gops is. Takes about `seconds`, and the time to fill the buffers.
 [[nodiscard]] double measure_read_gbs(std::size_t bytes_per_thread, std::size_t threads, double seconds);
 
 }  // namespace valence::bench
