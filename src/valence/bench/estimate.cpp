@@ -9,7 +9,7 @@
 #include "valence/bench/flop.h"
 #include "valence/bench/workload.h"
 #include "valence/kernels/attention.h"
-#include "valence/kernels/encoder_kernels.h"
+#include "valence/kernels/dispatch.h"
 
 namespace valence::bench {
 namespace {
@@ -22,7 +22,7 @@ constexpr std::size_t kMixTexts = 1000;
 constexpr std::int64_t kFfnBlockRows = 128;
 
 /// The share of the peak that whole texts have been seen to reach (docs/bench.md says where).
-double reached_share(Precision precision) { return precision == Precision::kInt8 ? 0.6 : 0.75; }
+double reached_share(Precision precision) { return precision == Precision::kFp32 ? 0.75 : 0.6; }
 
 double bytes_per_weight(Precision precision) {
   switch (precision) {
@@ -62,48 +62,46 @@ ParameterCount count_parameters(const ModelSpec& spec) {
   return count;
 }
 
-std::vector<Precision> estimable_precisions() { return {Precision::kFp32, Precision::kInt8}; }
-
-std::uint64_t workspace_bytes(const EncoderSpec& spec, Precision precision, const kernels::KernelTable& table,
-                              std::size_t batch_tokens) {
+std::uint64_t workspace_bytes(const EncoderSpec& spec, const kernels::KernelTable& table,
+                              const kernels::EncoderKernels* reduced, std::size_t batch_tokens) {
   const auto tokens = static_cast<std::int64_t>(batch_tokens);
   const std::int64_t hidden = spec.hidden_size;
   const std::int64_t longest = std::min(tokens, spec.max_position_embeddings);
   constexpr std::int64_t kFloat = sizeof(float);
-  if (precision != Precision::kInt8) {
+  if (reduced == nullptr) {
     // Hidden states, q|k|v, attention's output; a chunk of the feed-forward; attention's scratch.
     const kernels::AttentionShape shape{.num_heads = spec.num_attention_heads, .head_dim = spec.head_size()};
     return static_cast<std::uint64_t>(kFloat * (5 * tokens * hidden + kFfnBlockRows * spec.intermediate_size +
                                                 kernels::self_attention_scratch_floats(table, shape, longest)));
   }
-  const kernels::EncoderKernels& int8 = *table.int8;
-  // Hidden states in f32; they and attention's output quantised; q|k|v of a chunk and its last sequence, attention's
-  // output of the same rows, both staged; the other chunks; attention's scratch.
-  const std::int64_t staged_rows =
-      std::min(tokens, int8.chunk_bytes / (3 * hidden * int8.staging_element_bytes) + longest);
-  return static_cast<std::uint64_t>(tokens * hidden * (kFloat + 2) +
-                                    staged_rows * 4 * hidden * int8.staging_element_bytes + 2 * int8.chunk_bytes +
-                                    int8.attention_scratch_bytes(longest, spec.head_size()));
+  // Hidden states in f32; they and attention's output as operands; q|k|v of a chunk and its last sequence, and
+  // attention's output of the same rows, staged; the other chunks; attention's scratch.
+  const std::int64_t staged_width = hidden * reduced->staging_element_bytes;
+  const std::int64_t staged_rows = std::min(tokens, reduced->chunk_bytes / (3 * staged_width) + longest);
+  return static_cast<std::uint64_t>(tokens * hidden * kFloat + 2 * reduced->operand_bytes(tokens, hidden) +
+                                    staged_rows * 4 * staged_width + 2 * reduced->chunk_bytes +
+                                    reduced->attention_scratch_bytes(longest, spec.head_size()));
 }
 
 Estimate estimate(const ModelSpec& spec, const kernels::KernelTable& table, const EstimateInput& input) {
   VALENCE_ASSERT(input.threads >= 1, "options are validated before");
   const EncoderSpec& encoder = spec.encoder;
+  const kernels::EncoderKernels* const reduced = kernels::encoder_kernels(table, input.precision);
   Estimate e;
+  e.runs_in = reduced == nullptr ? Precision::kFp32 : input.precision;
   e.parameters = count_parameters(spec);
   e.linear_flop_per_token = linear_flop_per_token(encoder);
   e.attention_flop_per_square = attention_flop_per_square(encoder);
-  const double scales = input.precision == Precision::kInt8
+  const double scales = e.runs_in == Precision::kInt8
                             ? 4.0 * static_cast<double>(encoder.num_hidden_layers * linear_outputs(encoder))
                             : 0;
-  e.weight_bytes =
-      static_cast<std::uint64_t>(bytes_per_weight(input.precision) * static_cast<double>(e.parameters.linear) + scales +
-                                 4.0 * static_cast<double>(e.parameters.other));
+  e.weight_bytes = static_cast<std::uint64_t>(bytes_per_weight(e.runs_in) * static_cast<double>(e.parameters.linear) +
+                                              scales + 4.0 * static_cast<double>(e.parameters.other));
   e.embedding_bytes = static_cast<std::uint64_t>(e.parameters.embeddings) * input.embedding_element_bytes;
-  e.workspace_bytes = input.threads * workspace_bytes(encoder, input.precision, table, input.batch_tokens);
+  e.workspace_bytes = input.threads * workspace_bytes(encoder, table, reduced, input.batch_tokens);
   e.total_bytes = e.weight_bytes + e.embedding_bytes + e.workspace_bytes + kProgramBytes;
 
-  const double share = reached_share(input.precision);
+  const double share = reached_share(e.runs_in);
   const auto streamed = static_cast<double>(e.weight_bytes);
   const auto longest = static_cast<std::uint32_t>(encoder.max_position_embeddings);
   if (input.peak_gops > 0) {

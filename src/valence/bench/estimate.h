@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "valence/kernels/kernel_table.h"
+#include "valence/kernels/encoder_kernels.h"
 #include "valence/model/head_spec.h"
 #include "valence/precision.h"
 
@@ -22,12 +22,10 @@ struct ParameterCount {
 };
 [[nodiscard]] ParameterCount count_parameters(const ModelSpec& spec);
 
-/// The precisions that an estimate can be made for: those with an engine, fastest last.
-[[nodiscard]] std::vector<Precision> estimable_precisions();
-
-/// Bytes that one compute thread mutates for batches of `batch_tokens` tokens, with the kernels of `table`.
-[[nodiscard]] std::uint64_t workspace_bytes(const EncoderSpec& spec, Precision precision,
-                                            const kernels::KernelTable& table, std::size_t batch_tokens);
+/// Bytes that one compute thread mutates for batches of `batch_tokens` tokens. `reduced` are the kernels of a precision
+/// below f32, null for f32 itself.
+[[nodiscard]] std::uint64_t workspace_bytes(const EncoderSpec& spec, const kernels::KernelTable& table,
+                                            const kernels::EncoderKernels* reduced, std::size_t batch_tokens);
 
 /// What an estimate is made for. Figures are of all threads together.
 struct EstimateInput {
@@ -50,6 +48,7 @@ struct SpeedEstimate {
 };
 
 struct Estimate {
+  Precision runs_in = Precision::kFp32;  ///< the precision asked for, or f32 where this machine has no kernels for it
   ParameterCount parameters;
   std::uint64_t weight_bytes = 0;     ///< encoder layers and head, packed
   std::uint64_t embedding_bytes = 0;  ///< tables, mapped from the file or held

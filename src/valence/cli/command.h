@@ -27,5 +27,7 @@ struct Command {
 
 Command add_classify(CLI::App& app);
 Command add_models(CLI::App& app);
+Command add_bench(CLI::App& app);
+Command add_doctor(CLI::App& app);
 
 }  // namespace valence::cli

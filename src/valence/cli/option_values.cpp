@@ -47,13 +47,6 @@ Result<double> parse_positive(const std::string& option, const std::string& word
 
 Result<std::size_t> parse_threads(const std::string& word) { return parse_count("--threads", word, kMaxThreads); }
 
-Result<Precision> parse_precision(const std::string& word) {
-  VALENCE_TRY(const Precision precision, choose("--precision", word, kPrecisions));
-  if (precision == Precision::kFp16 || precision == Precision::kBf16) {
-    return fail(ErrorCode::kUnsupported, "--precision", fmt::format("{} is not built in yet", word),
-                "use auto, fp32 or int8");
-  }
-  return precision;
-}
+Result<Precision> parse_precision(const std::string& word) { return choose("--precision", word, kPrecisions); }
 
 }  // namespace valence::cli

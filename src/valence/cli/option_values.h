@@ -41,7 +41,7 @@ Result<double> parse_positive(const std::string& option, const std::string& word
 /// --threads: 0 when it was not given.
 Result<std::size_t> parse_threads(const std::string& word);
 
-/// --precision; kUnsupported for one that has no engine yet.
+/// --precision.
 Result<Precision> parse_precision(const std::string& word);
 
 }  // namespace valence::cli
