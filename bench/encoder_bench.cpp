@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -14,10 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "cpu_clock.h"
-#include "fma_peak.h"
 #include "random_model.h"
 #include "serve.h"
+#include "valence/bench/cpu_clock.h"
+#include "valence/bench/flop.h"
+#include "valence/bench/peaks.h"
+#include "valence/bench/workload.h"
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
 #include "valence/model/runner.h"
@@ -39,23 +40,6 @@ struct Pass {
   [[nodiscard]] double share_of_peak() const { return peak_gflops > 0 ? gflop / seconds / peak_gflops : 0; }
 };
 
-/// Work done, 1 multiply-add = 2 flop: linear layers and attention; norms and the classifier (under 0.5 %) do not
-/// count. The last layer is counted as it is computed: keys and values of every token, the rest for first tokens only.
-double gflop(const EncoderSpec& spec, const Sequences& sequences) {
-  const double hidden = static_cast<double>(spec.hidden_size);
-  const double key_value = 4 * hidden * hidden;
-  const double rest =
-      4 * hidden * (hidden + static_cast<double>(spec.intermediate_size));  // query, output, feed-forward
-  const double whole_layers = static_cast<double>(spec.num_hidden_layers - 1);
-  double flop = 0;
-  for (const auto& sequence : sequences) {
-    const double length = static_cast<double>(sequence.size());
-    flop += whole_layers * ((key_value + rest) * length + 4 * hidden * length * length);
-    flop += key_value * length + rest + 4 * hidden * length;
-  }
-  return flop / 1e9;
-}
-
 class Bench {
  public:
   explicit Bench(const EncoderRunner& runner) : runner_(runner), workspace_(runner.make_workspace()) {}
@@ -64,12 +48,12 @@ class Bench {
     const auto num_labels = static_cast<std::size_t>(runner_.spec().head.num_labels());
     Pass pass;
     pass.logits.resize(sequences.size() * num_labels);
-    pass.gflop = gflop(runner_.spec().encoder, sequences);
     std::vector<std::uint32_t> lengths;
     for (const auto& sequence : sequences) {
       lengths.push_back(static_cast<std::uint32_t>(sequence.size()));
       pass.tokens += static_cast<std::int64_t>(sequence.size());
     }
+    pass.gflop = done_flop(runner_.spec().encoder, lengths) / 1e9;
 
     const double peak_before = measure_f32_fma_peak_gflops();
     const auto start = std::chrono::steady_clock::now();
@@ -102,15 +86,13 @@ int report(const Error& error) {
   return 3;
 }
 
-/// Log-normal lengths with the given median, cut to [shortest, longest]; seeded ids.
-Sequences random_sequences(std::size_t count, double median, double spread, std::size_t shortest, std::size_t longest) {
+/// Seeded ids.
+Sequences random_sequences(const LengthMix& mix, std::size_t count) {
   std::mt19937 random(7);
-  std::lognormal_distribution<double> length(std::log(median), spread);
   std::uniform_int_distribution<std::int32_t> id(1000, 30000);
-  Sequences sequences(count);
-  for (auto& sequence : sequences) {
-    sequence.resize(std::clamp(static_cast<std::size_t>(length(random)), shortest, longest));
-    for (auto& value : sequence) value = id(random);
+  Sequences sequences;
+  for (const std::uint32_t length : seeded_lengths(mix, count, mix.longest)) {
+    for (auto& value : sequences.emplace_back(length)) value = id(random);
   }
   return sequences;
 }
@@ -124,8 +106,8 @@ int run_table() {
     Sequences sequences;
   };
   const Workload workloads[] = {
-      {"like SST-2", random_sequences(256, 22, 0.5, 5, 60)},
-      {"like IMDB", random_sequences(32, 200, 0.5, 36, 512)},
+      {"like SST-2", random_sequences(kShortTexts, 256)},
+      {"like IMDB", random_sequences(kLongTexts, 32)},
   };
   constexpr int kRounds = 5;
   fmt::print("DistilBERT-base shape, f32, one core; median of {} rounds\n", kRounds);

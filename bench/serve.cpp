@@ -16,9 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include "cpu_clock.h"
-#include "fma_peak.h"
 #include "valence/base/thread_pool.h"
+#include "valence/bench/cpu_clock.h"
+#include "valence/bench/peaks.h"
+#include "valence/bench/read_bandwidth.h"
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
 #include "valence/model/runner.h"
@@ -51,6 +52,8 @@ class Server {
       : runner_(std::move(runner)), pool_(threads), workers_(threads) {
     for (Worker& worker : workers_) worker.workspace = runner_->make_workspace();
   }
+
+  [[nodiscard]] std::size_t threads() const { return pool_.size(); }
 
   Result<Pass> run(const Sequences& sequences, std::size_t batch_tokens, Turns turns) {
     const auto num_labels = static_cast<std::size_t>(runner_->spec().head.num_labels());
@@ -129,6 +132,17 @@ Result<std::string> answer_run(Server& server, const std::string& path, std::siz
                      fmt::join(pass.logits, ","));
 }
 
+/// Gop/s of every register loop, and GB/s of reading from DRAM, with as many threads as the runs have.
+std::string answer_peaks(std::size_t threads) {
+  constexpr double kSeconds = 0.05;
+  std::string json = "{";
+  for (const Peak peak : runnable_peaks()) {
+    json += fmt::format("\"{}\":{},", info(peak).name, measure_peak_gops(peak, threads, kSeconds));
+  }
+  const ReadProbe probe = read_probes(data_caches(), threads).back();
+  return json + fmt::format("\"read_gbs\":{}}}", measure_read_gbs(probe.bytes_per_thread, threads, kSeconds));
+}
+
 Result<std::string> answer(Server& server, const std::string& line) {
   std::istringstream words(line);
   std::string verb;
@@ -139,7 +153,7 @@ Result<std::string> answer(Server& server, const std::string& line) {
     if (verb == "run") return answer_run(server, path, batch_tokens, Turns::kSpread);
     if (verb == "each") return answer_run(server, path, batch_tokens, Turns::kOneByOne);
   }
-  if (verb == "peaks") return fmt::format(R"({{"f32_fma":{}}})", measure_f32_fma_peak_gflops());
+  if (verb == "peaks") return answer_peaks(server.threads());
   return fail(ErrorCode::kInvalidArgument, line, "expected run BATCH_TOKENS FILE, each FILE or peaks");
 }
 

@@ -14,6 +14,7 @@
 #include "valence/model/backend.h"
 #include "valence/model/model.h"
 #include "valence/model/packed_table.h"
+#include "valence/model/stage_times.h"
 #include "valence/tensor/aligned_buffer.h"
 
 namespace valence {
@@ -31,6 +32,9 @@ class CpuBackend {
     AlignedBuffer<float> context;       ///< attention's output
     AlignedBuffer<float> intermediate;  ///< one row block of the feed-forward, and the head's dense layer
     AlignedBuffer<float> scratch;       ///< attention's own
+    StageTimes* stage_times = nullptr;  ///< filled when there
+
+    void set_stage_times(StageTimes* times) { stage_times = times; }
   };
 
   struct PackOptions {

@@ -1,4 +1,4 @@
-#include "cpu_clock.h"
+#include "valence/bench/cpu_clock.h"
 
 #include <time.h>
 
