@@ -25,13 +25,14 @@ def panel(top, title, bars, unit):
     """(SVG lines, height). bars: [(label, value, note, colour)], drawn from the top."""
     lines = [text(0, top + 12, title, 'font-weight="bold"')]
     longest = max(value for _, value, _, _ in bars)
-    room = WIDTH - LABEL - 150
+    room = WIDTH - LABEL - 210
     y = top + TITLE
     for label, value, note, colour in bars:
         width = max(1, room * value / longest)
         lines.append(text(LABEL - 6, y + 12, label, 'text-anchor="end"'))
         lines.append(f'<rect x="{LABEL}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>')
-        lines.append(text(LABEL + width + 5, y + 12, f"{value:,.4g} {unit}{note}" if value < 100 else f"{value:,.0f} {unit}{note}"))
+        number = f"{value:,.4g}" if value < 100 else f"{value:,.0f}"
+        lines.append(text(LABEL + width + 5, y + 12, f"{number} {unit}{note}"))
         y += BAR + GAP
     return lines, y - top + PANEL_GAP
 

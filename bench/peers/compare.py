@@ -57,7 +57,7 @@ def arguments():
     what.add_argument("--threads", default="1", help="thread counts, e.g. 1,2: all of it is run at each")
     what.add_argument("--cores", help="cores to use, e.g. 1,0: a run of n threads has the first n [the last ones]")
     much = parser.add_argument_group("how much")
-    much.add_argument("--every", default="1,1", help="every k-th block of 64 texts, a number a workload")
+    much.add_argument("--every", default="1", help="every k-th block of 64 texts; or a number a workload: 4,2")
     much.add_argument("--text-in-every", type=int, default=1, help="the same for text in, label out")
     much.add_argument("--rounds", type=int, default=5)
     much.add_argument("--other-rounds", type=int, default=1, help="of engines too slow to be quoted, and of pipelines")
@@ -67,7 +67,7 @@ def arguments():
     much.add_argument("--limit", type=int, help="only so many texts: to try the script")
     much.add_argument("--layers", type=int, default=6, help="shallower models: to try the script")
     parser.add_argument(
-        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: time of the process, for a busy machine; 1 thread"
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: of the process, for a busy machine; one thread"
     )
     parser.add_argument("--json", type=Path, help="write every measurement here")
     parser.add_argument("--chart", type=Path, help="draw it here (SVG)")
@@ -130,7 +130,8 @@ class Comparison:
         turns = self.turns(open_all(self.wanted(catalog.OURS + catalog.ID_PEERS), opener, self.found["skipped"]))
         if "texts" in self.options.parts:
             for work in workloads:
-                print(f"\n{self.shape.name}, {work.name} {work.order}: {len(work.sequences)} texts, {work.tokens} tokens")
+                count = f"{len(work.sequences)} texts, {work.tokens} tokens"
+                print(f"\n{self.shape.name}, {work.name} {work.order}: {count}", flush=True)
                 before = self.peaks(turns)
                 runs = turns.passes(work)
                 self.add_texts(work, runs, self.both(before, self.peaks(turns)))
@@ -157,8 +158,8 @@ class Comparison:
         nominal = self.shape.gflop(work.sequences)
         for run in runs:
             middle = measure.median(run.seconds)
-            peak = report.peak_of(run.engine.precision, peaks, os.environ.get("VALENCE_ISA", ""))
             ours = isinstance(run.engine, Valence)
+            peak = report.peak_of(run.engine.precision, peaks, os.environ.get("VALENCE_ISA", "") if ours else "")
             done = self.shape.gflop_of_first_tokens(work.sequences) if ours else nominal
             difference, equal = agreement(run.logits, reference)
             self.found["texts"].append(
@@ -247,9 +248,13 @@ def main():
     found = {"versions": {"python": platform.python_version()}, "skipped": {}, "peaks": []}
     found |= {"texts": [], "single": [], "text_in": []}
     everys = [int(every) for every in options.every.split(",")]
+    if len(everys) == 1:
+        everys *= len(options.workloads)
+    if len(everys) != len(options.workloads):
+        sys.exit(f"--every {options.every}: expected one number, or one for each of {', '.join(options.workloads)}")
     workloads = [
         work
-        for name, every in zip(options.workloads, everys, strict=False)
+        for name, every in zip(options.workloads, everys, strict=True)
         for work in workload.load(options.shared, name, every, options.limit)
         if work.order in options.orders
     ]

@@ -117,31 +117,32 @@ def print_tables(report):
     for key, rows in groups(report["texts"], "model", "threads").items():
         print(f"\n## {describe(key)}: token ids in, logits out\n")
         print("| texts | order | engine | batch | tokens/s | spread | Gflop/s | of peak | done | logits | labels |")
-        print("|---|---|---|---|---|---|---|---|---|---|---|")
+        print("|---" * 11 + "|")
         for row in sorted(rows, key=lambda row: (row["workload"], row["order"], -row["tokens_per_second"])):
             spread = (max(row["seconds"]) - min(row["seconds"])) / statistics.median(row["seconds"])
             spread = f"{spread:.0%}" if len(row["seconds"]) > 1 else "one pass"
-            print(
-                f"| {row['workload']}, {row['texts']} | {row['order']} | {row['engine']} | {row['batch']} | "
-                f"{row['tokens_per_second']:,.0f} | {spread} | {row['gflops']:,.0f} | {percent(row['share_of_peak'])} | "
-                f"{percent(row['share_done'])} | {scientific(row['logit_difference'])} | {percent(row['labels_equal'])} |"
+            print_row(
+                f"{row['workload']}, {row['texts']}",
+                *(row["order"], row["engine"], row["batch"]),
+                *(f"{row['tokens_per_second']:,.0f}", spread, f"{row['gflops']:,.0f}"),
+                *(percent(row["share_of_peak"]), percent(row["share_done"])),
+                *(scientific(row["logit_difference"]), percent(row["labels_equal"])),
             )
     for key, rows in groups(report["single"], "model", "threads").items():
         print(f"\n## {describe(key)}: one text at a time\n")
         print("| text | engine | p50 ms | p99 ms | calls |\n|---|---|---|---|---|")
         for row in sorted(rows, key=lambda row: (len(row["workload"]), row["workload"], row["p50_ms"])):
-            print(f"| {row['workload']} | {row['engine']} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f} | {row['calls']} |")
+            times = f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}"
+            print_row(row["workload"], row["engine"], *times, row["calls"])
     for key, rows in groups(report["text_in"], "model", "threads").items():
         print(f"\n## {describe(key)}: text in, label out\n")
         print("| engine | batch | texts | texts/s | of it start, s |\n|---|---|---|---|---|")
         for row in sorted(rows, key=lambda row: -row["texts_per_second"]):
             start = f"{row['start_seconds']:.2f}" if row["start_seconds"] else ""
-            print(f"| {row['engine']} | {row['batch']} | {row['texts']} | {row['texts_per_second']:,.1f} | {start} |")
+            print_row(row["engine"], row["batch"], row["texts"], f"{row['texts_per_second']:,.1f}", start)
     print("\n## Ratios\n\n| where | what | | against | |\n|---|---|---|---|---|")
     for ratio in report["ratios"]:
-        print(
-            f"| {ratio['where']} | {ratio['what']} | {ratio['ours']} | {ratio['theirs']} | **{ratio['ratio']:.2f} ×** |"
-        )
+        print_row(ratio["where"], ratio["what"], ratio["ours"], ratio["theirs"], f"**{ratio['ratio']:.2f} ×**")
     print("\nPeaks, Gop/s (read_gbs: GB/s):")
     for entry in report["peaks"]:
         print(f"  {entry['threads']} thread(s): " + ", ".join(f"{k} {v:,.0f}" for k, v in entry["peaks"].items()))
@@ -149,6 +150,10 @@ def print_tables(report):
         print("\nLeft out:")
         for name, reason in report["skipped"].items():
             print(f"  {name}: {reason}")
+
+
+def print_row(*cells):
+    print("| " + " | ".join(map(str, cells)) + " |")
 
 
 def percent(share):
