@@ -76,7 +76,7 @@ std::vector<std::byte> amx_operands(AmxType type, bool random) {
   const std::uint32_t mantissa_bits = is_bf16 ? 7 : 10;
   const std::uint32_t quarter_exponent = is_bf16 ? 125 : 13;
   for (std::size_t at = 0; at < operands.size(); at += 2) {
-    const std::uint32_t word = bits();
+    const auto word = static_cast<std::uint32_t>(bits());
     const std::uint32_t exponent = quarter_exponent + (word >> 16U) % 3;
     const std::uint32_t mantissa = word & ((1U << mantissa_bits) - 1);
     const auto value = static_cast<std::uint16_t>((word >> 31U) << 15U | exponent << mantissa_bits | mantissa);

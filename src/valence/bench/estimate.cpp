@@ -108,8 +108,8 @@ Estimate estimate(const ModelSpec& spec, const kernels::KernelTable& table, cons
     for (const std::uint32_t wanted : {16U, 128U}) {
       const std::uint32_t length = std::min(wanted, longest);
       const double gflop = done_flop(encoder, std::vector<std::uint32_t>{length}) / 1e9;
-      const double gops = input.peak_gops / static_cast<double>(input.threads);  // one text runs on one thread
-      e.speeds.push_back({fmt::format("one text of {} tokens", length), true, 1, length,
+      const double gops = input.peak_gops / static_cast<double>(input.threads);
+      e.speeds.push_back({fmt::format("one text of {} tokens, 1 thread", length), true, 1, length,
                           slower(gflop, gops, streamed, input.read_gbs),
                           slower(gflop, gops * share, streamed, input.read_gbs)});
     }

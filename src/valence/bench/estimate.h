@@ -27,17 +27,17 @@ struct ParameterCount {
 [[nodiscard]] std::uint64_t workspace_bytes(const EncoderSpec& spec, const kernels::KernelTable& table,
                                             const kernels::EncoderKernels* reduced, std::size_t batch_tokens);
 
-/// What an estimate is made for. Figures are of all threads together.
+/// What an estimate is made for.
 struct EstimateInput {
   Precision precision = Precision::kFp32;  ///< one of estimable_precisions()
   std::size_t threads = 1;
   std::size_t batch_tokens = 512;           ///< what the classifier takes by itself
   std::size_t embedding_element_bytes = 4;  ///< as stored; 16-bit tables are held as f32
-  double peak_gops = 0;                     ///< for this precision; 0: unknown
-  double read_gbs = 0;                      ///< from where the weights lie; 0: unknown
+  double peak_gops = 0;                     ///< for this precision, all threads together; 0: unknown
+  double read_gbs = 0;                      ///< of the weights by one thread, from where they lie; 0: unknown
 };
 
-/// A workload of standard_workloads(). Seconds are of one text, or of all of a mix; 0 when the peak is unknown.
+/// A workload of standard_workloads(): one text on one thread, or a mix on all of them. Seconds are of all its texts.
 struct SpeedEstimate {
   std::string workload;
   bool one_text = false;

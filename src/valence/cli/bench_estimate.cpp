@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -62,14 +63,11 @@ Result<KnownModel> know(const std::string& ref) {
   return known;
 }
 
-/// The level in which weights of `bytes` lie while they are read again and again.
-double read_rate(std::uint64_t bytes, std::size_t threads, double seconds) {
-  const auto probes = bench::read_probes(bench::data_caches(), threads);
-  for (const bench::ReadProbe& probe : probes) {
-    const bool fits = bytes <= probe.bytes_per_thread * threads;
-    if (fits || &probe == &probes.back()) return bench::measure_read_gbs(probe.bytes_per_thread, threads, seconds);
-  }
-  return 0;
+/// How fast one thread reads as many bytes again and again, wherever they then lie.
+double read_rate(std::uint64_t bytes, double seconds) {
+  constexpr std::uint64_t kPage = 4096;
+  constexpr std::uint64_t kMost = std::uint64_t{512} << 20U;  // more lies in main memory as well
+  return bench::measure_read_gbs(std::min(kMost, bytes / kPage * kPage + kPage), 1, seconds);
 }
 
 struct Row {
@@ -98,7 +96,7 @@ Result<Row> estimate_row(const KnownModel& model, const kernels::KernelTable& ta
     const auto peak = bench::reference_peak(sizes.runs_in, table.isa);
     if (peak) row.peak_gops = bench::measure_peak_gops(*peak, options.threads, seconds);
   }
-  if (!options.bandwidth_gbs) row.read_gbs = read_rate(sizes.weight_bytes, options.threads, seconds);
+  if (!options.bandwidth_gbs) row.read_gbs = read_rate(sizes.weight_bytes, seconds);
   input.peak_gops = row.peak_gops;
   input.read_gbs = row.read_gbs;
   row.estimate = bench::estimate(model.spec, table, input);
@@ -132,13 +130,13 @@ bool runs(const Row& row, const Answer& answer) { return row.estimate.total_byte
 
 std::string speed_lines(const Row& row) {
   if (row.estimate.speeds.empty()) return "  speed: unknown, these kernels have no unit whose peak could be measured\n";
-  std::string text = fmt::format("  {:<26} {:>16} {:>16}\n", "speed", "expected", "bound");
+  std::string text = fmt::format("  {:<33} {:>16} {:>16}\n", "speed", "expected", "bound");
   for (const bench::SpeedEstimate& speed : row.estimate.speeds) {
     const auto cell = [&](double seconds) {
       if (speed.one_text) return fmt::format("{:.2f} ms", 1e3 * seconds);
       return with_thousands(static_cast<std::uint64_t>(static_cast<double>(speed.tokens) / seconds)) + " tokens/s";
     };
-    text += fmt::format("  {:<26} {:>16} {:>16}\n", speed.workload, cell(speed.expected_seconds),
+    text += fmt::format("  {:<33} {:>16} {:>16}\n", speed.workload, cell(speed.expected_seconds),
                         cell(speed.bound_seconds));
   }
   return text;
@@ -165,7 +163,7 @@ std::string to_text(const Answer& answer, const std::string& ref) {
     text += fmt::format(
         "\n{}{}, {} thread{}: {}\n"
         "  memory {}: weights {}, embeddings {}, work {} in batches of {} tokens; {} free\n"
-        "  {:.0f} Gop/s, weights read at {:.1f} GB/s\n",
+        "  {:.0f} Gop/s, weights read at {:.1f} GB/s by a thread\n",
         name(row.precision), note, answer.threads, answer.threads == 1 ? "" : "s",
         runs(row, answer) ? "it runs" : "not enough memory", megabytes(e.total_bytes), megabytes(e.weight_bytes),
         megabytes(e.embedding_bytes), megabytes(e.workspace_bytes), answer.batch_tokens,

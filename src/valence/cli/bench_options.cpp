@@ -52,7 +52,8 @@ void declare_bench_options(CLI::App& app, BenchArguments& arguments) {
                  "Of another machine: its peak for --precision, all threads together, in 1e9 op/s")
       ->type_name("G")
       ->group(estimate);
-  app.add_option("--bandwidth-gbs", arguments.bandwidth_gbs, "Of another machine: memory read rate in GB/s")
+  app.add_option("--bandwidth-gbs", arguments.bandwidth_gbs,
+                 "Of another machine: how fast one thread reads the weights, in GB/s")
       ->type_name("B")
       ->group(estimate);
   app.add_option("--memory-gb", arguments.memory_gb, "Of another machine: memory free for valence, in GB")
@@ -62,7 +63,10 @@ void declare_bench_options(CLI::App& app, BenchArguments& arguments) {
 
 Result<BenchOptions> interpret(const BenchArguments& arguments) {
   VALENCE_TRY_STATUS(check_combinations(arguments));
-  BenchOptions options{.model = arguments.model, .json = arguments.json, .estimate = arguments.estimate};
+  BenchOptions options;
+  options.model = arguments.model;
+  options.json = arguments.json;
+  options.estimate = arguments.estimate;
   VALENCE_TRY(options.precision, parse_precision(arguments.precision));
   VALENCE_TRY(options.threads, parse_threads(arguments.threads));
   if (options.threads == 0) options.threads = usable_cores();
