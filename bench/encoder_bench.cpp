@@ -1,26 +1,24 @@
 // Tokens per second of the encoder on one core: token ids in, logits out, and the share of the core's f32 peak.
 //
 //   encoder_bench                      a DistilBERT-base shape over lengths like those of SST-2 and IMDB
-//   encoder_bench --serve MODEL_DIR    for bench/peers: a line "BATCH_TOKENS FILE" on stdin runs FILE (one text a line,
-//                                      token ids) once and answers with one line of JSON
+//   encoder_bench --serve MODEL_DIR [PRECISION [THREADS]]      for bench/peers: see serve.h
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <cstdlib>
 #include <memory>
 #include <random>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "cpu_clock.h"
-#include "fma_peak.h"
 #include "random_model.h"
+#include "serve.h"
+#include "valence/bench/cpu_clock.h"
+#include "valence/bench/flop.h"
+#include "valence/bench/peaks.h"
+#include "valence/bench/workload.h"
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
 #include "valence/model/runner.h"
@@ -42,23 +40,6 @@ struct Pass {
   [[nodiscard]] double share_of_peak() const { return peak_gflops > 0 ? gflop / seconds / peak_gflops : 0; }
 };
 
-/// Work done, 1 multiply-add = 2 flop: linear layers and attention; norms and the classifier (under 0.5 %) do not
-/// count. The last layer is counted as it is computed: keys and values of every token, the rest for first tokens only.
-double gflop(const EncoderSpec& spec, const Sequences& sequences) {
-  const double hidden = static_cast<double>(spec.hidden_size);
-  const double key_value = 4 * hidden * hidden;
-  const double rest =
-      4 * hidden * (hidden + static_cast<double>(spec.intermediate_size));  // query, output, feed-forward
-  const double whole_layers = static_cast<double>(spec.num_hidden_layers - 1);
-  double flop = 0;
-  for (const auto& sequence : sequences) {
-    const double length = static_cast<double>(sequence.size());
-    flop += whole_layers * ((key_value + rest) * length + 4 * hidden * length * length);
-    flop += key_value * length + rest + 4 * hidden * length;
-  }
-  return flop / 1e9;
-}
-
 class Bench {
  public:
   explicit Bench(const EncoderRunner& runner) : runner_(runner), workspace_(runner.make_workspace()) {}
@@ -67,12 +48,12 @@ class Bench {
     const auto num_labels = static_cast<std::size_t>(runner_.spec().head.num_labels());
     Pass pass;
     pass.logits.resize(sequences.size() * num_labels);
-    pass.gflop = gflop(runner_.spec().encoder, sequences);
     std::vector<std::uint32_t> lengths;
     for (const auto& sequence : sequences) {
       lengths.push_back(static_cast<std::uint32_t>(sequence.size()));
       pass.tokens += static_cast<std::int64_t>(sequence.size());
     }
+    pass.gflop = done_flop(runner_.spec().encoder, lengths) / 1e9;
 
     const double peak_before = measure_f32_fma_peak_gflops();
     const auto start = std::chrono::steady_clock::now();
@@ -105,15 +86,13 @@ int report(const Error& error) {
   return 3;
 }
 
-/// Log-normal lengths with the given median, cut to [shortest, longest]; seeded ids.
-Sequences random_sequences(std::size_t count, double median, double spread, std::size_t shortest, std::size_t longest) {
+/// Seeded ids.
+Sequences random_sequences(const LengthMix& mix, std::size_t count) {
   std::mt19937 random(7);
-  std::lognormal_distribution<double> length(std::log(median), spread);
   std::uniform_int_distribution<std::int32_t> id(1000, 30000);
-  Sequences sequences(count);
-  for (auto& sequence : sequences) {
-    sequence.resize(std::clamp(static_cast<std::size_t>(length(random)), shortest, longest));
-    for (auto& value : sequence) value = id(random);
+  Sequences sequences;
+  for (const std::uint32_t length : seeded_lengths(mix, count, mix.longest)) {
+    for (auto& value : sequences.emplace_back(length)) value = id(random);
   }
   return sequences;
 }
@@ -127,8 +106,8 @@ int run_table() {
     Sequences sequences;
   };
   const Workload workloads[] = {
-      {"like SST-2", random_sequences(256, 22, 0.5, 5, 60)},
-      {"like IMDB", random_sequences(32, 200, 0.5, 36, 512)},
+      {"like SST-2", random_sequences(kShortTexts, 256)},
+      {"like IMDB", random_sequences(kLongTexts, 32)},
   };
   constexpr int kRounds = 5;
   fmt::print("DistilBERT-base shape, f32, one core; median of {} rounds\n", kRounds);
@@ -150,39 +129,6 @@ int run_table() {
   return 0;
 }
 
-Result<Sequences> read_sequences(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return fail(ErrorCode::kNotFound, path, "cannot be read");
-  Sequences sequences;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream ids(line);
-    sequences.emplace_back(std::istream_iterator<std::int32_t>(ids), std::istream_iterator<std::int32_t>());
-  }
-  return sequences;
-}
-
-int serve(const std::string& model_dir, Precision precision) {
-  auto model = load_model(model_dir);
-  if (!model) return report(model.error());
-  const auto runner = make_runner(std::move(*model), {.precision = precision});
-  if (!runner) return report(runner.error());
-  Bench bench(**runner);
-  std::size_t batch_tokens = 0;
-  std::string path;
-  while (std::cin >> batch_tokens >> std::ws && std::getline(std::cin, path)) {
-    const auto sequences = read_sequences(path);
-    if (!sequences) return report(sequences.error());
-    const auto pass = bench.run(*sequences, batch_tokens);
-    if (!pass) return report(pass.error());
-    fmt::print(R"({{"seconds":{},"cpu_seconds":{},"tokens":{},"gflop":{},"peak_gflops":{},"logits":[{}]}})"
-               "\n",
-               pass->seconds, pass->cpu_seconds, pass->tokens, pass->gflop, pass->peak_gflops,
-               fmt::join(pass->logits, ","));
-    std::fflush(stdout);
-  }
-  return 0;
-}
-
 }  // namespace
 }  // namespace valence::bench
 
@@ -190,14 +136,17 @@ int main(int argc, char** argv) {
   using valence::Precision;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty()) return valence::bench::run_table();
-  if (arguments[0] == "--serve" && (arguments.size() == 2 || arguments.size() == 3)) {
+  if (arguments[0] == "--serve" && arguments.size() >= 2 && arguments.size() <= 4) {
+    valence::bench::ServeOptions options{.model_dir = arguments[1]};
+    const std::string wanted = arguments.size() > 2 ? arguments[2] : "auto";
+    if (arguments.size() > 3) options.threads = std::max(1UL, std::strtoul(arguments[3].c_str(), nullptr, 10));
     for (const auto precision :
          {Precision::kAuto, Precision::kFp32, Precision::kFp16, Precision::kBf16, Precision::kInt8}) {
-      if (arguments.size() == 2 || arguments[2] == name(precision)) {
-        return valence::bench::serve(arguments[1], precision);
-      }
+      if (wanted != name(precision)) continue;
+      options.precision = precision;
+      return valence::bench::serve(options);
     }
   }
-  fmt::print(stderr, "usage: encoder_bench [--serve MODEL_DIR [auto|fp32|fp16|bf16|int8]]\n");
+  fmt::print(stderr, "usage: encoder_bench [--serve MODEL_DIR [auto|fp32|fp16|bf16|int8 [THREADS]]]\n");
   return 2;
 }

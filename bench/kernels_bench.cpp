@@ -13,8 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "cpu_clock.h"
-#include "fma_peak.h"
+#include "valence/bench/cpu_clock.h"
+#include "valence/bench/peaks.h"
+#include "valence/bench/percentile.h"
 #include "valence/kernels/attention.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/kernels/linear.h"
@@ -30,11 +31,6 @@ using kernels::RowsView;
 
 constexpr int kRounds = 7;
 constexpr double kRoundSeconds = 0.06;
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
 
 struct Speed {
   double seconds = 0;

@@ -1,54 +1,82 @@
-"""One DistilBERT-base classifier with seeded random weights, in every form an engine wants it."""
+"""A classifier of a shape with seeded random weights, as PyTorch and ONNX want it. Run as a program: its libraries
+stay out of the process that measures.    models.py SHAPE FOLDER LAYERS SHARED"""
 
+import shutil
+import sys
 import warnings
 from pathlib import Path
 
-import torch
-from onnxruntime.transformers import optimizer
-from transformers import DistilBertConfig, DistilBertForSequenceClassification
+import shapes
+import workload
 
 STD = 0.06  # wide enough that a wrong activation or norm shows in the logits
+SEED = 20
 
 
-class LogitsOnly(torch.nn.Module):
-    """The model with tensors in and out, as the ONNX exporter wants it."""
+def config_of(shape, layers):
+    from transformers import BertConfig, DistilBertConfig
 
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
+    if not shape.token_types:
+        return DistilBertConfig(
+            num_labels=2, dim=shape.hidden, hidden_dim=shape.intermediate, n_heads=shape.heads, n_layers=layers
+        )
+    return BertConfig(
+        num_labels=2,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_attention_heads=shape.heads,
+        num_hidden_layers=layers,
+        position_embedding_type="absolute",  # as published checkpoints say; CTranslate2's converter reads it
+    )
 
-    def forward(self, input_ids, attention_mask):
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
+def make(shape, folder, layers, shared):
+    """Writes folder/hf (config.json, model.safetensors, tokenizer) and folder/plain.onnx, unless they exist."""
+    if (folder / "plain.onnx").exists():
+        return
+    import torch
+    from transformers import AutoModelForSequenceClassification
 
-def make(folder, layers=6):
-    """Writes folder/hf (config.json, model.safetensors), folder/plain.onnx and folder/fused.onnx; returns the counts of
-    what ONNX Runtime's optimizer fused. Does nothing where they exist."""
-    folder = Path(folder)
-    fused_note = folder / "fused.txt"
-    if fused_note.exists():
-        return fused_note.read_text()
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(20)
-    model = DistilBertForSequenceClassification(DistilBertConfig(num_labels=2, n_layers=layers)).eval()
+    (folder / "hf").mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(SEED)
+    model = AutoModelForSequenceClassification.from_config(config_of(shape, layers)).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            is_norm_weight = "layer_norm" in name.lower() and name.endswith("weight")
+            is_norm_weight = "layernorm" in name.lower().replace("_", "") and name.endswith("weight")
             parameter.normal_(mean=1.0 if is_norm_weight else 0.0, std=STD)
     model.save_pretrained(folder / "hf")
+    for file in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        shutil.copy(shared / workload.TOKENIZER / file, folder / "hf" / file)
     export(folder)
-    fused = optimizer.optimize_model(
-        str(folder / "plain.onnx"), model_type="bert", num_heads=12, hidden_size=768, opt_level=0
-    )
-    fused.save_model_to_file(str(folder / "fused.onnx"))
-    counts = {op: n for op, n in fused.get_fused_operator_statistics().items() if n}
-    fused_note.write_text(", ".join(f"{n} {op}" for op, n in counts.items()))
-    return fused_note.read_text()
+
+
+def load_torch(folder, attention, dtype=None):
+    from transformers import AutoModelForSequenceClassification
+
+    hf = Path(folder) / "hf"
+    return AutoModelForSequenceClassification.from_pretrained(hf, attn_implementation=attention, dtype=dtype).eval()
+
+
+def logits_only(model):
+    """The model with tensors in and out, as exporters want it."""
+    import torch
+
+    class LogitsOnly(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids, attention_mask):
+            return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+
+    return LogitsOnly().eval()
 
 
 def export(folder):
-    """plain.onnx. Attention is written out ("eager"): the form that ONNX Runtime's optimizer recognises."""
-    model = load_torch(folder, attention="eager")
+    """plain.onnx. Attention is written out ("eager"): the form that ONNX Runtime's optimizer recognises. A model with
+    token types adds the row of type 0, which is what a single text has."""
+    import torch
+
     batch_and_length = {0: "batch_size", 1: "length"}
     example = torch.randint(1000, 30000, (2, 16))
     mask = torch.ones_like(example)
@@ -56,7 +84,7 @@ def export(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            LogitsOnly(model).eval(),
+            logits_only(load_torch(folder, attention="eager")),
             (example, mask),
             str(folder / "plain.onnx"),
             input_names=["input_ids", "attention_mask"],
@@ -67,6 +95,5 @@ def export(folder):
         )
 
 
-def load_torch(folder, attention):
-    model = DistilBertForSequenceClassification.from_pretrained(Path(folder) / "hf", attn_implementation=attention)
-    return model.eval()
+if __name__ == "__main__":
+    make(shapes.ALL[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))

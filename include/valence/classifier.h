@@ -30,13 +30,15 @@ struct ClassifierOptions {
   LongText on_long = LongText::kTruncate;
   Precision precision = Precision::kAuto;
   std::vector<std::int64_t> fp32_layers = {};  ///< encoder layers to run in fp32 whatever the precision, from 0
-  std::size_t batch_tokens = 0;  ///< token budget of one batch; 0: chosen for the machine
+  std::size_t batch_tokens = 0;                ///< token budget of one batch; 0: chosen for the machine
   ScoreFunction function = ScoreFunction::kModel;
   std::vector<std::string> labels;  ///< keep only these and renormalise; empty: all
 
   /// Errors: a value outside its range. (Label names are checked by load(), which knows the model's.)
   [[nodiscard]] Status validate() const;
 };
+
+struct ClassifierParts;  // internal; src/valence/engine/assemble_classifier.h
 
 /// Immutable after load and safe to share: classify() may be called from any number of threads; calls take turns on
 /// the compute threads. The same text gives bit-equal scores alone, in any batch and with any thread count.
@@ -68,6 +70,8 @@ class Classifier {
   [[nodiscard]] const std::vector<std::string>& warnings() const;
 
  private:
+  friend Result<std::shared_ptr<const Classifier>> assemble_classifier(ClassifierParts parts,
+                                                                       const ClassifierOptions& options);
   struct Impl;
   explicit Classifier(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;

@@ -23,8 +23,8 @@ namespace valence::cli {
 namespace {
 
 /// Commands of the contract that this version does not have: told apart from a typing error.
-constexpr std::array kLaterCommands{"train",  "eval",     "data",  "serve",  "stream", "history",   "feedback",
-                                    "alerts", "tokenize", "bench", "doctor", "config", "completion"};
+constexpr std::array kLaterCommands{"train",    "eval",   "data",     "serve",  "stream",    "history",
+                                    "feedback", "alerts", "tokenize", "config", "completion"};
 
 /// Help with the examples before the options: most people come for those.
 class ExamplesFirst : public CLI::Formatter {
@@ -89,7 +89,7 @@ ExitCode run(int argc, char** argv) {
   app.add_option("--color", color, "auto, always or never [auto]")->type_name("WHEN");
   std::string config;
   app.add_option("--config", config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
-  const std::array commands{add_classify(app), add_models(app)};
+  const std::array commands{add_classify(app), add_models(app), add_bench(app), add_doctor(app)};
 
   try {
     app.parse(argc, argv);

@@ -23,7 +23,8 @@ constexpr double kF32RelativeParity = 5e-5;
 
 /// [sequences, num_labels] from one packed ragged batch, as the engine runs it.
 std::vector<float> logits_of(const Model& model, const ModelGolden& golden, const kernels::KernelTable& kernels) {
-  const auto backend = CpuBackend::pack(model, kernels);
+  const auto backend =
+      CpuBackend::pack(model, kernels, {.layers = std::vector<bool>(model.weights.layers.size(), true)});
   EXPECT_TRUE(backend.has_value());
   BatchBuilder builder;
   const bool has_types = model.spec.encoder.type_vocab_size > 0;

@@ -31,6 +31,10 @@ class MappedFile {
 
   [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
 
+  /// Gives back the memory of whole pages within `part`, which is not needed soon; reading it again reads the file. A
+  /// part that lies elsewhere is left alone.
+  void release(std::span<const std::byte> part) const;
+
  private:
   MappedFile(const std::byte* data, std::size_t size) : data_(data), size_(size) {}
 

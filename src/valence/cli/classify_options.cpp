@@ -12,30 +12,15 @@
 #include <utility>
 
 #include "valence/base/thread_pool.h"
+#include "valence/cli/option_values.h"
 
 namespace valence::cli {
 namespace {
 
 constexpr std::size_t kMaxTopK = 1'000'000;
-constexpr std::size_t kMaxThreads = 1024;
 constexpr std::size_t kMaxTokens = std::size_t{1} << 24;
 constexpr std::size_t kMinWindowBytes = std::size_t{128} << 10;
 constexpr std::size_t kWindowBytesPerThread = std::size_t{64} << 10;
-
-template <class T>
-using Choice = std::pair<std::string_view, T>;
-
-/// The value that `word` names, or an error that lists the words.
-template <class T, std::size_t N>
-Result<T> choose(const std::string& option, const std::string& word, const std::array<Choice<T>, N>& choices) {
-  std::vector<std::string_view> words;
-  for (const auto& [name, value] : choices) {
-    if (name == word) return value;
-    words.push_back(name);
-  }
-  return fail(ErrorCode::kInvalidArgument, option,
-              fmt::format("\"{}\" is not one of {}", word, fmt::join(words, ", ")));
-}
 
 constexpr std::array<Choice<LongText>, 3> kOnLong{
     {{"truncate", LongText::kTruncate}, {"window", LongText::kWindow}, {"error", LongText::kError}}};
@@ -43,11 +28,6 @@ constexpr std::array<Choice<pipeline::OnError>, 3> kOnError{
     {{"fail", pipeline::OnError::kFail}, {"keep", pipeline::OnError::kKeep}, {"skip", pipeline::OnError::kSkip}}};
 constexpr std::array<Choice<ScoreFunction>, 3> kFunctions{
     {{"softmax", ScoreFunction::kSoftmax}, {"sigmoid", ScoreFunction::kSigmoid}, {"none", ScoreFunction::kNone}}};
-constexpr std::array<Choice<Precision>, 5> kPrecisions{{{"auto", Precision::kAuto},
-                                                        {"fp32", Precision::kFp32},
-                                                        {"fp16", Precision::kFp16},
-                                                        {"bf16", Precision::kBf16},
-                                                        {"int8", Precision::kInt8}}};
 constexpr std::array<Choice<bool>, 2> kOnOff{{{"on", true}, {"off", false}}};
 
 tl::unexpected<Error> not_built_in(std::string option, std::string_view what, std::string hint = {}) {
@@ -66,18 +46,6 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
   if (arguments.abstain) return not_built_in("--abstain", "calibrated abstention", "use --threshold X");
   if (arguments.history) return not_built_in("--history", "the local history");
   return {};
-}
-
-/// A whole number from 1 to `largest`; 0 when the option was not given.
-Result<std::size_t> parse_count(const std::string& option, const std::string& word, std::size_t largest) {
-  if (word.empty()) return 0;
-  std::size_t count = 0;
-  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), count);
-  if (failed != std::errc() || end != word.data() + word.size() || count == 0 || count > largest) {
-    return fail(ErrorCode::kInvalidArgument, option,
-                fmt::format("\"{}\" is no whole number from 1 to {}", word, largest));
-  }
-  return count;
 }
 
 Result<std::size_t> parse_top_k(const std::string& word) {
@@ -240,9 +208,9 @@ Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdou
     VALENCE_TRY(options.classifier.function, choose("--function", arguments.function, kFunctions));
   }
   VALENCE_TRY(options.run.threshold, parse_threshold(arguments.threshold, options.classifier.function));
-  VALENCE_TRY(options.classifier.threads, parse_count("--threads", arguments.threads, kMaxThreads));
+  VALENCE_TRY(options.classifier.threads, parse_threads(arguments.threads));
   VALENCE_TRY(options.classifier.max_length, parse_count("--max-length", arguments.max_length, kMaxTokens));
-  VALENCE_TRY(options.classifier.precision, choose("--precision", arguments.precision, kPrecisions));
+  VALENCE_TRY(options.classifier.precision, parse_precision(arguments.precision));
   VALENCE_TRY(options.classifier.batch_tokens, parse_count("--batch-tokens", arguments.batch_tokens, kMaxTokens));
   options.classifier.labels = arguments.labels;
   VALENCE_TRY_STATUS(options.classifier.validate());

@@ -57,8 +57,11 @@ Command add_models(CLI::App& parent) {
   info_app->footer("Examples:\n  valence models info default\n  valence models info ./my-model");
   const auto ref = std::make_shared<std::string>(kDefaultModelName);
   info_app->add_option("model", *ref, "A model directory, or `default`")->type_name("REF");
-  return {.app = app,
-          .run = [ref, list_app](const GlobalOptions&) { return list_app->parsed() ? list() : info(*ref); }};
+  const Command quantize = add_quantize(*app);
+  return {.app = app, .run = [ref, list_app, quantize](const GlobalOptions& global) {
+            if (quantize.app->parsed()) return quantize.run(global);
+            return list_app->parsed() ? list() : info(*ref);
+          }};
 }
 
 }  // namespace valence::cli

@@ -10,6 +10,7 @@
 
 #include "valence/base/error.h"
 #include "valence/base/thread_pool.h"
+#include "valence/engine/assemble_classifier.h"
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
 #include "valence/engine/default_model.h"
@@ -244,8 +245,7 @@ Result<std::shared_ptr<const Classifier>> Classifier::load(const std::filesystem
                                                            const ClassifierOptions& options) {
   VALENCE_TRY(Model model, load_model(model_dir));
   VALENCE_TRY(Tokenizer tokenizer, Tokenizer::load(model_dir));
-  VALENCE_TRY(auto impl, Impl::make(options, std::move(tokenizer), std::move(model), model_dir.string()));
-  return std::shared_ptr<const Classifier>(new Classifier(std::move(impl)));
+  return assemble_classifier({std::move(tokenizer), std::move(model), model_dir.string()}, options);
 }
 
 Result<std::shared_ptr<const Classifier>> Classifier::load_default(const ClassifierOptions& options) {
@@ -253,7 +253,12 @@ Result<std::shared_ptr<const Classifier>> Classifier::load_default(const Classif
   const std::string source = "built-in model";
   VALENCE_TRY(Model model, load_model(embedded.config_json, embedded.weights, source));
   VALENCE_TRY(Tokenizer tokenizer, Tokenizer::from_tokenizer_json(embedded.tokenizer_json, source));
-  VALENCE_TRY(auto impl, Impl::make(options, std::move(tokenizer), std::move(model), source));
+  return assemble_classifier({std::move(tokenizer), std::move(model), source}, options);
+}
+
+Result<std::shared_ptr<const Classifier>> assemble_classifier(ClassifierParts parts, const ClassifierOptions& options) {
+  VALENCE_TRY(auto impl,
+              Classifier::Impl::make(options, std::move(parts.tokenizer), std::move(parts.model), parts.source));
   return std::shared_ptr<const Classifier>(new Classifier(std::move(impl)));
 }
 

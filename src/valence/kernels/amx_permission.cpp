@@ -1,21 +1,24 @@
 #include "valence/kernels/amx_permission.h"
 
-#if defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
-#endif
+
+#include <cerrno>
+
+#include "valence/kernels/cpu_identity.h"
 
 namespace valence::kernels {
 
-bool request_amx_permission() {
-#if defined(__linux__) && defined(SYS_arch_prctl)
-  // asm/prctl.h of Linux 5.16, which older headers lack: the request, and the tile data's bit in XCR0.
-  constexpr long kRequestPermission = 0x1023;
-  constexpr long kTileData = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-#else
-  return false;
-#endif
+const AmxPermission& amx_permission() {
+  static const AmxPermission permission = []() -> AmxPermission {
+    // Linux, arch/x86/include/uapi/asm/prctl.h; the number of the tile data state in XCR0.
+    constexpr long kArchReqXcompPerm = 0x1023;
+    constexpr long kTileData = 18;
+    if (!has_flag("amx_tile")) return {AmxAnswer::kNoTiles, 0};
+    if (::syscall(SYS_arch_prctl, kArchReqXcompPerm, kTileData) == 0) return {AmxAnswer::kGranted, 0};
+    return {AmxAnswer::kRefused, errno};
+  }();
+  return permission;
 }
 
 }  // namespace valence::kernels

@@ -1,12 +1,22 @@
 /// \file
-/// The operating system's leave to use the tile registers.
+/// Linux lets a program use AMX tiles only after it has asked.
 #pragma once
 
 namespace valence::kernels {
 
-/// Asks Linux for it, which a process must do before its first tile instruction (arch_prctl, ARCH_REQ_XCOMP_PERM). False
-/// if it is refused: an old kernel, a sandbox, or a thread with a signal stack too small for the tiles. Cheap enough
-/// to ask again, and the answer holds for all threads.
-[[nodiscard]] bool request_amx_permission();
+enum class AmxAnswer {
+  kNoTiles,  ///< nothing to ask for: the CPU has no tiles, or the operating system does not save them
+  kGranted,
+  kRefused,
+};
+
+struct AmxPermission {
+  AmxAnswer answer = AmxAnswer::kNoTiles;
+  int error = 0;  ///< errno of a refusal
+};
+
+/// Asks the operating system once a process, at the first call; all threads inherit a grant. Thread-safe.
+/// Source: Linux, Documentation/arch/x86/xstate.rst.
+[[nodiscard]] const AmxPermission& amx_permission();
 
 }  // namespace valence::kernels

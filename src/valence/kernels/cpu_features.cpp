@@ -1,44 +1,15 @@
 #include "valence/kernels/cpu_features.h"
 
-#include <cpuid.h>
-
 #include <cstdint>
 
+#include "valence/kernels/cpuid.h"
+
 namespace valence::kernels {
-
 namespace {
-
-struct Registers {
-  std::uint32_t eax = 0;
-  std::uint32_t ebx = 0;
-  std::uint32_t ecx = 0;
-  std::uint32_t edx = 0;
-};
-
-Registers cpuid(std::uint32_t leaf, std::uint32_t subleaf) {
-  Registers r;
-  // Answers all zeros for a leaf over the highest: no feature.
-  __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx);
-  return r;
-}
 
 bool all(std::uint32_t bits, std::uint32_t wanted) { return (bits & wanted) == wanted; }
 
-/// XCR0: which register states the operating system saves.
-std::uint64_t saved_states() {
-  std::uint32_t low = 0;
-  std::uint32_t high = 0;
-  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return (static_cast<std::uint64_t>(high) << 32) | low;
-}
-
-// Intel SDM volume 1, 13.1: bits of XCR0.
-constexpr std::uint64_t kYmmStates = 0x06;      // SSE, AVX
-constexpr std::uint64_t kZmmStates = 0xe0;      // opmask, upper halves, registers 16..31
-constexpr std::uint64_t kTileStates = 0x60000;  // configuration, data
-
 // Intel SDM volume 2A, CPUID: leaf 1 ECX, leaf 7.0 EBX, ECX and EDX, leaf 7.1 EAX, leaf 0x80000001 ECX.
-constexpr std::uint32_t kOsxsave = 1U << 27;
 constexpr std::uint32_t kAvxFmaMovbeF16c = 1U << 28 | 1U << 12 | 1U << 22 | 1U << 29;
 constexpr std::uint32_t kLzcnt = 1U << 5;
 constexpr std::uint32_t kAvx2Bmi1Bmi2 = 1U << 5 | 1U << 3 | 1U << 8;
@@ -58,10 +29,9 @@ constexpr std::uint32_t kAuth = 0x68747541;
 
 CpuFeatures detect_cpu_features() {
   CpuFeatures features;
-  const Registers leaf1 = cpuid(1, 0);
-  if (!all(leaf1.ecx, kOsxsave)) return features;
-  const std::uint64_t states = saved_states();
-  const Registers leaf7 = cpuid(7, 0);
+  const CpuidRegisters leaf1 = cpuid(1, 0);
+  const std::uint64_t states = saved_register_states();
+  const CpuidRegisters leaf7 = cpuid(7, 0);
   const bool ymm = (states & kYmmStates) == kYmmStates;
   const bool zmm = ymm && (states & kZmmStates) == kZmmStates;
   const bool tiles = (states & kTileStates) == kTileStates;

@@ -10,6 +10,7 @@
 #include "valence/kernels/amx_tables.h"
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/f32_tables.h"
+#include "valence/kernels/half_tables.h"
 #include "valence/kernels/i8_tables.h"
 
 namespace valence::kernels {
@@ -25,8 +26,7 @@ struct IsaEntry {
 /// The rest of what the AMX kernels use; every CPU with AMX so far has it. The operating system is asked last, and once.
 bool runs_amx(const CpuFeatures& cpu) {
   const bool able = cpu.amx_int8 && cpu.amx_bf16 && cpu.avx512_vbmi && cpu.avx512_bf16 && cpu.avx512_fp16;
-  static const bool permitted = able && request_amx_permission();
-  return permitted;
+  return able && amx_permission().answer == AmxAnswer::kGranted;
 }
 
 /// In ascending order of preference, which is the order of the enum. VNNI and AMX differ from the vector ISA they come
@@ -38,10 +38,10 @@ constinit const std::array<IsaEntry, 5> kIsas = {{
     {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2, nullptr, nullptr}},
     {"avx_vnni",
      [](const CpuFeatures& cpu) { return cpu.avx_vnni; },
-     {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, nullptr}},
+     {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, &kI16AvxVnni}},
     {"avx512_vnni",
      [](const CpuFeatures& cpu) { return cpu.avx512_vnni; },
-     {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, nullptr, nullptr}},
+     {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, &kBf16Avx512, &kI16Avx512Vnni}},
     {"amx",
      runs_amx,
      {Isa::kAmx, &kF32Avx512, &kI8Amx, &kBf16Amx, &kFp16Amx}},
@@ -97,8 +97,7 @@ const EncoderKernels* encoder_kernels(const KernelTable& table, Precision precis
       return table.isa == Isa::kAmx ? (cpu().amx_bf16 ? table.bf16 : nullptr)
                                     : (cpu().avx512_bf16 && cpu().amd ? table.bf16 : nullptr);
     case Precision::kFp16:
-      return table.isa == Isa::kAmx ? (cpu().amx_fp16 ? table.fp16 : nullptr)
-                                    : (cpu().avx512_fp16 ? table.fp16 : nullptr);
+      return table.isa == Isa::kAmx && !cpu().amx_fp16 ? entry(Isa::kAvx512Vnni).table.fp16 : table.fp16;
     case Precision::kAuto:
     case Precision::kFp32:
       break;

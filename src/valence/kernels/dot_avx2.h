@@ -88,6 +88,7 @@ struct DotAvx2 : DotAvx2Base {
 struct DotAvxVnni : DotAvx2Base {
   using Element = std::int8_t;
   static constexpr const char* kPath = "AVX-VNNI int8";
+  static constexpr const char* kI16Path = "AVX-VNNI int16";
   static constexpr int kGroup = 4;
   static constexpr bool kUnsignedWeights = true;
   static constexpr int kWeightBytes = 32;

@@ -21,6 +21,7 @@ struct DotAvx512Vnni {
   using Pairs = __m512i;
 
   static constexpr const char* kPath = "AVX-512 VNNI int8";
+  static constexpr const char* kI16Path = "AVX-512 VNNI int16";
   // 24 accumulators of 32 registers: 11 loads for 24 products.
   static constexpr int kPanelVectors = 3;
   static constexpr int kTileRows = 8;

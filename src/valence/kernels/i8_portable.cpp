@@ -1,8 +1,10 @@
 #include "valence/kernels/dot_portable.h"
-#include "valence/kernels/i8_kernels.h"
+#include "valence/kernels/encoder_table.h"
+#include "valence/kernels/i8_format.h"
+#include "valence/kernels/i8_tables.h"
 
 namespace valence::kernels {
 
-constinit const EncoderKernels kI8Portable = i8_kernels<DotPortable>();
+constinit const EncoderKernels kI8Portable = encoder_table<I8Format<DotPortable>>();
 
 }  // namespace valence::kernels

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -143,9 +144,20 @@ Result<Checkpoint> Checkpoint::from_memory(std::span<const std::byte> image, std
   return checkpoint;
 }
 
+Checkpoint Checkpoint::from_tensors(TensorTable tensors, std::string source) {
+  Checkpoint checkpoint;
+  checkpoint.tensors_ = std::move(tensors);
+  checkpoint.source_ = std::move(source);
+  return checkpoint;
+}
+
 std::optional<TensorView> Checkpoint::find(std::string_view name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Checkpoint::release(const TensorView& tensor) const {
+  for (const MappedFile& file : files_) file.release(tensor.bytes);
 }
 
 std::vector<std::string> Checkpoint::names() const {

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,8 +27,14 @@ class Checkpoint {
   /// A safetensors image that outlives the checkpoint, e.g. one compiled into the program. `source` names it in errors.
   static Result<Checkpoint> from_memory(std::span<const std::byte> image, std::string source);
 
+  /// Tensors that lie in memory and outlive the checkpoint, e.g. those of a quantisation that is being tried.
+  static Checkpoint from_tensors(TensorTable tensors, std::string source);
+
   [[nodiscard]] std::optional<TensorView> find(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> names() const;
+  /// Gives back the memory that a tensor's mapped bytes take, after they were copied to where they are used; they stay
+  /// readable. Nothing happens to an image in memory.
+  void release(const TensorView& tensor) const;
   /// How errors name it: the file, or the directory of shards.
   [[nodiscard]] const std::string& source() const { return source_; }
 
@@ -39,7 +44,7 @@ class Checkpoint {
 
   std::string source_;
   std::vector<MappedFile> files_;
-  std::map<std::string, TensorView, std::less<>> tensors_;
+  TensorTable tensors_;
 };
 
 }  // namespace valence

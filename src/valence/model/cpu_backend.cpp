@@ -26,6 +26,13 @@ RowsView<T> rows_of(T* data, std::int64_t rows, std::int64_t width) {
 
 RowsView<const float> as_const(RowsView<float> view) { return {view.data, view.rows, view.stride}; }
 
+/// kernels::linear on the clock.
+void timed_linear(StageTimes* times, RowsView<const float> x, const PackedLinear& layer,
+                  const kernels::LinearEpilogue& epilogue, RowsView<float> out) {
+  const StageTimer timer(times, Stage::kGemm);
+  kernels::linear(x, layer, epilogue, out);
+}
+
 /// Several linear layers over the same input as one product.
 PackedLinear pack_stacked(const KernelTable& kernels, std::initializer_list<const LinearWeights*> parts) {
   const StackedLinear stacked(parts);
@@ -58,33 +65,22 @@ CpuBackend::Layer CpuBackend::pack_layer(const LayerWeights& weights, bool last)
   return layer;
 }
 
-Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kernels, const std::vector<bool>& layers) {
-  VALENCE_ASSERT(layers.size() == model.weights.layers.size(), "a choice for each layer");
-  const auto pack_table = [](const MatrixView& matrix) {
-    Table table;
-    const bool aligned = reinterpret_cast<std::uintptr_t>(matrix.values.bytes.data()) % alignof(float) == 0;
-    if (matrix.values.dtype == DType::kI8) {
-      table.view.i8 = reinterpret_cast<const std::int8_t*>(matrix.values.bytes.data());
-      table.scales = AlignedBuffer<float>(static_cast<std::size_t>(matrix.rows()));
-      copy_as_f32(*matrix.row_scale, table.scales.span());
-      table.view.row_scales = table.scales.data();
-    } else if (matrix.values.dtype == DType::kF32 && aligned) {
-      table.view.f32 = reinterpret_cast<const float*>(matrix.values.bytes.data());
-    } else {
-      table.values = AlignedBuffer<float>(static_cast<std::size_t>(matrix.values.elements()));
-      copy_as_f32(matrix.values, table.values.span());
-      table.view.f32 = table.values.data();
-    }
-    return table;
+Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kernels, const PackOptions& options) {
+  const ModelWeights& weights = model.weights;
+  VALENCE_ASSERT(options.layers.size() == weights.layers.size(), "a choice for each layer");
+  const auto pack_table = [&](const MatrixView& matrix) {
+    return PackedTable::pack(matrix, options.tables, model.checkpoint);
   };
   CpuBackend backend(model.spec, kernels);
-  const ModelWeights& weights = model.weights;
   backend.word_ = pack_table(weights.embeddings.word);
   backend.position_ = pack_table(weights.embeddings.position);
   if (weights.embeddings.token_type) backend.token_type_ = pack_table(*weights.embeddings.token_type);
   backend.embedding_norm_ = backend.pack_norm(weights.embeddings.norm);
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    backend.layers_.push_back(layers[i] ? backend.pack_layer(weights.layers[i], i + 1 == layers.size()) : Layer());
+  for (std::size_t i = 0; i < options.layers.size(); ++i) {
+    const LayerWeights& layer = weights.layers[i];
+    backend.layers_.push_back(options.layers[i] ? backend.pack_layer(layer, i + 1 == weights.layers.size()) : Layer());
+    if (!options.layers[i]) continue;
+    for (const LinearWeights* linear : linear_weights(layer)) model.checkpoint.release(linear->weight.values);
   }
   backend.head_dense_ = pack_stacked(kernels, {&weights.head_dense});
   backend.classifier_ = pack_stacked(kernels, {&weights.classifier});
@@ -96,14 +92,15 @@ kernels::AttentionShape CpuBackend::attention_shape() const {
 }
 
 void CpuBackend::embed(const PackedBatch& batch, Workspace& workspace) const {
+  const StageTimer timer(workspace.stage_times, Stage::kEmbed);
   const std::int64_t hidden = spec_.encoder.hidden_size;
   workspace.states.ensure(static_cast<std::size_t>(batch.total_tokens() * hidden));
   workspace.hidden = rows_of(workspace.states.data(), batch.total_tokens(), hidden);
   kernels::embed_layer_norm(
       *kernels_,
-      {.word = word_.view,
-       .position = position_.view,
-       .token_type = token_type_.view,
+      {.word = word_.view(),
+       .position = position_.view(),
+       .token_type = token_type_.view(),
        .width = hidden,
        .norm = embedding_norm_.view()},
       {.input_ids = batch.input_ids, .position_ids = batch.position_ids, .token_type_ids = batch.token_type_ids},
@@ -120,14 +117,20 @@ void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, O
   workspace.qkv.ensure(static_cast<std::size_t>(tokens * 3 * hidden));
   workspace.scratch.ensure(
       static_cast<std::size_t>(kernels::self_attention_scratch_floats(*kernels_, shape, batch.max_seqlen)));
+  const auto timed_attention = [&](const kernels::QkvView& qkv, kernels::AttentionQueries queries,
+                                   RowsView<float> context) {
+    const StageTimer timer(workspace.stage_times, Stage::kAttention);
+    kernels::self_attention(*kernels_, shape, qkv, batch.cu_seqlens, queries, workspace.scratch.span(), context);
+  };
 
   if (rows == OutputRows::kAll) {
     workspace.context.ensure(static_cast<std::size_t>(tokens * hidden));
     const auto context = rows_of(workspace.context.data(), tokens, hidden);
-    kernels::linear(hidden_states, layer.qkv, {}, rows_of(workspace.qkv.data(), tokens, 3 * hidden));
-    kernels::self_attention(*kernels_, shape, kernels::packed_qkv(workspace.qkv.data(), shape), batch.cu_seqlens,
-                            kernels::AttentionQueries::kAll, workspace.scratch.span(), context);
-    kernels::linear(as_const(context), layer.attention_output, {.residual = hidden_states}, workspace.hidden);
+    timed_linear(workspace.stage_times, hidden_states, layer.qkv, {},
+                 rows_of(workspace.qkv.data(), tokens, 3 * hidden));
+    timed_attention(kernels::packed_qkv(workspace.qkv.data(), shape), kernels::AttentionQueries::kAll, context);
+    timed_linear(workspace.stage_times, as_const(context), layer.attention_output, {.residual = hidden_states},
+                 workspace.hidden);
   } else {
     const std::int64_t sequences = batch.batch_size();
     const auto size = static_cast<std::size_t>(sequences * hidden);
@@ -137,17 +140,17 @@ void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, O
     const auto first = rows_of(workspace.first_rows.data(), sequences, hidden);
     const auto queries = rows_of(workspace.queries.data(), sequences, hidden);
     const auto context = rows_of(workspace.context.data(), sequences, hidden);
-    kernels::linear(as_const(first), layer.query, {}, queries);
-    kernels::linear(hidden_states, layer.key_value, {}, rows_of(workspace.qkv.data(), tokens, 2 * hidden));
-    kernels::self_attention(*kernels_, shape,
-                            {.q = queries.data,
-                             .k = workspace.qkv.data(),
-                             .v = workspace.qkv.data() + hidden,
-                             .q_stride = hidden,
-                             .kv_stride = 2 * hidden},
-                            batch.cu_seqlens, kernels::AttentionQueries::kFirstOfEach, workspace.scratch.span(),
-                            context);
-    kernels::linear(as_const(context), layer.attention_output, {.residual = as_const(first)}, first);
+    timed_linear(workspace.stage_times, as_const(first), layer.query, {}, queries);
+    timed_linear(workspace.stage_times, hidden_states, layer.key_value, {},
+                 rows_of(workspace.qkv.data(), tokens, 2 * hidden));
+    timed_attention({.q = queries.data,
+                     .k = workspace.qkv.data(),
+                     .v = workspace.qkv.data() + hidden,
+                     .q_stride = hidden,
+                     .kv_stride = 2 * hidden},
+                    kernels::AttentionQueries::kFirstOfEach, context);
+    timed_linear(workspace.stage_times, as_const(context), layer.attention_output, {.residual = as_const(first)},
+                 first);
     workspace.hidden = first;
   }
   kernels::layer_norm(*kernels_, as_const(workspace.hidden), hidden, layer.attention_norm.view(), workspace.hidden);
@@ -172,8 +175,9 @@ void CpuBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
     const std::int64_t rows = std::min(kFfnBlockRows, workspace.hidden.rows - begin);
     const auto states = rows_of(workspace.hidden.data + begin * hidden, rows, hidden);
     const auto intermediate = rows_of(workspace.intermediate.data(), rows, width);
-    kernels::linear(as_const(states), layer.intermediate, {.activation = spec_.encoder.hidden_act}, intermediate);
-    kernels::linear(as_const(intermediate), layer.output, {.residual = as_const(states)}, states);
+    timed_linear(workspace.stage_times, as_const(states), layer.intermediate, {.activation = spec_.encoder.hidden_act},
+                 intermediate);
+    timed_linear(workspace.stage_times, as_const(intermediate), layer.output, {.residual = as_const(states)}, states);
     kernels::layer_norm(*kernels_, as_const(states), hidden, layer.output_norm.view(), states);
   }
 }

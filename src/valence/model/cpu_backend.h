@@ -13,6 +13,8 @@
 #include "valence/kernels/row_ops.h"
 #include "valence/model/backend.h"
 #include "valence/model/model.h"
+#include "valence/model/packed_table.h"
+#include "valence/model/stage_times.h"
 #include "valence/tensor/aligned_buffer.h"
 
 namespace valence {
@@ -30,12 +32,19 @@ class CpuBackend {
     AlignedBuffer<float> context;       ///< attention's output
     AlignedBuffer<float> intermediate;  ///< one row block of the feed-forward, and the head's dense layer
     AlignedBuffer<float> scratch;       ///< attention's own
+    StageTimes* stage_times = nullptr;  ///< filled when there
+
+    void set_stage_times(StageTimes* times) { stage_times = times; }
   };
 
-  /// `model` must outlive the backend: embedding tables stored as F32 or I8 are read where they lie.
-  /// `layers` says for each encoder layer whether to pack it; the blocks of one left out must not be called.
-  static Result<CpuBackend> pack(const Model& model, const kernels::KernelTable& kernels,
-                                 const std::vector<bool>& layers);
+  struct PackOptions {
+    std::vector<bool> layers;  ///< for each encoder layer, whether to pack it; the blocks of others must not be called
+    TableFormat tables = TableFormat::kStored;
+  };
+
+  /// `model` must outlive the backend: embedding tables may be read where they lie. Mapped weights that were packed
+  /// give their memory back.
+  static Result<CpuBackend> pack(const Model& model, const kernels::KernelTable& kernels, const PackOptions& options);
 
   [[nodiscard]] std::int64_t num_hidden_layers() const { return static_cast<std::int64_t>(layers_.size()); }
 
@@ -57,12 +66,6 @@ class CpuBackend {
   [[nodiscard]] Norm pack_norm(const LayerNormWeights& weights) const;
 
  private:
-  /// An embedding table: a view into the checkpoint where the kernels read that type, else an f32 copy.
-  struct Table {
-    kernels::EmbeddingTable view;
-    AlignedBuffer<float> values;
-    AlignedBuffer<float> scales;
-  };
   struct Layer {
     kernels::PackedLinear qkv;               ///< all layers but the last: one product
     kernels::PackedLinear query, key_value;  ///< the last layer: queries for first tokens only
@@ -79,7 +82,7 @@ class CpuBackend {
 
   ModelSpec spec_;
   const kernels::KernelTable* kernels_;
-  Table word_, position_, token_type_;
+  PackedTable word_, position_, token_type_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
   kernels::PackedLinear head_dense_;

@@ -30,11 +30,14 @@ Status check_directory(const std::filesystem::path& model_dir) {
 
 }  // namespace
 
-Result<Model> load_model(const std::filesystem::path& model_dir) {
+Result<std::string> read_config(const std::filesystem::path& model_dir) {
   VALENCE_TRY_STATUS(check_directory(model_dir));
-  const auto config_path = model_dir / "config.json";
-  VALENCE_TRY(const std::string config_text, read_file(config_path, kMaxConfigBytes));
-  VALENCE_TRY(const Json config, Json::parse(config_text, config_path.string()));
+  return read_file(model_dir / "config.json", kMaxConfigBytes);
+}
+
+Result<Model> load_model(const std::filesystem::path& model_dir) {
+  VALENCE_TRY(const std::string config_text, read_config(model_dir));
+  VALENCE_TRY(const Json config, Json::parse(config_text, (model_dir / "config.json").string()));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));
   VALENCE_TRY(Checkpoint checkpoint, Checkpoint::open(model_dir));
   return assemble(spec, std::move(checkpoint));
@@ -45,6 +48,12 @@ Result<Model> load_model(std::string_view config_json, std::span<const std::byte
   VALENCE_TRY(const Json config, Json::parse(config_json, source + "/config.json"));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));
   VALENCE_TRY(Checkpoint checkpoint, Checkpoint::from_memory(weights_image, source + "/model.safetensors"));
+  return assemble(spec, std::move(checkpoint));
+}
+
+Result<Model> load_model(std::string_view config_json, Checkpoint checkpoint) {
+  VALENCE_TRY(const Json config, Json::parse(config_json, checkpoint.source() + "/config.json"));
+  VALENCE_TRY(const ModelSpec spec, parse_config(config));
   return assemble(spec, std::move(checkpoint));
 }
 

@@ -28,4 +28,10 @@ Result<Model> load_model(const std::filesystem::path& model_dir);
 Result<Model> load_model(std::string_view config_json, std::span<const std::byte> weights_image,
                          const std::string& source);
 
+/// The same over tensors that are open already.
+Result<Model> load_model(std::string_view config_json, Checkpoint checkpoint);
+
+/// The text of a model directory's config.json.
+Result<std::string> read_config(const std::filesystem::path& model_dir);
+
 }  // namespace valence

@@ -20,6 +20,18 @@ constexpr std::int64_t kLeastChunkRows = 32;
 
 std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 
+void timed_product(const kernels::EncoderKernels& kernels, ReducedBackend::Workspace& workspace,
+                   const kernels::ProductCall& call) {
+  const StageTimer timer(workspace.f32.stage_times, Stage::kGemm);
+  kernels.product(call);
+}
+
+void timed_attention(const kernels::EncoderKernels& kernels, ReducedBackend::Workspace& workspace,
+                     const kernels::StagedAttentionCall& call) {
+  const StageTimer timer(workspace.f32.stage_times, Stage::kAttention);
+  kernels.attention(call);
+}
+
 }  // namespace
 
 ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bool last) const {
@@ -47,13 +59,16 @@ ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bo
 
 Result<ReducedBackend> ReducedBackend::pack(const Model& model, const kernels::KernelTable& table,
                                             const kernels::EncoderKernels& kernels, const std::vector<bool>& reduced) {
-  std::vector<bool> kept = reduced;
-  kept.flip();
-  VALENCE_TRY(CpuBackend f32, CpuBackend::pack(model, table, kept));
+  CpuBackend::PackOptions rest{.layers = reduced,
+                               .tables = kernels.quantized ? TableFormat::kI8 : TableFormat::kStored};
+  rest.layers.flip();
+  VALENCE_TRY(CpuBackend f32, CpuBackend::pack(model, table, rest));
   ReducedBackend backend(std::move(f32), model.spec, kernels);
   for (std::size_t i = 0; i < reduced.size(); ++i) {
-    backend.layers_.push_back(reduced[i] ? backend.pack_layer(model.weights.layers[i], i + 1 == reduced.size())
-                                         : Layer());
+    const LayerWeights& layer = model.weights.layers[i];
+    backend.layers_.push_back(reduced[i] ? backend.pack_layer(layer, i + 1 == reduced.size()) : Layer());
+    if (!reduced[i]) continue;
+    for (const LinearWeights* linear : linear_weights(layer)) model.checkpoint.release(linear->weight.values);
   }
   return backend;
 }
@@ -109,7 +124,7 @@ void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x,
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const Staging sum =
       staging(workspace.product, round_up(rows, kernels_->row_granularity), hidden, kernels_->staging_layout);
-  kernels_->product({.weights = weights.view(),
+  timed_product(*kernels_, workspace, {.weights = weights.view(),
                      .x = x,
                      .first_row = first_row,
                      .rows = rows,
@@ -157,7 +172,7 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
                         .first_row = 0,
                         .rows = sequences});
     queries = staging(workspace.queries, round_up(sequences, step), hidden, StagingLayout::kRows);
-    kernels_->product({.weights = layer.query.view(),
+    timed_product(*kernels_, workspace, {.weights = layer.query.view(),
                        .x = first,
                        .first_row = 0,
                        .rows = sequences,
@@ -175,7 +190,7 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
     const std::int64_t aligned_end = std::min(tokens, round_up(end, step));
     if (aligned_end > computed) {
       const Staging out{projected.data + (computed - begin) * projected.stride * element, projected.stride};
-      kernels_->product({.weights = weights.view(),
+      timed_product(*kernels_, workspace, {.weights = weights.view(),
                          .x = x,
                          .first_row = computed,
                          .rows = aligned_end - computed,
@@ -188,7 +203,7 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
     };
     Staging q = all ? column(0) : queries;
     if (!all) q.data += first * queries.stride * element;
-    kernels_->attention({.q = q,
+    timed_attention(*kernels_, workspace, {.q = q,
                          .k = column(all ? 1 : 0),
                          .v = column(all ? 2 : 1),
                          .out = attended,
@@ -259,7 +274,7 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
     const Staging staged =
         staging(workspace.projected, round_up(rows, kernels_->row_granularity), width, kernels_->staging_layout);
     const Operand wide = operand(workspace.wide, rows, width);
-    kernels_->product({.weights = layer.intermediate.view(),
+    timed_product(*kernels_, workspace, {.weights = layer.intermediate.view(),
                        .x = x,
                        .first_row = begin,
                        .rows = rows,

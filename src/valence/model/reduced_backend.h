@@ -33,6 +33,8 @@ class ReducedBackend {
     AlignedBuffer<std::byte> attended;   ///< staged attention output of a chunk
     AlignedBuffer<std::byte> product;    ///< staged [rows, hidden_size] on its way into the hidden states
     AlignedBuffer<std::byte> scratch;    ///< attention's own
+
+    void set_stage_times(StageTimes* times) { f32.stage_times = times; }
   };
 
   /// `reduced` says for each encoder layer whether it runs by `kernels`, or in f32 by `table`. `model` must outlive the

@@ -57,6 +57,7 @@ class CpuRunner final : public EncoderRunner {
     if (given.batch_size() <= 0) return {};
     auto& state = static_cast<State&>(workspace);
     VALENCE_TRY(const PackedBatch batch, checked(given, state));
+    state.backend.set_stage_times(state.stage_times);
     forward(backend_, batch, state.backend, logits);
     return {};
   }
@@ -68,6 +69,7 @@ class CpuRunner final : public EncoderRunner {
       if (members > 1 && given.batch_size() > 0 && multiply_adds(given) >= kLeastMultiplyAddsForTeam) {
         auto& state = static_cast<State&>(workspace);
         VALENCE_TRY(const PackedBatch batch, checked(given, state));
+        state.backend.set_stage_times(nullptr);  // members would count the same moment several times
         SpinBarrier barrier(members);
         pool.run_together(members, [&](std::size_t index) {
           backend_.forward_together(batch, state.backend, logits,
@@ -159,8 +161,7 @@ Result<std::unique_ptr<EncoderRunner>> make_runner(Model model, const RunnerOpti
     return std::unique_ptr<EncoderRunner>(
         std::make_unique<CpuRunner<ReducedBackend>>(std::move(kept), std::move(backend), wanted));
   }
-  const std::vector<bool> all(kept->weights.layers.size(), true);
-  VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table, all));
+  VALENCE_TRY(CpuBackend backend, CpuBackend::pack(*kept, *table, {.layers = std::vector<bool>(reduced.size(), true)}));
   return std::unique_ptr<EncoderRunner>(
       std::make_unique<CpuRunner<CpuBackend>>(std::move(kept), std::move(backend), Precision::kFp32));
 }

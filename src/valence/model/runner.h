@@ -11,6 +11,7 @@
 #include "valence/model/backend.h"
 #include "valence/model/model.h"
 #include "valence/model/runner_options.h"
+#include "valence/model/stage_times.h"
 
 namespace valence {
 
@@ -21,6 +22,8 @@ class EncoderRunner {
   class Workspace {
    public:
     virtual ~Workspace() = default;
+    /// Where run() adds up the time of its stages; null (no timing) unless someone measures. Not owned.
+    StageTimes* stage_times = nullptr;
   };
 
   virtual ~EncoderRunner() = default;

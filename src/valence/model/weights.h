@@ -3,6 +3,7 @@
 /// transformers: a linear weight is [out_features, in_features], row-major.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -53,6 +54,11 @@ struct LayerWeights {
   LinearWeights output;
   LayerNormWeights output_norm;
 };
+
+/// All of a layer's matrices.
+[[nodiscard]] inline std::array<const LinearWeights*, 6> linear_weights(const LayerWeights& layer) {
+  return {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.intermediate, &layer.output};
+}
 
 struct ModelWeights {
   EmbeddingWeights embeddings;

@@ -61,4 +61,23 @@ float f16_to_f32(std::uint16_t bits) {
   return std::bit_cast<float>(sign | ((exponent + 112U) << 23) | (fraction << 13));
 }
 
+std::uint16_t f32_to_f16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
+  const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+  constexpr std::uint32_t kInfinity = 0x7F800000U;
+  constexpr std::uint32_t kOverflow = 0x477FF000U;        // 65520: half-way from the largest half to the next step
+  constexpr std::uint32_t kSmallestNormal = 0x38800000U;  // 2^-14
+  if (magnitude > kInfinity) return sign | 0x7E00U;
+  if (magnitude >= kOverflow) return sign | 0x7C00U;
+  if (magnitude < kSmallestNormal) {
+    // In a float of this size the last bit is worth 2^-24, a step of the subnormal halves: the addition rounds.
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
+    return sign | static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(shifted) - 0x3F000000U);
+  }
+  // Half a step less one, and one more where the kept part is odd: ties go to even. A carry moves into the exponent.
+  const std::uint32_t rounded = magnitude + 0xFFFU + (magnitude >> 13 & 1U);
+  return sign | static_cast<std::uint16_t>((rounded >> 13) - (112U << 10));
+}
+
 }  // namespace valence

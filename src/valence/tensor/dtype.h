@@ -1,5 +1,5 @@
 /// \file
-/// Element types of tensors in files and memory, and the exact conversions to f32.
+/// Element types of tensors in files and memory, the exact conversions to f32, and the rounding one to f16.
 #pragma once
 
 #include <bit>
@@ -22,5 +22,8 @@ enum class DType { kF32, kF16, kBF16, kI8, kU8, kI16, kI32, kI64, kF64, kBool };
 
 /// IEEE 754 binary16, subnormals included; exact.
 [[nodiscard]] float f16_to_f32(std::uint16_t bits);
+
+/// Rounded to the nearest binary16, ties to even; above its range infinity, NaN stays NaN.
+[[nodiscard]] std::uint16_t f32_to_f16(float value);
 
 }  // namespace valence

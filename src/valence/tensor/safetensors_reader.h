@@ -4,8 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <span>
 #include <string>
 
@@ -18,9 +16,6 @@ namespace valence {
 inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 25'000'000;
 inline constexpr std::size_t kMaxSafetensorsTensors = 100'000;
 inline constexpr std::size_t kMaxSafetensorsRank = 8;
-
-/// Tensors by name.
-using TensorTable = std::map<std::string, TensorView, std::less<>>;
 
 /// The tensors of a safetensors image; views point into `image`. Nothing is copied and no data byte is read, so the
 /// time taken depends on the header only. `source` names the image in errors, which are kInvalidData throughout

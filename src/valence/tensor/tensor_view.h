@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +30,9 @@ struct TensorView {
 
   [[nodiscard]] std::int64_t elements() const;
 };
+
+/// Tensors by name.
+using TensorTable = std::map<std::string, TensorView, std::less<>>;
 
 /// Copies `view` into `out` as f32. Exact for F32, F16, BF16, I8, U8; `out.size()` must equal view.elements().
 /// Other types are an internal error: callers check the dtype first (is_floating or I8).

@@ -1,0 +1,134 @@
+#include "valence/data/output_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace valence::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "out/" names the same directory as "out", whose `.partial` lies beside it; a link is followed to what it names.
+fs::path resolved(const fs::path& path) {
+  fs::path plain = path.has_filename() ? path : path.parent_path();
+  std::error_code ignored;
+  if (fs::is_symlink(plain, ignored)) plain = fs::weakly_canonical(plain, ignored);
+  return plain;
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+tl::unexpected<Error> fail_on(const fs::path& path, std::string_view what, int errno_value) {
+  return fail(ErrorCode::kIo, path.string(), fmt::format("{}: {}", what, system_error_text(errno_value)));
+}
+
+/// Makes the entries of a directory durable; a file system that cannot is no reason to fail.
+void sync_directory(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+/// 0, or the errno of what failed.
+int write_all(int fd, std::span<const std::span<const std::byte>> pieces) {
+  constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;  // the kernel takes less than 2 GiB a call
+  for (auto piece : pieces) {
+    while (!piece.empty()) {
+      const ssize_t written = ::write(fd, piece.data(), std::min(piece.size(), kMostAtOnce));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return errno;
+      piece = piece.subspan(static_cast<std::size_t>(written));
+    }
+  }
+  return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+}
+
+}  // namespace
+
+Status OutputDirectory::check(const fs::path& path) {
+  if (path.empty()) return fail(ErrorCode::kInvalidArgument, "--output", "is empty, expected a directory to make");
+  const fs::path target = resolved(path);
+  std::error_code error;
+  const auto status = fs::symlink_status(target, error);
+  if (fs::exists(status)) {
+    if (!fs::is_directory(status)) {
+      return fail(ErrorCode::kInvalidArgument, path.string(), "is there and is no directory",
+                  "choose a name that is free");
+    }
+    const bool is_empty = fs::is_empty(target, error);
+    if (error) return fail_on(path, "cannot be looked into", error.value());
+    if (!is_empty) {
+      return fail(ErrorCode::kInvalidArgument, path.string(), "is there and not empty",
+                  "choose a name that is free, or remove it first");
+    }
+  }
+  const fs::path folder = folder_of(target);
+  if (!fs::is_directory(folder, error)) {
+    return fail(ErrorCode::kNotFound, folder.string(),
+                fmt::format("no such directory to make {} in", target.filename().string()));
+  }
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) return fail_on(folder, "cannot be written to", errno);
+  return {};
+}
+
+Result<OutputDirectory> OutputDirectory::open(const fs::path& path) {
+  VALENCE_TRY_STATUS(check(path));
+  fs::path target = resolved(path);
+  fs::path partial = target;
+  partial += ".partial";
+  if (::mkdir(partial.c_str(), 0777) != 0) {
+    if (errno == EEXIST) {
+      return fail(ErrorCode::kIo, partial.string(), "is in the way: left by a run that was killed, or being written",
+                  "remove it if no other run is at work");
+    }
+    return fail_on(partial, "cannot be made", errno);
+  }
+  return OutputDirectory(std::move(target), std::move(partial));
+}
+
+OutputDirectory::OutputDirectory(OutputDirectory&& other) noexcept
+    : target_(std::move(other.target_)),
+      partial_(std::exchange(other.partial_, {})),
+      written_(std::exchange(other.written_, {})) {}
+
+OutputDirectory::~OutputDirectory() {
+  if (partial_.empty()) return;
+  std::error_code ignored;
+  for (const fs::path& file : written_) fs::remove(file, ignored);
+  fs::remove(partial_, ignored);  // only if nobody put anything else there
+}
+
+Status OutputDirectory::write(const std::string& name, std::span<const std::span<const std::byte>> pieces) {
+  const fs::path path = partial_ / name;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (fd < 0) return fail_on(path, "cannot be created", errno);
+  written_.push_back(path);
+  int failed = write_all(fd, pieces);
+  if (::close(fd) != 0 && failed == 0) failed = errno;
+  if (failed != 0) return fail_on(path, "cannot be written", failed);
+  return {};
+}
+
+Status OutputDirectory::write(const std::string& name, std::string_view text) {
+  const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
+  return write(name, std::span(&bytes, 1));
+}
+
+Status OutputDirectory::commit() {
+  sync_directory(partial_);
+  // Onto an empty directory rename() is as atomic as onto nothing; one that was filled meanwhile it refuses.
+  if (::rename(partial_.c_str(), target_.c_str()) != 0) return fail_on(target_, "cannot be put in place", errno);
+  partial_.clear();
+  sync_directory(folder_of(target_));
+  return {};
+}
+
+}  // namespace valence::data

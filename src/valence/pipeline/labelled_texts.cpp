@@ -1,0 +1,139 @@
+#include "valence/pipeline/labelled_texts.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "valence/data/json_slice.h"
+#include "valence/data/shown_text.h"
+#include "valence/data/text_column.h"
+
+namespace valence::pipeline {
+namespace {
+
+constexpr std::size_t kShownLabelColumns = 40;
+constexpr std::size_t kListedLabels = 10;
+
+Status check_label_column(const data::RecordReader& reader, const std::string& label_column) {
+  const auto& columns = reader.columns();
+  if (reader.format() == data::InputFormat::kTxt) {
+    return fail(ErrorCode::kInvalidArgument, reader.name(), "plain text carries no labels",
+                "give a CSV, TSV or JSON Lines file with a label column");
+  }
+  if (std::ranges::find(columns, label_column) == columns.end()) {
+    const Error error = data::no_text_column(
+        columns, label_column, reader.format() == data::InputFormat::kJsonl ? "field" : "column", reader.name());
+    return fail(error.code(), error.where(), error.what(), "say which holds the labels with --label-column");
+  }
+  if (reader.text_column() == label_column) {
+    return fail(ErrorCode::kInvalidArgument, "--label-column",
+                fmt::format("\"{}\" is the column of the texts too", label_column));
+  }
+  return {};
+}
+
+/// What the row is labelled with; nothing for an absent, empty or null one, or a JSON object or array.
+std::optional<std::string> label_of(const data::Fields& fields, const std::string& label_column) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields.name(i) != label_column) continue;
+    const std::string_view value = fields.value(i);
+    if (value.empty()) return std::nullopt;
+    if (fields.kind() == data::FieldKind::kText) return std::string(value);
+    if (value.front() == '{' || value.front() == '[' || value == "null") return std::nullopt;
+    if (value.front() != '"') return std::string(value);
+    std::string label;
+    data::append_json_string_content(label, value);
+    return label.empty() ? std::nullopt : std::optional(label);
+  }
+  return std::nullopt;
+}
+
+std::string listed(const std::vector<std::string>& items) {
+  const std::size_t shown = std::min(items.size(), kListedLabels);
+  std::string list =
+      fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  if (items.size() > shown) list += fmt::format(" and {} more", items.size() - shown);
+  return list;
+}
+
+/// Labels of the data that the model does not have, most frequent first, with their rows.
+Status refuse_unknown(const std::map<std::string, std::uint64_t>& unknown, const std::string& file,
+                      std::span<const std::string> model_labels) {
+  if (unknown.empty()) return {};
+  std::vector<std::pair<std::string, std::uint64_t>> by_count(unknown.begin(), unknown.end());
+  std::ranges::stable_sort(by_count, std::ranges::greater(), &std::pair<std::string, std::uint64_t>::second);
+  std::vector<std::string> found;
+  for (const auto& [label, count] : by_count) {
+    found.push_back(
+        fmt::format("\"{}\" ({} row{})", data::shown(label, kShownLabelColumns), count, count == 1 ? "" : "s"));
+  }
+  const std::vector<std::string> known(model_labels.begin(), model_labels.end());
+  return fail(ErrorCode::kInvalidData, file,
+              fmt::format("has labels that the model does not: {}; the model's are {}", listed(found), listed(known)),
+              "rename the data's labels to the model's (case counts), or say which column holds them with "
+              "--label-column");
+}
+
+}  // namespace
+
+std::string LabelledTexts::place(std::size_t index) const { return fmt::format("{}:{}", file, lines[index]); }
+
+Result<LabelledTexts> read_labelled_texts(const std::string& path, const data::ReaderOptions& options,
+                                          const std::string& label_column, std::span<const std::string> model_labels) {
+  VALENCE_TRY(const auto reader, data::RecordReader::open(path, options));
+  std::map<std::string, std::int32_t, std::less<>> id_of;
+  for (std::size_t id = 0; id < model_labels.size(); ++id) {
+    id_of.emplace(model_labels[id], static_cast<std::int32_t>(id));
+  }
+  LabelledTexts labelled{.file = reader->name(), .texts = {}, .truth = {}, .lines = {}, .failed = {}, .unseen = {}};
+  std::map<std::string, std::uint64_t> unknown;
+  std::vector<bool> is_seen(model_labels.size());
+  std::vector<data::Row> rows;
+  bool is_checked = false;
+  auto state = data::ReaderState::kMore;
+  while (state == data::ReaderState::kMore) {
+    rows.clear();
+    VALENCE_TRY(state, reader->next(rows));
+    // Of JSON Lines the fields are known with the first object.
+    if (!is_checked && (!rows.empty() || !reader->columns().empty())) {
+      VALENCE_TRY_STATUS(check_label_column(*reader, label_column));
+      is_checked = true;
+    }
+    for (data::Row& row : rows) {
+      if (!row) {
+        labelled.failed.push_back(std::move(row.error().error));
+        continue;
+      }
+      const auto label = label_of(row->carried, label_column);
+      if (!label) {
+        labelled.failed.emplace_back(ErrorCode::kInvalidData, fmt::format("{}:{}", reader->name(), row->line),
+                                     fmt::format("\"{}\" holds no label", label_column));
+        continue;
+      }
+      const auto known = id_of.find(*label);
+      if (known == id_of.end()) {
+        ++unknown[*label];
+        continue;
+      }
+      is_seen[static_cast<std::size_t>(known->second)] = true;
+      labelled.texts.push_back(std::move(row->text));
+      labelled.truth.push_back(known->second);
+      labelled.lines.push_back(row->line);
+    }
+  }
+  VALENCE_TRY_STATUS(refuse_unknown(unknown, reader->name(), model_labels));
+  if (labelled.texts.empty()) {
+    if (!labelled.failed.empty()) return fail(labelled.failed.front().in("no row can be used; the first"));
+    return fail(ErrorCode::kInvalidData, reader->name(), "has no rows", "give labelled rows of your own texts");
+  }
+  for (std::size_t id = 0; id < model_labels.size(); ++id) {
+    if (!is_seen[id]) labelled.unseen.push_back(model_labels[id]);
+  }
+  return labelled;
+}
+
+}  // namespace valence::pipeline
