@@ -13,9 +13,9 @@ namespace valence::kernels {
 namespace {
 
 inline constexpr std::int64_t kBlockKeys = 32;
-inline constexpr std::int64_t kStripScores = 2 * kTileBytes;       ///< bytes, of 16 queries by 32 keys in f32
-inline constexpr std::int64_t kBlockScores = 2 * kStripScores;     ///< of 32 queries
-inline constexpr int kValueTiles = 4;                              ///< columns of values at a time, in tiles
+inline constexpr std::int64_t kStripScores = 2 * kTileBytes;               ///< bytes, of 16 queries by 32 keys in f32
+inline constexpr std::int64_t kBlockScores = 2 * kStripScores;             ///< of 32 queries
+inline constexpr int kValueTiles = 4;                                      ///< columns of values at a time, in tiles
 inline constexpr std::int64_t kOutBytes = (kValueTiles + 1) * kTileBytes;  ///< a strip's sums, then its columns
 
 inline std::int64_t key_blocks(std::int64_t keys) { return (keys + kBlockKeys - 1) / kBlockKeys; }
@@ -227,25 +227,24 @@ class AmxAttention {
       for (auto& g : greatest) _mm512_store_ps(g, _mm512_set1_ps(-__builtin_inff()));
     }
     const auto strip_scores = [&](std::int64_t block, std::int64_t s) {
-      return reinterpret_cast<const float*>(scratch.scores + block * kBlockScores + s * kStripScores);
+      return reinterpret_cast<float*>(scratch.scores + block * kBlockScores + s * kStripScores);
     };
-    const auto weigh = [&](std::int64_t block, std::int64_t r, __m512 offset) {
+    const auto weigh = [&](std::int64_t block, std::int64_t r, auto... most) {
       const std::int64_t s = r / kTileRows;
       const float* scores = strip_scores(block, s) + r % kTileRows * kOutRow;
       _mm512_store_si512(scratch.weights + (s * blocks + block) * kTileBytes + r % kTileRows * kTileRowBytes,
-                         softmax_.weights(scores, factor, offset));
+                         softmax_.weights(scores, factor, most...));
     };
     const auto visit_scores = [&](std::int64_t block) {
       for (std::int64_t r = 0; r < rows; ++r) {
         if constexpr (Softmax::kSubtractsMaximum) {
-          const float* scores = strip_scores(block, r / kTileRows) + r % kTileRows * kOutRow;
-          const std::int64_t left = head.k.count - block * kBlockKeys;  // the zeros of keys past the end do not count
-          __m512 most = _mm512_load_ps(greatest[r]);
-          most = _mm512_mask_max_ps(most, first16(left), most, _mm512_load_ps(scores));
-          most = _mm512_mask_max_ps(most, first16(left - 16), most, _mm512_load_ps(scores + kTileBytes / 4));
-          _mm512_store_ps(greatest[r], most);
+          float* scores = strip_scores(block, r / kTileRows) + r % kTileRows * kOutRow;
+          const std::int64_t left = head.k.count - block * kBlockKeys;
+          if (left < kBlockKeys) leave_out_keys(scores, left);
+          const __m512 low = _mm512_max_ps(_mm512_load_ps(greatest[r]), _mm512_load_ps(scores));
+          _mm512_store_ps(greatest[r], _mm512_max_ps(low, _mm512_load_ps(scores + kTileBytes / 4)));
         } else {
-          weigh(block, r, _mm512_setzero_ps());
+          weigh(block, r);
         }
       }
     };
@@ -264,11 +263,18 @@ class AmxAttention {
     for (std::int64_t block = blocks > 2 ? blocks - 2 : 0; block < blocks; ++block) visit_scores(block);
     if constexpr (Softmax::kSubtractsMaximum) {
       for (std::int64_t r = 0; r < rows; ++r) {
-        const __m512 offset =
-            _mm512_mul_ps(_mm512_set1_ps(-_mm512_reduce_max_ps(_mm512_load_ps(greatest[r]))), factor);
-        for (std::int64_t block = 0; block < blocks; ++block) weigh(block, r, offset);
+        const __m512 most = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_load_ps(greatest[r])));
+        for (std::int64_t block = 0; block < blocks; ++block) weigh(block, r, most);
       }
     }
+  }
+
+  /// The zeros that keys past the end have as scores might exceed all others by more than fp16 can hold, and infinity
+  /// times a value of zero is no number.
+  static void leave_out_keys(float* scores, std::int64_t left) {
+    const __m512 none = _mm512_set1_ps(-__builtin_inff());
+    _mm512_mask_store_ps(scores, static_cast<__mmask16>(~first16(left)), none);
+    _mm512_mask_store_ps(scores + kTileBytes / 4, static_cast<__mmask16>(~first16(left - 16)), none);
   }
 
   template <int kStrips>

@@ -22,9 +22,7 @@ struct Floats32 {
 
 struct Bf16 {
   using Tiles = Bf16Tiles;
-  static __m512i narrow(Floats32 x) {
-    return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(x.high, x.low));
-  }
+  static __m512i narrow(Floats32 x) { return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(x.high, x.low)); }
   static __m512 widen(__m256i x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16)); }
 };
 

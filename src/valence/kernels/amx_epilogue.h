@@ -8,7 +8,8 @@
 namespace valence::kernels {
 namespace {
 
-/// gelu(x) of fp16, 32 at a time, within 8e-4 * max(1, |x|) of the exact function, for results that are rounded to 8 bits next.
+/// gelu(x) of fp16, 32 at a time, within 8e-4 * max(1, |x|) of the exact function, for results that are rounded to 8
+/// bits next.
 ///
 /// max(x, 0) - z * Phi(-z) with z = |x|, and Phi(-z) = (1 + w) * q(w) for w = 1 - z / 2, held at 0 from z = 4 on. q was
 /// fitted as those in vector_math.h; in w its terms are small, so that little is lost to the 11 bits of fp16. Half the
@@ -71,8 +72,8 @@ class AmxEpilogue {
     Floats32 x;
     if constexpr (P::kQuantized) {
       const __m512 scale = _mm512_set1_ps(row_scales_[row]);
-      x.low = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums)), _mm512_mul_ps(scale, scale_.low),
-                              offset_.low);
+      x.low =
+          _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums)), _mm512_mul_ps(scale, scale_.low), offset_.low);
       x.high = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + 16)), _mm512_mul_ps(scale, scale_.high),
                                offset_.high);
     } else {

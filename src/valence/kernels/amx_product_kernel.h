@@ -190,8 +190,8 @@ template <class Tiles, int kStrips, bool kContinue, class Pipeline>
 
 /// Rows [first_row, first_row + rows), at most kMaxChunkBlocks blocks of them, by all panels of the call.
 template <class P, class Pipeline>
-[[gnu::always_inline]] inline void multiply_blocks(const ProductCall& call, std::int64_t first_row, std::int64_t rows, Pipeline& pipeline,
-                     std::int32_t* kept_sums) {
+[[gnu::always_inline]] inline void multiply_blocks(const ProductCall& call, std::int64_t first_row, std::int64_t rows,
+                                                   Pipeline& pipeline, std::int32_t* kept_sums) {
   using Tiles = typename P::Tiles;
   const std::int64_t steps = depth_steps<P>(call.weights.in_features);
   const std::int64_t panel_bytes = steps * kPanelStepBytes;
@@ -264,8 +264,7 @@ template <class Tiles>
 template <class Epilogue>
 class FewRowsEpilogue {
  public:
-  explicit FewRowsEpilogue(const ProductCall& call)
-      : epilogue_(call), first_row_(call.first_row), rows_(call.rows) {}
+  explicit FewRowsEpilogue(const ProductCall& call) : epilogue_(call), first_row_(call.first_row), rows_(call.rows) {}
 
   /// sums: of the first panel in rows 0 to 15, of the second in the rest. It waits until the one before is finished.
   void begin(const std::int32_t* sums, std::int64_t panel, std::int64_t panels) {

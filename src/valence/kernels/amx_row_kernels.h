@@ -92,8 +92,8 @@ template <class Source>
 void quantize_values(const Source& source, std::int64_t width, Int8Scale scale, std::byte* to) {
   const __m512 inverse = _mm512_set1_ps(scale.inverse);
   visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
-    const __m512i q = scale.is_zero() ? _mm512_setzero_si512()
-                                      : quantized(source.load(i, n), source.load(i + 32, n - 32), inverse);
+    const __m512i q =
+        scale.is_zero() ? _mm512_setzero_si512() : quantized(source.load(i, n), source.load(i + 32, n - 32), inverse);
     _mm512_store_si512(to + i / 64 * kTileBytes, q);
   });
 }
@@ -147,7 +147,8 @@ struct OperandRow<Amx16<E>> {
   }
 };
 
-/// A row of fp16 is quantised in fp16 arithmetic, twice as fast, if its scale and its inverse are ordinary numbers there.
+/// A row of fp16 is quantised in fp16 arithmetic, twice as fast, if its scale and its inverse are ordinary numbers
+/// there.
 struct Fp16Scale {
   _Float16 inverse;
   bool ordinary;
@@ -186,7 +187,8 @@ inline void quantize_fp16_row(const StagedRow<Fp16>& source, std::int64_t width,
   *out.scale = scale.scale();
   const __m512h inverse = _mm512_set1_ph(scale.inverse);
   visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
-    _mm512_store_si512(out.to + i / 64 * kTileBytes, quantized(source.line(i, n), source.line(i + 32, n - 32), inverse));
+    _mm512_store_si512(out.to + i / 64 * kTileBytes,
+                       quantized(source.line(i, n), source.line(i + 32, n - 32), inverse));
   });
 }
 
@@ -285,7 +287,7 @@ RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width,
       add(more.high, 2 * half + 1);
     }
   });
-  const auto total = [](const __m512 (&v)[4]) {
+  const auto total = [](const __m512(&v)[4]) {
     return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(v[0], v[1]), _mm512_add_ps(v[2], v[3])));
   };
   constexpr float kLargeMean = 16.0F;  // squared, over the variance

@@ -1,6 +1,6 @@
 /// \file
-/// The AMX tables. Only dispatch.cpp may take one, after it has looked at the CPU and asked the operating system; all need
-/// AVX-512 with VBMI, BF16 and FP16, and AMX-BF16.
+/// The AMX tables. Only dispatch.cpp may take one, after it has looked at the CPU and asked the operating system; all
+/// need AVX-512 with VBMI, BF16 and FP16, and AMX-BF16.
 #pragma once
 
 #include "valence/kernels/encoder_kernels.h"

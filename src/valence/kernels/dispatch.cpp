@@ -23,7 +23,8 @@ struct IsaEntry {
   KernelTable table;
 };
 
-/// The rest of what the AMX kernels use; every CPU with AMX so far has it. The operating system is asked last, and once.
+/// The rest of what the AMX kernels use; every CPU with AMX so far has it. The operating system is asked last, and
+/// once.
 bool runs_amx(const CpuFeatures& cpu) {
   const bool able = cpu.amx_int8 && cpu.amx_bf16 && cpu.avx512_vbmi && cpu.avx512_bf16 && cpu.avx512_fp16;
   return able && amx_permission().answer == AmxAnswer::kGranted;
@@ -42,9 +43,7 @@ constinit const std::array<IsaEntry, 5> kIsas = {{
     {"avx512_vnni",
      [](const CpuFeatures& cpu) { return cpu.avx512_vnni; },
      {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, &kBf16Avx512, &kI16Avx512Vnni}},
-    {"amx",
-     runs_amx,
-     {Isa::kAmx, &kF32Avx512, &kI8Amx, &kBf16Amx, &kFp16Amx}},
+    {"amx", runs_amx, {Isa::kAmx, &kF32Avx512, &kI8Amx, &kBf16Amx, &kFp16Amx}},
 }};
 
 const IsaEntry& entry(Isa isa) { return kIsas[static_cast<std::size_t>(isa)]; }

@@ -124,13 +124,14 @@ void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x,
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const Staging sum =
       staging(workspace.product, round_up(rows, kernels_->row_granularity), hidden, kernels_->staging_layout);
-  timed_product(*kernels_, workspace, {.weights = weights.view(),
-                     .x = x,
-                     .first_row = first_row,
-                     .rows = rows,
-                     .first_panel = 0,
-                     .panels = weights.panels(),
-                     .out = sum});
+  timed_product(*kernels_, workspace,
+                {.weights = weights.view(),
+                 .x = x,
+                 .first_row = first_row,
+                 .rows = rows,
+                 .first_panel = 0,
+                 .panels = weights.panels(),
+                 .out = sum});
   const auto& states = workspace.f32.hidden;
   kernels_->add_norm({.hidden = {states.data + hidden_row * states.stride, rows, states.stride},
                       .addend = sum,
@@ -172,13 +173,14 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
                         .first_row = 0,
                         .rows = sequences});
     queries = staging(workspace.queries, round_up(sequences, step), hidden, StagingLayout::kRows);
-    timed_product(*kernels_, workspace, {.weights = layer.query.view(),
-                       .x = first,
-                       .first_row = 0,
-                       .rows = sequences,
-                       .first_panel = 0,
-                       .panels = layer.query.panels(),
-                       .out = queries});
+    timed_product(*kernels_, workspace,
+                  {.weights = layer.query.view(),
+                   .x = first,
+                   .first_row = 0,
+                   .rows = sequences,
+                   .first_panel = 0,
+                   .panels = layer.query.panels(),
+                   .out = queries});
   }
 
   std::int64_t computed = 0;  // rows projected so far, a multiple of `step` until the end
@@ -190,33 +192,35 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
     const std::int64_t aligned_end = std::min(tokens, round_up(end, step));
     if (aligned_end > computed) {
       const Staging out{projected.data + (computed - begin) * projected.stride * element, projected.stride};
-      timed_product(*kernels_, workspace, {.weights = weights.view(),
-                         .x = x,
-                         .first_row = computed,
-                         .rows = aligned_end - computed,
-                         .first_panel = 0,
-                         .panels = weights.panels(),
-                         .out = out});
+      timed_product(*kernels_, workspace,
+                    {.weights = weights.view(),
+                     .x = x,
+                     .first_row = computed,
+                     .rows = aligned_end - computed,
+                     .first_panel = 0,
+                     .panels = weights.panels(),
+                     .out = out});
     }
     const auto column = [&](std::int64_t index) {
       return Staging{projected.data + index * hidden * element, projected.stride};
     };
     Staging q = all ? column(0) : queries;
     if (!all) q.data += first * queries.stride * element;
-    timed_attention(*kernels_, workspace, {.q = q,
-                         .k = column(all ? 1 : 0),
-                         .v = column(all ? 2 : 1),
-                         .out = attended,
-                         .cu_seqlens = batch.cu_seqlens.data(),
-                         .first_sequence = first,
-                         .sequences = last - first,
-                         .first_token = begin,
-                         .first_head = 0,
-                         .heads = spec_.encoder.num_attention_heads,
-                         .head_dim = head_dim,
-                         .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
-                         .queries = all ? kernels::AttentionQueries::kAll : kernels::AttentionQueries::kFirstOfEach,
-                         .scratch = workspace.scratch.data()});
+    timed_attention(*kernels_, workspace,
+                    {.q = q,
+                     .k = column(all ? 1 : 0),
+                     .v = column(all ? 2 : 1),
+                     .out = attended,
+                     .cu_seqlens = batch.cu_seqlens.data(),
+                     .first_sequence = first,
+                     .sequences = last - first,
+                     .first_token = begin,
+                     .first_head = 0,
+                     .heads = spec_.encoder.num_attention_heads,
+                     .head_dim = head_dim,
+                     .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+                     .queries = all ? kernels::AttentionQueries::kAll : kernels::AttentionQueries::kFirstOfEach,
+                     .scratch = workspace.scratch.data()});
     kernels_->quantize({.f32 = {},
                         .staging = attended,
                         .width = hidden,
@@ -274,14 +278,15 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
     const Staging staged =
         staging(workspace.projected, round_up(rows, kernels_->row_granularity), width, kernels_->staging_layout);
     const Operand wide = operand(workspace.wide, rows, width);
-    timed_product(*kernels_, workspace, {.weights = layer.intermediate.view(),
-                       .x = x,
-                       .first_row = begin,
-                       .rows = rows,
-                       .first_panel = 0,
-                       .panels = layer.intermediate.panels(),
-                       .out = staged,
-                       .activation = spec_.encoder.hidden_act});
+    timed_product(*kernels_, workspace,
+                  {.weights = layer.intermediate.view(),
+                   .x = x,
+                   .first_row = begin,
+                   .rows = rows,
+                   .first_panel = 0,
+                   .panels = layer.intermediate.panels(),
+                   .out = staged,
+                   .activation = spec_.encoder.hidden_act});
     kernels_->quantize({.f32 = {}, .staging = staged, .width = width, .out = wide, .first_row = 0, .rows = rows});
     add_product(layer.output, wide, 0, rows, begin, layer.output_norm, workspace);
   }

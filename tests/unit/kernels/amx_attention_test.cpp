@@ -184,8 +184,8 @@ TEST_P(AmxAttention, FarScoresGiveTheirSoftmax) {
         qkv[token * 48 + 32] = static_cast<float>(token) / 8.0F;
       }
       const Projected projected(kernels(), qkv);
-      EXPECT_TRUE(near_all(attend(shape, projected, {0, kTokens}), reference_of(shape, projected, {0, kTokens}),
-                           tolerance()))
+      EXPECT_TRUE(
+          near_all(attend(shape, projected, {0, kTokens}), reference_of(shape, projected, {0, kTokens}), tolerance()))
           << large << ", " << spread;
     }
   }
