@@ -93,8 +93,7 @@ const EncoderKernels* encoder_kernels(const KernelTable& table, Precision precis
     case Precision::kInt8:
       return table.int8;
     case Precision::kBf16:
-      return table.isa == Isa::kAmx ? (cpu().amx_bf16 ? table.bf16 : nullptr)
-                                    : (cpu().avx512_bf16 && cpu().amd ? table.bf16 : nullptr);
+      return table.isa == Isa::kAmx || (cpu().avx512_bf16 && cpu().amd) ? table.bf16 : nullptr;
     case Precision::kFp16:
       return table.isa == Isa::kAmx && !cpu().amx_fp16 ? entry(Isa::kAvx512Vnni).table.fp16 : table.fp16;
     case Precision::kAuto:

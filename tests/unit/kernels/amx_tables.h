@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/amx_emulator.h"
+#include "support/kernel_tables.h"
 #include "valence/kernels/amx_tables.h"
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/dispatch.h"
@@ -34,7 +35,7 @@ class OnEachAmxTable : public testing::TestWithParam<AmxTable> {
     if (std::find(isas.begin(), isas.end(), Isa::kAmx) != isas.end()) {
       if (GetParam().kernels == &kFp16Amx && !cpu.amx_fp16)
         GTEST_SKIP() << "no AMX-FP16, which cannot be emulated alone";
-    } else if (cpu.avx512_fp16 && cpu.avx512_bf16 && cpu.avx512_vbmi) {
+    } else if (can_emulate_amx(cpu)) {
       install_amx_emulator();
     } else {
       GTEST_SKIP() << "no AVX-512 with FP16, BF16 and VBMI: only tiles are emulated";

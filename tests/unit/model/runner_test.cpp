@@ -5,6 +5,7 @@
 #include <numeric>
 #include <random>
 
+#include "support/kernel_tables.h"
 #include "support/random_checkpoint.h"
 #include "support/temporary_directory.h"
 #include "valence/kernels/dispatch.h"
@@ -85,9 +86,10 @@ std::vector<float> run_together(const EncoderRunner& running, const std::vector<
 
 TEST_F(Runner, SequencesLogitsAreBitEqualAloneAndInAnyBatchOnEveryIsaAndPrecision) {
   const auto sequences = sequences_of_many_lengths();
-  for (const kernels::Isa isa : kernels::runnable_isas()) {
+  for (const auto& [table, emulated] : tested_kernels()) {
+    const kernels::Isa isa = table.isa;
     for (const Precision precision : {Precision::kFp32, Precision::kInt8, Precision::kBf16, Precision::kFp16}) {
-      const auto running = runner({.precision = precision, .kernels = *kernels::kernel_table(isa)});
+      const auto running = runner({.precision = precision, .kernels = &table});
       const auto together = run_together(*running, sequences);
       for (std::size_t i = 0; i < sequences.size(); ++i) {
         const auto alone = run_together(*running, {sequences[i]});
@@ -103,10 +105,11 @@ TEST_F(Runner, Int8LogitsAgreeOnEveryIsa) {
   const auto sequences = sequences_of_many_lengths();
   const auto portable = run_together(
       *runner({.precision = Precision::kInt8, .kernels = *kernels::kernel_table(kernels::Isa::kPortable)}), sequences);
-  for (const kernels::Isa isa : kernels::runnable_isas()) {
-    const auto logits =
-        run_together(*runner({.precision = Precision::kInt8, .kernels = *kernels::kernel_table(isa)}), sequences);
-    for (std::size_t i = 0; i < logits.size(); ++i) EXPECT_NEAR(logits[i], portable[i], 1e-2) << kernels::name(isa);
+  for (const auto& [table, emulated] : tested_kernels()) {
+    const auto logits = run_together(*runner({.precision = Precision::kInt8, .kernels = &table}), sequences);
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      EXPECT_NEAR(logits[i], portable[i], 1e-2) << kernels::name(table.isa);
+    }
   }
 }
 
@@ -122,13 +125,14 @@ TEST(RunnerTeam, GivesTheSameBitsAsOneThread) {
   testing::TemporaryDirectory folder;
   testing::write_checkpoint(testing::random_bert(shape), folder.path());
   std::mt19937 random(9);
-  for (const kernels::Isa isa : kernels::runnable_isas()) {
+  for (const auto& [table, emulated] : tested_kernels()) {
     for (const std::vector<std::int64_t>& fp32_layers : {std::vector<std::int64_t>{}, {1}, {2}}) {
-      const auto made = make_runner(
-          load_model(folder.path()).value(),
-          {.precision = Precision::kInt8, .fp32_layers = fp32_layers, .kernels = *kernels::kernel_table(isa)});
+      if (emulated && !fp32_layers.empty()) continue;
+      const auto made = make_runner(load_model(folder.path()).value(),
+                                    {.precision = Precision::kInt8, .fp32_layers = fp32_layers, .kernels = &table});
       const EncoderRunner& running = **made;
       for (const std::vector<std::size_t>& lengths : std::vector<std::vector<std::size_t>>{{50}, {300}, {40, 1, 70}}) {
+        if (emulated && lengths.front() > 100) continue;
         Batch batch;
         for (const std::size_t length : lengths) batch.add(random_sequence(length, random));
         const auto workspace = running.make_workspace();
@@ -137,7 +141,7 @@ TEST(RunnerTeam, GivesTheSameBitsAsOneThread) {
         for (const std::size_t threads : {2U, 3U, 5U}) {
           ThreadPool pool(threads);
           ASSERT_TRUE(running.run_together(batch.view(), *workspace, together, pool).has_value());
-          EXPECT_EQ(alone, together) << kernels::name(isa) << ", " << threads << " threads";
+          EXPECT_EQ(alone, together) << kernels::name(table.isa) << ", " << threads << " threads";
         }
       }
     }
