@@ -97,7 +97,10 @@ Estimate estimate(const ModelSpec& spec, const kernels::KernelTable& table, cons
                             : 0;
   e.weight_bytes = static_cast<std::uint64_t>(bytes_per_weight(e.runs_in) * static_cast<double>(e.parameters.linear) +
                                               scales + 4.0 * static_cast<double>(e.parameters.other));
-  e.embedding_bytes = static_cast<std::uint64_t>(e.parameters.embeddings) * input.embedding_element_bytes;
+  const bool int8_tables = (reduced != nullptr && reduced->quantized) || input.embeddings_are_int8;
+  const std::int64_t table_rows = encoder.vocab_size + encoder.max_position_embeddings + encoder.type_vocab_size;
+  e.embedding_bytes =
+      static_cast<std::uint64_t>(int8_tables ? e.parameters.embeddings + 4 * table_rows : 4 * e.parameters.embeddings);
   e.workspace_bytes = input.threads * workspace_bytes(encoder, table, reduced, input.batch_tokens);
   e.total_bytes = e.weight_bytes + e.embedding_bytes + e.workspace_bytes + kProgramBytes;
 

@@ -31,10 +31,10 @@ struct ParameterCount {
 struct EstimateInput {
   Precision precision = Precision::kFp32;  ///< one of estimable_precisions()
   std::size_t threads = 1;
-  std::size_t batch_tokens = 512;           ///< what the classifier takes by itself
-  std::size_t embedding_element_bytes = 4;  ///< as stored; 16-bit tables are held as f32
-  double peak_gops = 0;                     ///< for this precision, all threads together; 0: unknown
-  double read_gbs = 0;                      ///< of the weights by one thread, from where they lie; 0: unknown
+  std::size_t batch_tokens = 512;    ///< what the classifier takes by itself
+  bool embeddings_are_int8 = false;  ///< as stored; int8 makes them so, others hold f32
+  double peak_gops = 0;              ///< for this precision, all threads together; 0: unknown
+  double read_gbs = 0;               ///< of the weights by one thread, from where they lie; 0: unknown
 };
 
 /// A workload of standard_workloads(): one text on one thread, or a mix on all of them. Seconds are of all its texts.
@@ -51,7 +51,7 @@ struct Estimate {
   Precision runs_in = Precision::kFp32;  ///< the precision asked for, or f32 where this machine has no kernels for it
   ParameterCount parameters;
   std::uint64_t weight_bytes = 0;     ///< encoder layers and head, packed
-  std::uint64_t embedding_bytes = 0;  ///< tables, mapped from the file or held
+  std::uint64_t embedding_bytes = 0;  ///< tables; mapped ones count whole, though only rows that occur are read
   std::uint64_t workspace_bytes = 0;  ///< of all threads
   std::uint64_t total_bytes = 0;      ///< and the program itself
   double linear_flop_per_token = 0;

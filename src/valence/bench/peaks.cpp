@@ -23,11 +23,13 @@ constexpr double kSliceSeconds = 0.002;
 constexpr int kRoundsTogether = 5;
 
 /// In the order of the enum.
-constexpr std::array<PeakInfo, 13> kPeaks = {{
+constexpr std::array<PeakInfo, 15> kPeaks = {{
     {Peak::kF32Fma512, "f32_fma_512", "f32 vfmadd, 512 bit"},
     {Peak::kF32Fma256, "f32_fma_256", "f32 vfmadd, 256 bit"},
     {Peak::kBf16Dot512, "bf16_dot_512", "bf16 vdpbf16ps, 512 bit"},
     {Peak::kFp16Fma512, "fp16_fma_512", "fp16 vfmadd, 512 bit"},
+    {Peak::kInt16Dot512, "int16_dot_512", "int16 vpdpwssd, 512 bit"},
+    {Peak::kInt16Dot256, "int16_dot_256", "int16 vpdpwssd, 256 bit"},
     {Peak::kInt8Dot512, "int8_dot_512", "int8 vpdpbusd, 512 bit"},
     {Peak::kInt8Dot256, "int8_dot_256", "int8 vpdpbusd, 256 bit"},
     {Peak::kInt8Madd256, "int8_madd_256", "int8 vpmaddwd, 256 bit"},
@@ -53,8 +55,10 @@ bool runs_here(Peak peak) {
       return has_flag("avx512_bf16");
     case Peak::kFp16Fma512:
       return has_flag("avx512_fp16");
+    case Peak::kInt16Dot512:
     case Peak::kInt8Dot512:
       return has_flag("avx512_vnni");
+    case Peak::kInt16Dot256:
     case Peak::kInt8Dot256:
       return has_flag("avx_vnni") || (has_flag("avx512_vnni") && has_flag("avx512vl"));
     case Peak::kInt8Madd256:
@@ -93,6 +97,10 @@ Loop loop_of(Peak peak) {
       return {kBf16Dot512Ops, bf16_dot_512};
     case Peak::kFp16Fma512:
       return {kFp16Fma512Ops, fp16_fma_512};
+    case Peak::kInt16Dot512:
+      return {kInt16Dot512Ops, int16_dot_512};
+    case Peak::kInt16Dot256:
+      return {kInt16Dot256Ops, has_flag("avx_vnni") ? int16_dot_256_vex : int16_dot_256_evex};
     case Peak::kInt8Dot512:
       return {kInt8Dot512Ops, int8_dot_512};
     case Peak::kInt8Dot256:

@@ -13,6 +13,8 @@ enum class Peak {
   kF32Fma256,
   kBf16Dot512,
   kFp16Fma512,
+  kInt16Dot512,
+  kInt16Dot256,
   kInt8Dot512,
   kInt8Dot256,
   kInt8Madd256,

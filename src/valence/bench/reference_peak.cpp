@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "valence/base/check.h"
+#include "valence/kernels/cpu_identity.h"
 
 namespace valence::bench {
 namespace {
@@ -39,17 +40,32 @@ std::optional<Peak> f32_peak(Isa isa) {
   return std::nullopt;
 }
 
+/// fp16 runs as 16-bit integers where there is VNNI, and by AMX only where that has fp16.
+std::optional<Peak> fp16_peak(Isa isa) {
+  switch (isa) {
+    case Isa::kPortable:
+    case Isa::kAvx2:
+      return std::nullopt;
+    case Isa::kAvxVnni:
+      return Peak::kInt16Dot256;
+    case Isa::kAvx512Vnni:
+      return Peak::kInt16Dot512;
+    case Isa::kAmx:
+      return kernels::has_flag("amx_fp16") ? Peak::kAmxFp16Data : Peak::kInt16Dot512;
+  }
+  return std::nullopt;
+}
+
 std::optional<Peak> wanted_peak(Precision precision, Isa isa) {
   switch (precision) {
     case Precision::kAuto:
     case Precision::kFp32:
       return f32_peak(isa);
     case Precision::kFp16:
-      if (isa == Isa::kAmx) return Peak::kAmxFp16Data;
-      return isa == Isa::kAvx512Vnni ? Peak::kFp16Fma512 : f32_peak(isa);
+      return fp16_peak(isa);
     case Precision::kBf16:
       if (isa == Isa::kAmx) return Peak::kAmxBf16Data;
-      return isa == Isa::kAvx512Vnni ? Peak::kBf16Dot512 : f32_peak(isa);
+      return isa == Isa::kAvx512Vnni ? std::optional(Peak::kBf16Dot512) : std::nullopt;
     case Precision::kInt8:
       return int8_peak(isa);
   }

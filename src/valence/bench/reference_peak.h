@@ -11,7 +11,8 @@
 namespace valence::bench {
 
 /// The fastest arithmetic that kernels of `isa` have for `precision` (not kAuto); of AMX the peak under real data.
-/// Nothing when this CPU does not run it, and for portable kernels, which use no unit with a peak of its own.
+/// Nothing when there are no such kernels, this CPU does not run them, and for portable kernels, which use no unit with
+/// a peak of its own.
 [[nodiscard]] std::optional<Peak> reference_peak(Precision precision, kernels::Isa isa);
 
 }  // namespace valence::bench

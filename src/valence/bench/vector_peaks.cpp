@@ -13,6 +13,9 @@ namespace {
 #define VALENCE_F32_FMA_256(k) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #k "\n"
 #define VALENCE_BF16_DOT_512(k) "vdpbf16ps %%zmm14, %%zmm15, %%zmm" #k "\n"
 #define VALENCE_FP16_FMA_512(k) "vfmadd231ph %%zmm14, %%zmm15, %%zmm" #k "\n"
+#define VALENCE_INT16_DOT_512(k) "vpdpwssd %%zmm14, %%zmm15, %%zmm" #k "\n"
+#define VALENCE_INT16_DOT_256_EVEX(k) "%{evex%} vpdpwssd %%ymm14, %%ymm15, %%ymm" #k "\n"
+#define VALENCE_INT16_DOT_256_VEX(k) "%{vex%} vpdpwssd %%ymm14, %%ymm15, %%ymm" #k "\n"
 #define VALENCE_INT8_DOT_512(k) "vpdpbusd %%zmm14, %%zmm15, %%zmm" #k "\n"
 #define VALENCE_INT8_DOT_256_EVEX(k) "%{evex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #k "\n"
 #define VALENCE_INT8_DOT_256_VEX(k) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #k "\n"
@@ -38,6 +41,9 @@ VALENCE_PEAK_FUNCTION(f32_fma_512, VALENCE_F32_FMA_512)
 VALENCE_PEAK_FUNCTION(f32_fma_256, VALENCE_F32_FMA_256)
 VALENCE_PEAK_FUNCTION(bf16_dot_512, VALENCE_BF16_DOT_512)
 VALENCE_PEAK_FUNCTION(fp16_fma_512, VALENCE_FP16_FMA_512)
+VALENCE_PEAK_FUNCTION(int16_dot_512, VALENCE_INT16_DOT_512)
+VALENCE_PEAK_FUNCTION(int16_dot_256_evex, VALENCE_INT16_DOT_256_EVEX)
+VALENCE_PEAK_FUNCTION(int16_dot_256_vex, VALENCE_INT16_DOT_256_VEX)
 VALENCE_PEAK_FUNCTION(int8_dot_512, VALENCE_INT8_DOT_512)
 VALENCE_PEAK_FUNCTION(int8_dot_256_evex, VALENCE_INT8_DOT_256_EVEX)
 VALENCE_PEAK_FUNCTION(int8_dot_256_vex, VALENCE_INT8_DOT_256_VEX)

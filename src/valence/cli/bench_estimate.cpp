@@ -31,7 +31,7 @@ constexpr std::uint64_t kMaxConfigBytes = 4U << 20U;
 /// What is known of a model before it is packed.
 struct KnownModel {
   ModelSpec spec;
-  std::size_t embedding_element_bytes = 4;
+  bool embeddings_are_int8 = false;
   Precision own_precision = Precision::kFp32;  ///< what --precision auto runs it in
   bool has_weights = false;
 };
@@ -56,7 +56,7 @@ Result<KnownModel> know(const std::string& ref) {
     return only_config ? from_config(**directory / "config.json") : fail(std::move(model).error());
   }
   KnownModel known{.spec = model->spec, .has_weights = true};
-  if (model->weights.embeddings.word.values.dtype == DType::kI8) known.embedding_element_bytes = 1;
+  known.embeddings_are_int8 = model->weights.embeddings.word.values.dtype == DType::kI8;
   for (const LayerWeights& layer : model->weights.layers) {
     if (layer.query.weight.values.dtype == DType::kI8) known.own_precision = Precision::kInt8;
   }
@@ -89,7 +89,7 @@ Result<Row> estimate_row(const KnownModel& model, const kernels::KernelTable& ta
                          const BenchOptions& options) {
   const double seconds = 0.1 * options.seconds;
   bench::EstimateInput input{
-      .precision = precision, .threads = options.threads, .embedding_element_bytes = model.embedding_element_bytes};
+      .precision = precision, .threads = options.threads, .embeddings_are_int8 = model.embeddings_are_int8};
   const bench::Estimate sizes = bench::estimate(model.spec, table, input);
   Row row{precision, {}, options.peak_gops.value_or(0), options.bandwidth_gbs.value_or(0)};
   if (!options.peak_gops) {

@@ -114,7 +114,7 @@ std::string bf16_dot_text() {
     case kernels::Bf16DotSpeed::kHalf:
       return fmt::format("not used: half the rate of f32 on {}", cpu.micro_architecture);
     case kernels::Bf16DotSpeed::kUnknown:
-      return "there, its speed on this core unknown: valence bench measures it";
+      return "not used: its speed on this core is not known (valence bench measures it)";
   }
   return "";
 }

@@ -52,9 +52,10 @@ TEST(Estimate, WeightsTakeTheBytesOfTheirPrecision) {
   EXPECT_EQ(fp32.weight_bytes, static_cast<std::uint64_t>(4 * (count.linear + count.other)));
   EXPECT_EQ(fp32.embedding_bytes, static_cast<std::uint64_t>(4 * count.embeddings));
   // int8: a byte a weight, and an f32 scale for each of the 5 x 768 + 3072 outputs of 6 layers.
-  const auto int8 = estimate(spec, portable(), {.precision = Precision::kInt8, .embedding_element_bytes = 1});
+  const auto int8 = estimate(spec, portable(), {.precision = Precision::kInt8});
   EXPECT_EQ(int8.weight_bytes, static_cast<std::uint64_t>(count.linear + 4 * count.other + 4 * 6 * 6912));
-  EXPECT_EQ(int8.embedding_bytes, static_cast<std::uint64_t>(count.embeddings));
+  // Tables are held in int8 as well, with a scale a row.
+  EXPECT_EQ(int8.embedding_bytes, static_cast<std::uint64_t>(count.embeddings + 4 * (30522 + 512)));
   EXPECT_EQ(int8.runs_in, Precision::kInt8);
 }
 
