@@ -17,8 +17,8 @@
 
 namespace valence::kernels {
 
-/// The left side of a product: rows of activations. `scales` and `sums` have an element a row in int8 tables and are
-/// not looked at in the others. 64-byte aligned. Products read ranges of rows that begin at a multiple of
+/// The left side of a product: rows of activations. `scales` and `sums` have room for an element a row; tables of
+/// floats do not look at them. 64-byte aligned. Products read ranges of rows that begin at a multiple of
 /// EncoderKernels::row_granularity; quantize and add_norm write rows wherever they begin.
 struct Operand {
   std::byte* values = nullptr;   ///< operand_bytes(rows, width)
@@ -110,8 +110,8 @@ struct EncoderKernels {
   std::int32_t row_granularity;  ///< operands are written and read from multiples of it; capacity is rounded up to it
   std::int32_t staging_element_bytes;
   StagingLayout staging_layout;  ///< the fastest for what one operation hands to the next; kRows works as well
-  std::int32_t chunk_bytes;  ///< of staging that should be in flight at once to stay in the level-2 cache
-  bool quantized;            ///< int8: weights come as integers in [-127, 127], with a scale a column
+  std::int32_t chunk_bytes;      ///< of staging that should be in flight at once to stay in the level-2 cache
+  bool quantized;                ///< int8: weights come as integers in [-127, 127], with a scale a column
 
   std::int64_t (*panel_bytes)(std::int64_t in_features) noexcept;
   /// rows [columns][in_features], columns <= panel_columns; writes one panel, zeros past the last column.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "valence/kernels/encoder_kernels.h"
+#include "valence/kernels/integer_rows.h"
 #include "valence/kernels/tile.h"
 #include "valence/kernels/vector_math.h"
 
@@ -85,7 +86,8 @@ struct I16Scale {
   float scale;
   float inverse;
   I16Scale(float magnitude, float limit)
-      : scale(magnitude / limit), inverse(magnitude > 1e-35F && magnitude <= 3.4e38F ? limit / magnitude : 0.0F) {}
+      : scale(magnitude / limit),
+        inverse(magnitude > 1e-35F && magnitude <= kGreatestFloat ? limit / magnitude : 0.0F) {}
 };
 
 /// Whole vectors of a row of `width` floats beginning at `i`; zeros past its end.

@@ -55,7 +55,7 @@ TEST(AmxOperands, RandomOnesAreFiniteModerateAndOfEitherSign) {
       ASSERT_LT(std::abs(value), 2.0F);
       negative += value < 0 ? 1 : 0;
     }
-    EXPECT_NEAR(negative, operands.size() / 4.0, operands.size() / 40.0);
+    EXPECT_NEAR(negative, static_cast<double>(operands.size()) / 4.0, static_cast<double>(operands.size()) / 40.0);
   }
   const auto zeros = amx_operands(AmxType::kInt8, false);
   EXPECT_TRUE(std::all_of(zeros.begin(), zeros.end(), [](std::byte b) { return b == std::byte{0}; }));

@@ -24,6 +24,8 @@ struct AmxTable {
   double unit;  ///< relative rounding error of its 16-bit rows, at most
 };
 
+inline void PrintTo(const AmxTable& table, std::ostream* out) { *out << table.name; }
+
 inline constexpr double kBf16Unit = 0x1p-8;
 inline constexpr double kFp16Unit = 0x1p-11;
 
