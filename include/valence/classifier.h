@@ -32,7 +32,7 @@ struct ClassifierOptions {
   std::vector<std::int64_t> fp32_layers = {};  ///< encoder layers to run in fp32 whatever the precision, from 0
   std::size_t batch_tokens = 0;                ///< token budget of one batch; 0: chosen for the machine
   ScoreFunction function = ScoreFunction::kModel;
-  std::vector<std::string> labels;  ///< keep only these and renormalise; empty: all
+  std::vector<std::string> labels = {};  ///< keep only these and renormalise; empty: all
 
   /// Errors: a value outside its range. (Label names are checked by load(), which knows the model's.)
   [[nodiscard]] Status validate() const;

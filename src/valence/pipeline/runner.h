@@ -28,9 +28,9 @@ enum class OnError {
 struct RunOptions {
   bool fold = true;
   OnError on_error = OnError::kKeep;
-  std::size_t top_k = 1;           ///< ranked labels to write; 0: all
-  std::optional<float> threshold;  ///< a best score below it gets the label `uncertain`
-  data::WindowLimits window;
+  std::size_t top_k = 1;                          ///< ranked labels to write; 0: all
+  std::optional<float> threshold = std::nullopt;  ///< a best score below it gets the label `uncertain`
+  data::WindowLimits window = {};
 };
 
 /// The label of a row whose best score is below the threshold.

@@ -6,8 +6,10 @@
 #include <cstring>
 #include <set>
 
+#include "support/kernel_tables.h"
 #include "valence/bench/amx_peaks.h"
 #include "valence/bench/reference_peak.h"
+#include "valence/kernels/cpu_identity.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/tensor/dtype.h"
 
@@ -65,6 +67,16 @@ TEST(AmxOperands, OpsOfAnIterationAreThoseOfTheTilesMultiplied) {
   // 6 steps of 4 products, each 16 x 16 sums over 64 int8 or 32 16-bit pairs, 2 op a pair.
   EXPECT_EQ(amx_ops_per_iteration(AmxType::kInt8), 6 * 4 * 16 * 16 * 64 * 2);
   EXPECT_EQ(amx_ops_per_iteration(AmxType::kFp16), 6 * 4 * 16 * 16 * 32 * 2);
+}
+
+// Sums cannot be seen from outside; that every instruction is one of the CPU's or the emulator's can.
+TEST(AmxProducts, RunWithEachType) {
+  const auto tested = tested_kernels();
+  if (tested.back().table.isa != kernels::Isa::kAmx) GTEST_SKIP() << "neither AMX nor the AVX-512 that its tests need";
+  for (const AmxType type : {AmxType::kInt8, AmxType::kBf16, AmxType::kFp16}) {
+    const bool there = tested.back().emulated || type != AmxType::kFp16 || kernels::has_flag("amx_fp16");
+    if (there) amx_products(type, 2, amx_operands(type, true).data());
+  }
 }
 
 }  // namespace
