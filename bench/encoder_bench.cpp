@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "random_model.h"
-#include "serve.h"
+#include "bench/random_model.h"
+#include "bench/serve.h"
 #include "valence/bench/cpu_clock.h"
 #include "valence/bench/flop.h"
 #include "valence/bench/peaks.h"
@@ -98,7 +98,7 @@ Sequences random_sequences(const LengthMix& mix, std::size_t count) {
 }
 
 int run_table() {
-  const auto model = make_random_model(RandomShape::kDistilbert, {.precision = Precision::kFp32});
+  const auto model = make_random_model(kDistilbertBase, {.precision = Precision::kFp32});
   if (!model) return report(model.error());
   Bench bench(*model->runner);
   struct Workload {

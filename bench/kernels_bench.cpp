@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "bench/kernel_operands.h"
 #include "valence/bench/cpu_clock.h"
 #include "valence/bench/peaks.h"
 #include "valence/bench/percentile.h"
@@ -59,29 +59,6 @@ Speed measure(double gflop, const std::function<void()>& work) {
   return {typical, peak > 0 ? gflop / typical / peak : 0};
 }
 
-AlignedBuffer<float> random_floats(std::int64_t size, float spread) {
-  static std::mt19937 engine(7);
-  AlignedBuffer<float> values(static_cast<std::size_t>(size));
-  for (float& v : values.span()) v = spread * (static_cast<float>(engine() >> 8U) / 8388608.0F - 1.0F);
-  return values;
-}
-
-PackedLinear random_linear(const KernelTable& table, kernels::LinearShape shape) {
-  const auto row = random_floats(shape.in_features + 64, 0.06F);
-  const auto weights = [&](std::int64_t out_feature, std::span<float> to) {
-    std::copy_n(row.data() + out_feature % 64, to.size(), to.data());
-  };
-  return PackedLinear::pack(table, shape, weights, random_floats(shape.out_features, 0.1F).span());
-}
-
-RowsView<const float> view(const AlignedBuffer<float>& rows, std::int64_t count, std::int64_t width) {
-  return {rows.data(), count, width};
-}
-
-RowsView<float> view(AlignedBuffer<float>& rows, std::int64_t count, std::int64_t width) {
-  return {rows.data(), count, width};
-}
-
 void bench_linear(const KernelTable& table) {
   constexpr kernels::LinearShape kShapes[] = {{768, 2304}, {768, 768}, {768, 3072}, {3072, 768},
                                               {384, 1152}, {384, 384}, {384, 1536}, {1536, 384}};
@@ -113,14 +90,6 @@ void bench_linear(const KernelTable& table) {
       fmt::print("\n");
     }
   }
-}
-
-std::vector<std::int32_t> equal_sequences(std::int64_t tokens, std::int64_t seqlen) {
-  std::vector<std::int32_t> cu_seqlens = {0};
-  for (std::int64_t end = seqlen; end <= std::max(tokens, seqlen); end += seqlen) {
-    cu_seqlens.push_back(static_cast<std::int32_t>(end));
-  }
-  return cu_seqlens;
 }
 
 void bench_attention(const KernelTable& table) {

@@ -1,4 +1,4 @@
-#include "random_model.h"
+#include "bench/random_model.h"
 
 #include <fmt/format.h>
 
@@ -14,13 +14,11 @@
 namespace valence::bench {
 namespace {
 
-constexpr std::int64_t kLayers = 6;
-constexpr std::int64_t kVocab = 30522;
 constexpr std::int64_t kPositions = 512;
 
 constexpr std::string_view kConfig = R"({{
   "model_type": "distilbert", "architectures": ["DistilBertForSequenceClassification"],
-  "vocab_size": 30522, "dim": {}, "hidden_dim": {}, "n_layers": 6, "n_heads": 12, "max_position_embeddings": 512,
+  "vocab_size": {}, "dim": {}, "hidden_dim": {}, "n_layers": {}, "n_heads": 12, "max_position_embeddings": {},
   "activation": "gelu", "pad_token_id": 0, "sinusoidal_pos_embds": false,
   "id2label": {{"0": "NEGATIVE", "1": "POSITIVE"}}, "label2id": {{"NEGATIVE": 0, "POSITIVE": 1}}
 }})";
@@ -70,15 +68,15 @@ class Image {
 
 }  // namespace
 
-Result<RandomModel> make_random_model(RandomShape shape, const RunnerOptions& options) {
-  const std::int64_t hidden = shape == RandomShape::kDistilbert ? 768 : 384;
+Result<RandomModel> make_random_model(const RandomShape& shape, const RunnerOptions& options) {
+  const std::int64_t hidden = shape.hidden_size;
   const std::int64_t intermediate = 4 * hidden;
   Image image;
   const std::string embeddings = "distilbert.embeddings.";
-  image.add(embeddings + "word_embeddings.weight", {kVocab, hidden}, 0, 1);
+  image.add(embeddings + "word_embeddings.weight", {shape.vocab_size, hidden}, 0, 1);
   image.add(embeddings + "position_embeddings.weight", {kPositions, hidden}, 0, 1);
   image.add_norm(embeddings + "LayerNorm", hidden);
-  for (std::int64_t layer = 0; layer < kLayers; ++layer) {
+  for (std::int64_t layer = 0; layer < shape.num_hidden_layers; ++layer) {
     const std::string prefix = fmt::format("distilbert.transformer.layer.{}.", layer);
     for (const std::string_view product : {"q_lin", "k_lin", "v_lin", "out_lin"}) {
       image.add_linear(fmt::format("{}attention.{}", prefix, product), hidden, hidden);
@@ -92,7 +90,9 @@ Result<RandomModel> make_random_model(RandomShape shape, const RunnerOptions& op
   image.add_linear("classifier", 2, hidden);
 
   RandomModel random{image.bytes(), nullptr};
-  VALENCE_TRY(Model model, load_model(fmt::format(kConfig, hidden, intermediate), random.image, "random model"));
+  const std::string config =
+      fmt::format(kConfig, shape.vocab_size, hidden, intermediate, shape.num_hidden_layers, kPositions);
+  VALENCE_TRY(Model model, load_model(config, random.image, "random model"));
   VALENCE_TRY(random.runner, make_runner(std::move(model), options));
   return random;
 }

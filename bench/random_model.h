@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -15,11 +16,15 @@ struct RandomModel {
   std::unique_ptr<EncoderRunner> runner;
 };
 
-enum class RandomShape {
-  kDistilbert,  ///< DistilBERT-base: 6 layers, hidden size 768, 12 heads, feed-forward 3072
-  kMiniLm,      ///< MiniLM-L6: 6 layers, hidden size 384, 12 heads, feed-forward 1536 (as a DistilBERT)
+/// Of a DistilBERT with 12 heads and a feed-forward four times as wide as the hidden states.
+struct RandomShape {
+  std::int64_t num_hidden_layers = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t vocab_size = 30522;
 };
+inline constexpr RandomShape kDistilbertBase{.num_hidden_layers = 6, .hidden_size = 768};
+inline constexpr RandomShape kMiniLmL6{.num_hidden_layers = 6, .hidden_size = 384};
 
-Result<RandomModel> make_random_model(RandomShape shape, const RunnerOptions& options);
+Result<RandomModel> make_random_model(const RandomShape& shape, const RunnerOptions& options);
 
 }  // namespace valence::bench

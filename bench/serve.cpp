@@ -1,4 +1,4 @@
-#include "serve.h"
+#include "bench/serve.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
