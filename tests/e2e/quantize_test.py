@@ -2,6 +2,7 @@
 import array
 import csv
 import json
+import os
 import random
 import signal
 import struct
@@ -296,13 +297,13 @@ class LittleData(Quantizing):
 
 class Stopping(Quantizing):
     def test_sigterm_ends_the_measurement_without_a_trace(self):
-        data = self.labelled([(text * 5, "positive") for text in random_texts(60_000)])
-        with subprocess.Popen([BINARY, "models", "quantize", self.model, "--data", data, "-o", self.out, "--threads", "1"],
+        rows = self.labelled([(text * 5, "positive") for text in random_texts(60_000)])
+        fifo = self.folder / "rows.csv"
+        os.mkfifo(fifo)
+        with subprocess.Popen([BINARY, "models", "quantize", self.model, "--data", fifo, "-o", self.out, "--threads", "1"],
                               stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
-            try:
-                process.wait(timeout=2)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGTERM)
+            fifo.write_bytes(rows.read_bytes())  # returns when all but a pipe's buffer has been read
+            process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(timeout=60), 143, process.stderr.read())
         self.assertEqual(list(self.folder.glob("out*")), [])
 
