@@ -7,9 +7,12 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "valence/bench/percentile.h"
@@ -30,7 +33,6 @@ namespace {
 
 constexpr int kRounds = 5;
 constexpr std::size_t kLeastTexts = 1000;
-constexpr std::size_t kBatchTokens = 512;  // what the classifier takes by itself
 constexpr std::size_t kMaxLength = 512;
 
 double process_cpu_seconds() {
@@ -38,6 +40,24 @@ double process_cpu_seconds() {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
+
+/// One of our own, that goes when we go.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "valence-bench-XXXXXX").string()) {
+    if (mkdtemp(path_.data()) == nullptr) throw std::system_error(errno, std::generic_category(), path_);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 Result<std::vector<std::string>> read_texts(const std::vector<std::string>& files) {
   VALENCE_TRY(auto source, pipeline::open_files(files, {}, true));
@@ -66,7 +86,7 @@ class Engine {
       engine.sequences_.push_back(std::move(made.sequences.front()));
       engine.lengths_.push_back(static_cast<std::uint32_t>(engine.sequences_.back().size()));
     }
-    engine.plan_ = plan_batches(engine.lengths_, kBatchTokens);
+    engine.plan_ = plan_batches(engine.lengths_, kDefaultBatchTokens);
     engine.workspace_ = engine.runner_->make_workspace();
     return engine;
   }
@@ -119,7 +139,8 @@ Status compare(std::vector<std::string> files) {
   }
   VALENCE_TRY(Engine engine, Engine::load(texts));
   VALENCE_TRY(const auto classifier, Classifier::load_default({.threads = 1}));
-  const auto out = std::filesystem::temp_directory_path() / "valence_end_to_end_bench.csv";
+  const TemporaryFolder folder;
+  const std::string out = folder.path() + "/labelled.csv";
   std::vector<double> engine_seconds;
   std::vector<double> whole_seconds;
   std::vector<double> shares;
@@ -127,14 +148,13 @@ Status compare(std::vector<std::string> files) {
     const double start = process_cpu_seconds();
     if (Status done = engine.run(); !done) return done;
     const double between = process_cpu_seconds();
-    if (Status done = classify_files(*classifier, files, out.string()); !done) return done;
+    if (Status done = classify_files(*classifier, files, out); !done) return done;
     const double end = process_cpu_seconds();
     if (round < 0) continue;  // buffers have grown
     engine_seconds.push_back(between - start);
     whole_seconds.push_back(end - between);
     shares.push_back(engine_seconds.back() / whole_seconds.back());
   }
-  std::filesystem::remove(out);
   const auto count = static_cast<double>(texts.size());
   fmt::print("{} texts, {} tokens, built-in model in {}, 1 thread, median of {} rounds\n", texts.size(),
              engine.tokens(), name(classifier->precision()), kRounds);

@@ -1,6 +1,6 @@
 """What a reduced precision costs: accuracy and equal labels against fp32, on labelled sets.
 
-    bench/precision_loss.py build/valence --data DIR --model DIR [--model DIR ...] [--precision int8 ...]
+    python3 bench/precision_loss.py build/valence --data DIR --model DIR [--model DIR ...] [--precision int8 ...]
 
 Every model labels every set whose labels it knows (sentiment sets by two or three of its labels, as they have). A line a
 set and one for all rows together. The fp32 answers of a model are those of its checkpoint in f32.
@@ -41,7 +41,7 @@ def model_labels(model):
 
 
 def classify(program, model, precision, texts, labels, multi):
-    """One {label: score} a text."""
+    """One label a text, or with `multi` the set of those with a score of at least 0.5."""
     with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["text"])
@@ -51,7 +51,9 @@ def classify(program, model, precision, texts, labels, multi):
                    "--top-k", "all", "--fold", "off"]  # fmt: skip
         if labels:
             command += ["--labels", ",".join(labels)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr.strip()}")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == len(texts), f"{len(rows)} results for {len(texts)} texts"
     answers = []

@@ -30,7 +30,7 @@ struct ClassifierOptions {
   LongText on_long = LongText::kTruncate;
   Precision precision = Precision::kAuto;
   std::vector<std::int64_t> fp32_layers = {};  ///< encoder layers to run in fp32 whatever the precision, from 0
-  std::size_t batch_tokens = 0;                ///< token budget of one batch; 0: chosen for the machine
+  std::size_t batch_tokens = 0;                ///< token budget of one batch; 0: 512
   ScoreFunction function = ScoreFunction::kModel;
   std::vector<std::string> labels = {};  ///< keep only these and renormalise; empty: all
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "valence/cli/command.h"
@@ -26,22 +27,26 @@ namespace {
 constexpr std::array kLaterCommands{"train",    "eval",   "data",     "serve",  "stream",    "history",
                                     "feedback", "alerts", "tokenize", "config", "completion"};
 
+/// "valence models quantize": as one types it.
+std::string full_name(const CLI::App& command) {
+  const CLI::App* const parent = command.get_parent();
+  return parent == nullptr ? command.get_name() : full_name(*parent) + " " + command.get_name();
+}
+
 /// Help with the examples before the options: most people come for those.
 class ExamplesFirst : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
     if (mode == CLI::AppFormatMode::Sub) return CLI::Formatter::make_help(app, name, mode);
-    const std::string parent = app->get_parent() == nullptr ? "" : app->get_parent()->get_name() + " ";
     return fmt::format("{}\n{}\n\n{}{}{}{}", app->get_description(), app->get_footer(),
-                       make_usage(app, parent + app->get_name()), make_positionals(app), make_groups(app, mode),
+                       make_usage(app, full_name(*app)), make_positionals(app), make_groups(app, mode),
                        make_subcommands(app, mode));
   }
 };
 
 Error usage_error(std::string what, const CLI::App& command) {
-  const std::string parent = command.get_parent() == nullptr ? "" : command.get_parent()->get_name() + " ";
   return {ErrorCode::kInvalidArgument, "", std::move(what),
-          fmt::format("{}{} --help lists what it takes", parent, command.get_name())};
+          fmt::format("{} --help lists what it takes", full_name(command))};
 }
 
 /// About the first word that nothing claimed.
@@ -60,10 +65,22 @@ Error unexpected_word(const std::string& word, const CLI::App& command) {
   } else {
     for (const CLI::App* subcommand : command.get_subcommands({})) known.push_back(subcommand->get_name());
   }
-  const std::string what = fmt::format("{} is no {} of {}", word, is_option ? "option" : "command", command.get_name());
+  const std::string what = fmt::format("{} is no {} of {}", word, is_option ? "option" : "command", full_name(command));
   const std::string meant = nearest_word(word.substr(0, word.find('=')), known);
   return meant.empty() ? usage_error(what, command)
                        : Error(ErrorCode::kInvalidArgument, "", what, fmt::format("did you mean {}?", meant));
+}
+
+/// "--threads \"$N\"" with an N that is not set must not pass as "--threads not given". Texts may be empty.
+Status check_no_value_is_empty(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_positional() || option->check_lname("text")) continue;
+    const auto& values = option->results();
+    if (option->get_expected_min() > 0 && std::find(values.begin(), values.end(), "") != values.end()) {
+      return fail(ErrorCode::kInvalidArgument, option->get_name(), "is empty", "give it a value, or leave it out");
+    }
+  }
+  return {};
 }
 
 /// The subcommand that parsing had reached.
@@ -115,12 +132,21 @@ ExitCode run(int argc, char** argv) {
     return ExitCode::kUsage;
   }
   set_message_color(*color_mode);
+  if (const Status given = check_no_value_is_empty(innermost(app)); !given) {
+    print_error(given.error());
+    return ExitCode::kUsage;
+  }
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
     std::vector<std::string> names;
-    for (const Command& each : commands) names.push_back(each.app->get_name());
+    for (const Command& each : commands) {
+      names.push_back(each.app->get_name());
+      for (const CLI::App* below : each.app->get_subcommands({})) names.push_back(below->get_name());
+    }
+    CLI::App* asked = command.app;  // [quantize] holds the settings of `valence models quantize`
+    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
     const Status set =
-        config_files(config).and_then([&](const auto& files) { return apply_settings(*command.app, files, names); });
+        config_files(config).and_then([&](const auto& files) { return apply_settings(*asked, files, names); });
     if (!set) {
       print_error(set.error());
       return exit_code_for(set.error().code());
@@ -154,6 +180,12 @@ int main(int argc, char** argv) {
     valence::cli::print_error({valence::ErrorCode::kOverloaded, "", "out of memory", "try a smaller --batch-tokens"});
     return static_cast<int>(valence::cli::ExitCode::kOverloaded);
   } catch (const std::exception& bug) {
+    const auto* refused = dynamic_cast<const std::system_error*>(&bug);
+    if (refused != nullptr && refused->code() == std::errc::resource_unavailable_try_again) {
+      valence::cli::print_error({valence::ErrorCode::kOverloaded, "", "the operating system starts no more threads",
+                                 "take fewer --threads, or raise the limit on processes or memory"});
+      return static_cast<int>(valence::cli::ExitCode::kOverloaded);
+    }
     valence::cli::print_error(
         {valence::ErrorCode::kInternal, "", fmt::format("internal error: {}", bug.what()), "please report this"});
     return static_cast<int>(valence::cli::ExitCode::kInternal);

@@ -50,23 +50,28 @@ class PlainSentences(unittest.TestCase):
 
 @unittest.skipUnless(SHARED.is_dir(), f"no data sets at {SHARED}")
 class DevSets(unittest.TestCase):
+    """The floors are of the weights, in f32 arithmetic. int8, in which the model runs unless told otherwise, may cost half
+    a point: which of the rows near a border it turns differs between instruction sets."""
     BINARY_LABELS = ("--labels", "negative,positive")
+    MOST_LOSS = 0.005
+
+    def hold(self, floor, measure, *arguments):
+        self.assertGreaterEqual(measure(labelled(*arguments, "--precision", "fp32")), floor)
+        self.assertGreaterEqual(measure(labelled(*arguments)), floor - self.MOST_LOSS)
 
     def test_sst2_as_tokenized_and_as_typed(self):
         for column in ("text", "text_natural"):
-            pairs = labelled(SHARED / "sst2/dev.csv", "--text-column", column, *self.BINARY_LABELS)
-            self.assertGreaterEqual(accuracy(pairs), 0.890, column)
+            with self.subTest(column=column):
+                self.hold(0.890, accuracy, SHARED / "sst2/dev.csv", "--text-column", column, *self.BINARY_LABELS)
 
     def test_tweets(self):
-        self.assertGreaterEqual(macro_recall(labelled(SHARED / "tweet_sentiment/dev.csv")), 0.71)
+        self.hold(0.71, macro_recall, SHARED / "tweet_sentiment/dev.csv")
 
     def test_customer_reviews(self):
-        pairs = labelled(SHARED / "customer_reviews/dev.csv", *self.BINARY_LABELS)
-        self.assertGreaterEqual(accuracy(pairs), 0.88)
+        self.hold(0.88, accuracy, SHARED / "customer_reviews/dev.csv", *self.BINARY_LABELS)
 
     def test_uci_sentences(self):
-        pairs = labelled(SHARED / "uci_sentences/dev.csv", *self.BINARY_LABELS)
-        self.assertGreaterEqual(accuracy(pairs), 0.955)
+        self.hold(0.955, accuracy, SHARED / "uci_sentences/dev.csv", *self.BINARY_LABELS)
 
 
 @unittest.skipUnless(SHARED.is_dir(), f"no data sets at {SHARED}")

@@ -201,6 +201,21 @@ class Keeping(Quantizing):
         self.assertEqual(result.returncode, 0, result.stderr.decode())
         self.assertRegex(result.stderr.decode(), "warning: layer 1 alone in int8 moves the logits by .* outliers")
 
+    def test_outliers_of_the_embeddings_are_not_those_of_the_layers(self):
+        """A column of words that positions take back: the scale of every row leaves the other columns nothing."""
+        def change(tensors):
+            for table, sign in (("word", 1), ("position", -1)):
+                shape, values = tensors[f"bert.embeddings.{table}_embeddings.weight"]
+                for row in range(shape[0]):
+                    values[row * shape[1] + 5] = sign * 900.0
+        model = self.damaged("embeddings", change)
+        result = self.quantize("--data", self.labelled_by(model), "--dry-run", "--max-loss", "100", "--json", model=model)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        errors = {part["part"]: part["logit_error_percent"] for part in json.loads(result.stdout)["sensitivity"]["parts"]}
+        layers = [error for part, error in errors.items() if part.startswith("layer")]
+        self.assertEqual(len(layers), 2)
+        self.assertGreater(max(errors.values()), 10 * max(layers), errors)
+
     def test_a_missed_gate_writes_nothing_and_exits_with_1(self):
         model = self.outlier_head()
         result = self.quantize("--data", self.labelled_by(model), "-o", self.out, model=model)

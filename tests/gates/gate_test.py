@@ -134,9 +134,10 @@ class InstructionGate(Scripts):
 class PeakShareGate(Scripts):
     """The record is 80 % of the peak: 40 % is too little, 41 % is enough."""
 
-    def run_with(self, shares, vendor="GenuineIntel", build=None):
+    def run_with(self, shares, vendor="GenuineIntel", build=None, kernels=("int8 product",)):
+        recorded = {kernel: {"peak": "p", "share": 0.8} for kernel in kernels}
         (self.folder / "peak_shares.json").write_text(json.dumps(
-            {"makers": {"GenuineIntel": {"avx2": {"kernels": {"int8 product": {"peak": "p", "share": 0.8}}}}}}))
+            {"makers": {"GenuineIntel": {"avx2": {"kernels": recorded}}}}))
         program = self.program("kernel_shares", KERNEL_SHARES, build)
         return self.run_gate("peak_shares_test.py", VALENCE_KERNEL_SHARES=str(program), FAKE_VENDOR=vendor,
                              FAKE_SHARES=json.dumps(shares))
@@ -152,6 +153,10 @@ class PeakShareGate(Scripts):
         self.assert_fails(self.run_with([0.4, 0.3]), "avx2, int8 product: 40.0% of the peak", "recorded 80.0%",
                           gate.RECORD_PEAK_SHARES)
         self.assertEqual(self.runs(), 2)
+
+    def test_kernel_that_is_not_run_any_longer_fails(self):
+        self.assert_fails(self.run_with([0.7], kernels=("int8 product", "fp16 product")),
+                          "avx2: recorded, but not run any longer: fp16 product", gate.RECORD_PEAK_SHARES)
 
     def test_disturbed_run_is_made_good_by_the_next(self):
         self.assert_passes(self.run_with([0.1, 0.7]))

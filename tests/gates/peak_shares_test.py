@@ -47,6 +47,13 @@ class PeakShares(unittest.TestCase):
             with self.subTest(path=path, kernel=kernel):
                 self.assertTrue(verdict.passed, verdict.message)
 
+    def test_no_recorded_kernel_has_gone(self):
+        for path, kernels in self.report["paths"].items():
+            gone = sorted(set(self.recorded_paths.get(path, {}).get("kernels", {})) - set(kernels))
+            with self.subTest(path=path):
+                self.assertFalse(gone, f"{path}: recorded, but not run any longer: {', '.join(gone)}. If that is meant, "
+                                       f"record anew: {gate.RECORD_PEAK_SHARES}")
+
     def test_every_path_that_runs_here_has_a_record(self):
         for path, kernels in self.report["paths"].items():
             recorded = self.recorded_paths.get(path, {}).get("kernels", {})

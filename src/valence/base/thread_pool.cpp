@@ -2,41 +2,52 @@
 
 #include <sched.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "valence/base/check.h"
+#include "valence/base/control_group.h"
 
 namespace valence {
 
 ThreadPool::ThreadPool(std::size_t threads) {
   VALENCE_ASSERT(threads >= 1, "options are validated before a pool is made");
   threads_.reserve(threads - 1);
-  for (std::size_t worker = 1; worker < threads; ++worker) {
-    threads_.emplace_back([this, worker] {
-      std::unique_lock lock(mutex_);
-      std::size_t served = 0;  // the last loop this thread took part in
-      while (true) {
-        wake_.wait(lock, [&] {
-          return stopping_ || (loop_.next < loop_.count && !(loop_.one_each && served == loop_.number));
-        });
-        if (stopping_) return;
-        served = loop_.number;
-        work(worker, lock);
-      }
-    });
+  try {
+    for (std::size_t worker = 1; worker < threads; ++worker) {
+      threads_.emplace_back([this, worker] { serve(worker); });
+    }
+  } catch (...) {
+    stop();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
   for (auto& thread : threads_) thread.join();
+}
+
+void ThreadPool::serve(std::size_t worker) {
+  std::unique_lock lock(mutex_);
+  std::size_t served = 0;  // the last loop this thread took part in
+  while (true) {
+    wake_.wait(lock,
+               [&] { return stopping_ || (loop_.next < loop_.count && !(loop_.one_each && served == loop_.number)); });
+    if (stopping_) return;
+    served = loop_.number;
+    work(worker, lock);
+  }
 }
 
 void ThreadPool::work(std::size_t worker, std::unique_lock<std::mutex>& lock) {
@@ -53,7 +64,7 @@ void ThreadPool::work(std::size_t worker, std::unique_lock<std::mutex>& lock) {
     }
     lock.lock();
     if (failure) {
-      loop_.failure = failure;
+      if (!loop_.failure) loop_.failure = failure;
       loop_.next = loop_.count;
     }
     if (loop_.one_each) break;
@@ -104,7 +115,11 @@ std::size_t usable_cores() {
     if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
     cores.insert(siblings);
   }
-  return cores.empty() ? 1 : cores.size();
+  // More threads than a container may use of the processors only wait for each other.
+  const auto quota = cpu_quota(own_control_group_folders());
+  const auto allowed_cores =
+      quota ? std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(*quota))) : cores.size();
+  return std::clamp<std::size_t>(cores.size(), 1, std::max<std::size_t>(1, allowed_cores));
 }
 
 }  // namespace valence

@@ -17,6 +17,7 @@ namespace valence {
 /// parallel_for may be called from several threads; calls take turns. The destructor joins.
 class ThreadPool {
  public:
+  /// Throws std::system_error when the operating system gives no more threads; none is left behind.
   explicit ThreadPool(std::size_t threads);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -31,7 +32,8 @@ class ThreadPool {
   void parallel_for(std::size_t count, const std::function<void(std::size_t index, std::size_t worker)>& body);
 
   /// Runs body(member) for each member in [0, members) at the same time, every one on a thread of its own, so that they
-  /// may wait for each other. members <= size(). `body` must not throw, nor call the same pool.
+  /// may wait for each other. members <= size(). `body` must not call the same pool; one that throws must have made
+  /// sure that the others do not wait for it (SpinBarrier::give_up). The first exception is thrown again here.
   void run_together(std::size_t members, const std::function<void(std::size_t member)>& body);
 
  private:
@@ -45,6 +47,8 @@ class ThreadPool {
     std::exception_ptr failure = nullptr;
   };
   void run(Loop loop);
+  void serve(std::size_t worker);
+  void stop();
   void work(std::size_t worker, std::unique_lock<std::mutex>& lock);
 
   std::mutex turn_;   // one parallel_for at a time
@@ -56,7 +60,8 @@ class ThreadPool {
   std::vector<std::thread> threads_;
 };
 
-/// Physical cores this process may run on (its affinity mask), at least 1.
+/// Physical cores this process may run on (its affinity mask), no more than its control groups give it time on, at
+/// least 1.
 [[nodiscard]] std::size_t usable_cores();
 
 }  // namespace valence

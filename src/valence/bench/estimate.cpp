@@ -122,9 +122,12 @@ Estimate estimate(const ModelSpec& spec, const kernels::KernelTable& table, cons
       for (const std::uint32_t length : lengths) tokens += length;
       const double gflop = done_flop(encoder, lengths) / 1e9;
       const double passes = std::ceil(static_cast<double>(tokens) / static_cast<double>(input.batch_tokens));
+      // The threads read beside each other. What memory they share gives them all together is not asked: a bound stays
+      // one.
+      const double streamed_by_one = streamed * passes / std::min(passes, static_cast<double>(input.threads));
       e.speeds.push_back({fmt::format("texts {}", mix.name), false, lengths.size(), tokens,
-                          slower(gflop, input.peak_gops, passes * streamed, input.read_gbs),
-                          slower(gflop, input.peak_gops * share, passes * streamed, input.read_gbs)});
+                          slower(gflop, input.peak_gops, streamed_by_one, input.read_gbs),
+                          slower(gflop, input.peak_gops * share, streamed_by_one, input.read_gbs)});
     }
   }
   return e;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "valence/engine/batch_planner.h"
 #include "valence/kernels/encoder_kernels.h"
 #include "valence/model/head_spec.h"
 #include "valence/precision.h"
@@ -31,10 +32,10 @@ struct ParameterCount {
 struct EstimateInput {
   Precision precision = Precision::kFp32;  ///< one of estimable_precisions()
   std::size_t threads = 1;
-  std::size_t batch_tokens = 512;    ///< what the classifier takes by itself
-  bool embeddings_are_int8 = false;  ///< as stored; int8 makes them so, others hold f32
-  double peak_gops = 0;              ///< for this precision, all threads together; 0: unknown
-  double read_gbs = 0;               ///< of the weights by one thread, from where they lie; 0: unknown
+  std::size_t batch_tokens = kDefaultBatchTokens;  ///< what the classifier takes by itself
+  bool embeddings_are_int8 = false;                ///< as stored; int8 makes them so, others hold f32
+  double peak_gops = 0;                            ///< for this precision, all threads together; 0: unknown
+  double read_gbs = 0;                             ///< of the weights by one thread, from where they lie; 0: unknown
 };
 
 /// A workload of standard_workloads(): one text on one thread, or a mix on all of them. Seconds are of all its texts.

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
+
+#include "valence/base/control_group.h"
 
 namespace valence::bench {
 namespace {
@@ -33,36 +36,52 @@ std::size_t parse_size(const std::string& text) {
   return value;
 }
 
-int first_usable_cpu() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &allowed)) return cpu;
+/// The number after `key` on a line of its own; 0 without one.
+std::uint64_t value_of(const std::string& text, std::string_view key) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string word;
+    std::uint64_t value = 0;
+    if (words >> word >> value && word == key) return value;
   }
   return 0;
 }
 
-/// The tightest memory limit above this process and what it leaves, under control groups of version 2 or 1.
-void apply_group_limit(Memory& memory) {
-  struct Names {
-    const char* folder;
-    const char* limit;
-    const char* used;
-  };
-  constexpr Names kVersions[] = {{"/sys/fs/cgroup", "memory.max", "memory.current"},
-                                 {"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"}};
-  for (const Names& names : kVersions) {
-    std::uint64_t limit = 0;
-    // "max" is no number; version 1 writes an absurdly large one for no limit.
-    if (!(std::istringstream(line_of(fs::path(names.folder) / names.limit)) >> limit)) continue;
-    if (limit == 0 || limit >= memory.total_bytes) continue;
-    std::uint64_t used = 0;
-    std::istringstream(line_of(fs::path(names.folder) / names.used)) >> used;
-    memory.limit_bytes = limit;
-    memory.available_bytes = std::min(memory.available_bytes, limit - std::min(limit, used));
-    return;
+struct GroupFiles {
+  const char* limit;
+  const char* used;
+  const char* reclaimable;  ///< the key in memory.stat
+};
+constexpr GroupFiles kVersion2{"memory.max", "memory.current", "inactive_file"};
+constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
+
+/// The limit of one group, if it has one below what the machine has.
+void apply_group_limit(Memory& memory, const fs::path& folder, const GroupFiles& files) {
+  std::uint64_t limit = 0;
+  // "max" is no number; version 1 writes an absurdly large one for no limit.
+  if (!(std::istringstream(line_of(folder / files.limit)) >> limit)) return;
+  if (limit == 0 || limit >= memory.total_bytes) return;
+  std::uint64_t used = 0;
+  std::istringstream(line_of(folder / files.used)) >> used;
+  used -= std::min(used, value_of(text_of(folder / "memory.stat"), files.reclaimable));
+  memory.limit_bytes = std::min(limit, memory.limit_bytes.value_or(limit));
+  memory.available_bytes = std::min(memory.available_bytes, limit - std::min(limit, used));
+}
+
+std::vector<int> usable_cpu_numbers() {
+  std::vector<int> cpus;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return {0};
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
   }
+  return cpus;
+}
+
+std::vector<Cache> data_caches_of(int cpu) {
+  return data_caches_in("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cache");
 }
 
 }  // namespace
@@ -85,7 +104,18 @@ std::vector<Cache> data_caches_in(const fs::path& folder) {
 }
 
 std::vector<Cache> data_caches() {
-  return data_caches_in("/sys/devices/system/cpu/cpu" + std::to_string(first_usable_cpu()) + "/cache");
+  const std::vector<int> cpus = usable_cpu_numbers();
+  std::vector<Cache> caches = data_caches_of(cpus.front());
+  std::vector<std::set<std::string>> sharers(caches.size());
+  for (const int cpu : cpus) {
+    for (const Cache& other : data_caches_of(cpu)) {
+      for (std::size_t i = 0; i < caches.size(); ++i) {
+        if (other.level == caches[i].level) sharers[i].insert(other.shared_with);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < caches.size(); ++i) caches[i].instances = sharers[i].size();
+  return caches;
 }
 
 Memory parse_meminfo(std::string_view text) {
@@ -102,10 +132,15 @@ Memory parse_meminfo(std::string_view text) {
   return memory;
 }
 
+Memory under_group_limits(Memory memory, const std::vector<fs::path>& folders) {
+  for (const fs::path& folder : folders) apply_group_limit(memory, folder, kVersion2);
+  return memory;
+}
+
 Memory memory() {
   Memory memory = parse_meminfo(text_of("/proc/meminfo"));
-  apply_group_limit(memory);
-  return memory;
+  apply_group_limit(memory, "/sys/fs/cgroup/memory", kVersion1);
+  return under_group_limits(memory, own_control_group_folders());
 }
 
 std::string bracketed_word(std::string_view text) {

@@ -16,23 +16,28 @@ namespace valence::bench {
 struct Cache {
   int level = 0;
   std::size_t size_bytes = 0;
-  std::string shared_with;  ///< the CPUs that share it, e.g. "0-1"
+  std::string shared_with;    ///< the CPUs that share it, e.g. "0-1"
+  std::size_t instances = 1;  ///< as many of its kind have the CPUs that this process may run on
 };
 
 /// Data and unified caches of the first CPU this process may run on, by level; empty when the system does not say.
 [[nodiscard]] std::vector<Cache> data_caches();
 
-/// The same from a folder like /sys/devices/system/cpu/cpu0/cache.
+/// The same from a folder like /sys/devices/system/cpu/cpu0/cache: its own instances only.
 [[nodiscard]] std::vector<Cache> data_caches_in(const std::filesystem::path& folder);
 
 struct Memory {
   std::uint64_t total_bytes = 0;
   std::uint64_t available_bytes = 0;              ///< without swapping; the limit below counted
-  std::optional<std::uint64_t> limit_bytes = {};  ///< of this process's control group (a container)
+  std::optional<std::uint64_t> limit_bytes = {};  ///< the tightest of this process's control groups (a container)
 };
 
 /// Zeros when the system does not say.
 [[nodiscard]] Memory memory();
+
+/// `memory` under the limits of control groups (version 2, control_group_folders). What a group uses counts without the
+/// file pages that the kernel takes back first.
+[[nodiscard]] Memory under_group_limits(Memory memory, const std::vector<std::filesystem::path>& folders);
 
 /// MemTotal and MemAvailable of a text like /proc/meminfo.
 [[nodiscard]] Memory parse_meminfo(std::string_view text);

@@ -23,8 +23,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kShortTextsPerCall = 128;
 constexpr std::size_t kLongTextsPerCall = 16;
 constexpr std::size_t kCallsOfTexts = 4;
-// Batches of the stage pass: the classifier's default.
-constexpr std::size_t kBatchTokens = 512;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -65,7 +63,7 @@ class StagePass {
       lengths.push_back(static_cast<std::uint32_t>(encoding.ids.size()));
     }
     tokenize_ += seconds_since(start);
-    for (const auto& group : plan_batches(lengths, kBatchTokens)) {
+    for (const auto& group : plan_batches(lengths, kDefaultBatchTokens)) {
       builder_.clear();
       for (const std::uint32_t index : group) builder_.add(sequences_[index].ids, {});
       logits_.resize(group.size() * static_cast<std::size_t>(runner_.spec().head.num_labels()));

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 
 #include "valence/base/check.h"
 #include "valence/bench/amx_peaks.h"
 #include "valence/bench/cpu_clock.h"
+#include "valence/bench/machine.h"
 #include "valence/bench/percentile.h"
 #include "valence/bench/together.h"
 #include "valence/bench/vector_peaks.h"
@@ -150,7 +152,8 @@ double rate_of_one(const Loop& loop, double seconds) {
 
 double rate_together(const Loop& loop, std::size_t threads, double seconds) {
   const double alone = rate_of_one(loop, seconds / kRoundsTogether);
-  const double round_seconds = std::max(kSliceSeconds, seconds / kRoundsTogether);
+  const double turns = std::ceil(static_cast<double>(threads) / static_cast<double>(usable_cpus()));
+  const double round_seconds = std::max(kSliceSeconds, seconds / kRoundsTogether / turns);
   const auto iterations = static_cast<std::int64_t>(alone * round_seconds / loop.ops_per_iteration) + 1;
   std::vector<double> rates;
   for (int round = 0; round < kRoundsTogether; ++round) {

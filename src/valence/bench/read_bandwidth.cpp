@@ -61,15 +61,17 @@ std::size_t whole_pages(std::size_t bytes) { return std::max(kPage, bytes / kPag
 std::vector<ReadProbe> read_probes(const std::vector<Cache>& caches, std::size_t threads) {
   std::vector<ReadProbe> probes;
   std::size_t last = 0;
+  std::size_t largest = 0;  // all instances of a level together
   for (const Cache& cache : caches) {
-    const std::size_t half = cache.size_bytes / 2;
+    const std::size_t all = cache.size_bytes * cache.instances;
     const bool shared = cache.level >= 3;
-    probes.push_back({"L" + std::to_string(cache.level),
-                      whole_pages(shared ? std::min(half / threads, std::max(8 * kMiB, 2 * last)) : half)});
+    const std::size_t bytes = shared ? std::min(all / 2 / threads, std::max(8 * kMiB, 2 * last)) : cache.size_bytes / 2;
+    // A thread's share of a shared cache that its own one holds as well would be read from there.
+    if (bytes > last) probes.push_back({"L" + std::to_string(cache.level), whole_pages(bytes)});
     last = cache.size_bytes;
+    largest = std::max(largest, all);
   }
-  const std::size_t dram = std::clamp(2 * last, 64 * kMiB, 512 * kMiB);
-  probes.push_back({"DRAM", whole_pages(dram / threads)});
+  probes.push_back({"DRAM", whole_pages(std::clamp(2 * largest, 64 * kMiB, 2048 * kMiB) / threads)});
   return probes;
 }
 

@@ -16,8 +16,9 @@ struct ReadProbe {
   std::size_t bytes_per_thread = 0;  ///< a multiple of 4 KiB
 };
 
-/// Half of each private cache, 8 MiB a thread of the shared one where it is larger, and for DRAM twice the last cache
-/// in all, at least 64 and at most 512 MiB (a virtual machine may report a cache that it has only a part of).
+/// Half of each private cache, 8 MiB a thread of the shared one where it is larger, and for DRAM twice the largest
+/// level in all its instances, at least 64 MiB and at most 2 GiB, divided over the threads. A shared cache of which a
+/// thread's part is no larger than its private one is left out.
 [[nodiscard]] std::vector<ReadProbe> read_probes(const std::vector<Cache>& caches, std::size_t threads);
 
 /// GB/s (1e9 bytes) of all threads together, each reading its own buffer with the widest loads this CPU has; the median

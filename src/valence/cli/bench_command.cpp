@@ -32,8 +32,9 @@ Examples:
   valence bench --estimate -m ./my-model
   valence bench --estimate -m ./config.json --precision int8 --peak-gops 4000 --bandwidth-gbs 80 --memory-gb 8)";
 
-// A peak, or a bandwidth, gets this share of a workload's time.
+// A peak, or a bandwidth, gets this share of a workload's time, and not more than so many seconds.
 constexpr double kPeakShare = 0.1;
+constexpr double kMostPeakSeconds = 2;
 // Workloads of bench::standard_workloads().
 constexpr std::size_t kWorkloads = 4;
 
@@ -92,7 +93,7 @@ class Bench {
   }
 
   Status measure_machine() {
-    const double seconds = kPeakShare * options_.seconds;
+    const double seconds = peak_seconds();
     for (const bench::Peak peak : peaks_) {
       PeakFigure figure{.peak = peak, .gops = {}};
       for (const std::size_t threads : thread_counts_) {
@@ -146,7 +147,7 @@ class Bench {
                             .timing = {},
                             .peak_gops = {}};
       if (report_.reference) {
-        figure.peak_gops = bench::measure_peak_gops(*report_.reference, threads, kPeakShare * options_.seconds);
+        figure.peak_gops = bench::measure_peak_gops(*report_.reference, threads, peak_seconds());
       }
       VALENCE_TRY(figure.timing, bench::time_calls(*classifier, report_.spec.encoder, workload, budget(1)));
       report_.workloads.push_back(std::move(figure));
@@ -154,6 +155,7 @@ class Bench {
     return {};
   }
 
+  [[nodiscard]] double peak_seconds() const { return std::min(kMostPeakSeconds, kPeakShare * options_.seconds); }
   [[nodiscard]] bench::Budget budget(double share) const { return {share * options_.seconds, &stop_}; }
 
   const BenchOptions& options_;

@@ -42,7 +42,8 @@ void declare_bench_options(CLI::App& app, BenchArguments& arguments) {
   app.add_option("--precision", arguments.precision, "auto, fp32, fp16, bf16 or int8; auto is the model's own [auto]")
       ->type_name("P");
   app.add_option("--threads", arguments.threads, "Measure with 1 and with N threads [physical cores]")->type_name("N");
-  app.add_option("--seconds", arguments.seconds, "Time for each workload; a tenth of it for each peak [2]")
+  app.add_option("--seconds", arguments.seconds,
+                 "Time for each workload; a tenth of it, at most 2 s, for each peak [2]")
       ->type_name("S");
   app.add_flag("--json", arguments.json, "JSON instead of tables");
   const auto estimate = "Without running the model";

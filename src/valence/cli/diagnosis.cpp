@@ -14,6 +14,7 @@
 #include "valence/base/thread_pool.h"
 #include "valence/bench/machine.h"
 #include "valence/classifier.h"
+#include "valence/cli/settings.h"
 #include "valence/kernels/amx_permission.h"
 #include "valence/kernels/cpu_identity.h"
 #include "valence/kernels/cpuid.h"
@@ -210,19 +211,14 @@ Section look_at_model(Diagnosis& diagnosis) {
   return report(true, fmt::format("loads in {:.0f} ms and says {} of \"{}\"", load_ms, label, kText));
 }
 
-/// A folder by the XDG rules: $variable, or else ~/fallback.
-fs::path base_folder(const char* variable, const char* fallback) {
-  if (const char* const value = std::getenv(variable); value != nullptr && *value != '\0') return value;
-  const char* const home = std::getenv("HOME");
-  return home == nullptr ? fs::path() : fs::path(home) / fallback;
-}
-
 /// Where the Hugging Face tools keep downloads. Source: huggingface_hub, "Environment variables".
 fs::path hub_cache() {
   if (const char* const cache = std::getenv("HF_HUB_CACHE"); cache != nullptr && *cache != '\0') return cache;
   if (const char* const home = std::getenv("HF_HOME"); home != nullptr && *home != '\0') return fs::path(home) / "hub";
-  const fs::path cache = base_folder("XDG_CACHE_HOME", ".cache");
-  return cache.empty() ? cache : cache / "huggingface" / "hub";
+  const fs::path below = fs::path("huggingface") / "hub";
+  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') return cache / below;
+  const char* const home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? fs::path() : fs::path(home) / ".cache" / below;
 }
 
 Section look_at_files() {
@@ -235,9 +231,9 @@ Section look_at_files() {
          path.empty() ? "no home directory" : fmt::format("{}{}", path.string(), there ? "" : " (not there)")});
     section.facts.push_back({std::string(key) + "_exists", there, "", ""});
   };
-  const fs::path config = base_folder("XDG_CONFIG_HOME", ".config");
-  add("user_config", "user's settings", config.empty() ? config : config / "valence" / "config.toml");
-  add("system_config", "system's settings", "/etc/valence/config.toml");
+  const UsualConfigFiles config = usual_config_files();
+  add("user_config", "user's settings", config.user);
+  add("system_config", "system's settings", config.system);
   add("hub_cache", "Hugging Face cache", hub_cache());
   return section;
 }

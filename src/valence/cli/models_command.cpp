@@ -51,6 +51,9 @@ ExitCode info(const std::string& ref) {
 
 Command add_models(CLI::App& parent) {
   CLI::App* app = parent.add_subcommand("models", "The models there are, and what one is");
+  app->footer(
+      "Examples:\n  valence models list\n  valence models info ./my-model\n"
+      "  valence models quantize ./my-model --data dev.csv -o ./my-model-int8");
   app->require_subcommand(1);
   const CLI::App* list_app = app->add_subcommand("list", "Models that -m takes by name");
   CLI::App* info_app = app->add_subcommand("info", "Architecture and labels of a model; the card of the built-in one");

@@ -11,15 +11,20 @@ namespace {
 
 constexpr std::size_t kNameColumns = 80;
 
-/// A name inside a Markdown table: out of a file, so nothing in it may end the cell.
-std::string cell(std::string_view text) {
+/// Text of a file's inside Markdown: nothing in it may end a cell or mark anything up.
+std::string escaped(std::string_view text) {
+  std::string visible;
+  data::append_visible(visible, text, data::LineEnds::kVisible);
   std::string safe;
-  for (const char c : data::shown(text, kNameColumns)) {
+  for (const char c : visible) {
     if (c == '|' || c == '\\' || c == '`' || c == '<' || c == '*' || c == '_') safe += '\\';
     safe += c;
   }
   return safe;
 }
+
+/// A name inside a table.
+std::string cell(std::string_view text) { return escaped(data::shown(text, kNameColumns)); }
 
 double percent(std::uint64_t part, std::uint64_t whole) {
   return 100 * static_cast<double>(part) / static_cast<double>(whole);
@@ -62,7 +67,7 @@ std::string quantize_card(const QuantizeFindings& findings) {
   }
   const auto cautions = quantize_cautions(findings);
   if (!cautions.empty()) card += "\n";
-  for (const std::string& caution : cautions) card += fmt::format("- {}\n", cell(caution));
+  for (const std::string& caution : cautions) card += fmt::format("- {}\n", escaped(caution));
   return card + "\n`quantization.json` holds all figures.\n";
 }
 

@@ -73,7 +73,20 @@ struct QuantizeOptions {
   data::ReaderOptions reader;
   double max_loss_points = 1;
   fs::path model_dir;
+  std::vector<std::pair<std::string, MappedFile>> copied;  ///< what goes with the model as it is
 };
+
+/// Opened before anything is computed: what cannot be copied later is known now.
+Result<std::vector<std::pair<std::string, MappedFile>>> open_copied_files(const fs::path& model_dir) {
+  std::vector<std::pair<std::string, MappedFile>> files;
+  for (const char* name : kCopiedFiles) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(model_dir / name, ignored)) continue;
+    VALENCE_TRY(MappedFile file, MappedFile::open(model_dir / name));
+    files.emplace_back(name, std::move(file));
+  }
+  return files;
+}
 
 Result<double> parse_max_loss(const std::string& word) {
   double loss = 0;
@@ -108,6 +121,9 @@ Result<QuantizeOptions> interpret(const QuantizeArguments& arguments) {
                 "give the directory of an f32 checkpoint");
   }
   options.model_dir = *directory;
+  if (!arguments.dry_run) {
+    VALENCE_TRY(options.copied, open_copied_files(*directory));
+  }
   return options;
 }
 
@@ -144,11 +160,8 @@ void tell_failed_rows(const pipeline::LabelledTexts& rows, const QuantizationRep
 Status write_model(const QuantizeArguments& arguments, const QuantizeOptions& options, Quantization& quantization,
                    const QuantizeFindings& findings) {
   VALENCE_TRY(data::OutputDirectory output, data::OutputDirectory::open(arguments.output));
-  for (const char* name : kCopiedFiles) {
-    const auto file = MappedFile::open(options.model_dir / name);
-    if (!file && file.error().code() == ErrorCode::kNotFound) continue;
-    if (!file) return fail(file.error());
-    const auto bytes = file->bytes();
+  for (const auto& [name, file] : options.copied) {
+    const auto bytes = file.bytes();
     VALENCE_TRY_STATUS(output.write(name, std::span(&bytes, 1)));
   }
   const auto layout = quantization.layout(findings.measured.search.kept, quantize_metadata(findings));

@@ -36,7 +36,8 @@ std::vector<std::string> settable_options(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) {
-      const bool of_one_run = name == "help" || name == "text" || name == "output" || name == "resume";
+      const bool of_one_run =
+          name == "help" || name == "text" || name == "data" || name == "output" || name == "resume";
       if (!of_one_run) names.push_back(name);
     }
   }
@@ -154,6 +155,18 @@ Status check_environment(const std::string& command, const std::vector<std::stri
 
 }  // namespace
 
+UsualConfigFiles usual_config_files() {
+  UsualConfigFiles files{.user = {}, .system = "/etc/valence/config.toml"};
+  const char* xdg = std::getenv("XDG_CONFIG_HOME");
+  const char* home = std::getenv("HOME");
+  if (xdg != nullptr && *xdg != '\0') {
+    files.user = fs::path(xdg) / "valence/config.toml";
+  } else if (home != nullptr && *home != '\0') {
+    files.user = fs::path(home) / ".config/valence/config.toml";
+  }
+  return files;
+}
+
 Result<std::vector<fs::path>> config_files(const std::string& explicit_file) {
   std::vector<fs::path> files;
   std::error_code ignored;
@@ -163,16 +176,8 @@ Result<std::vector<fs::path>> config_files(const std::string& explicit_file) {
     }
     files.emplace_back(explicit_file);
   }
-  const char* xdg = std::getenv("XDG_CONFIG_HOME");
-  const char* home = std::getenv("HOME");
-  std::vector<fs::path> usual;
-  if (xdg != nullptr && *xdg != '\0') {
-    usual.push_back(fs::path(xdg) / "valence/config.toml");
-  } else if (home != nullptr && *home != '\0') {
-    usual.push_back(fs::path(home) / ".config/valence/config.toml");
-  }
-  usual.emplace_back("/etc/valence/config.toml");
-  for (const fs::path& file : usual) {
+  const UsualConfigFiles usual = usual_config_files();
+  for (const fs::path& file : {usual.user, usual.system}) {
     if (fs::is_regular_file(file, ignored)) files.push_back(file);
   }
   return files;

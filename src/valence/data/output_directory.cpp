@@ -15,11 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "out/" names the same directory as "out", whose `.partial` lies beside it; a link is followed to what it names.
+/// "out/" names the same directory as "out", whose `.partial` lies beside it; "." and ".." and links are followed to
+/// what they name.
 fs::path resolved(const fs::path& path) {
   fs::path plain = path.has_filename() ? path : path.parent_path();
   std::error_code ignored;
-  if (fs::is_symlink(plain, ignored)) plain = fs::weakly_canonical(plain, ignored);
+  const bool by_dots = plain.filename() == "." || plain.filename() == "..";
+  if (by_dots || fs::is_symlink(plain, ignored)) plain = fs::weakly_canonical(plain, ignored);
   return plain;
 }
 
@@ -70,6 +72,10 @@ Status OutputDirectory::check(const fs::path& path) {
                   "choose a name that is free, or remove it first");
     }
   }
+  if (fs::exists(status) && fs::equivalent(target, fs::current_path(error), error)) {
+    return fail(ErrorCode::kInvalidArgument, path.string(), "is the working directory, which cannot be replaced",
+                "give it from the directory above");
+  }
   const fs::path folder = folder_of(target);
   if (!fs::is_directory(folder, error)) {
     return fail(ErrorCode::kNotFound, folder.string(),
@@ -90,6 +96,13 @@ Result<OutputDirectory> OutputDirectory::open(const fs::path& path) {
                   "remove it if no other run is at work");
     }
     return fail_on(partial, "cannot be made", errno);
+  }
+  // Who may look into the directory that is replaced may look into the new one, and nobody else.
+  struct stat there {};
+  if (::stat(target.c_str(), &there) == 0 && ::chmod(partial.c_str(), there.st_mode & 07777U) != 0) {
+    const int refused = errno;
+    ::rmdir(partial.c_str());
+    return fail_on(partial, "cannot be given the permissions of the directory it replaces", refused);
   }
   return OutputDirectory(std::move(target), std::move(partial));
 }

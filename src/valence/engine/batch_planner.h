@@ -9,6 +9,10 @@
 
 namespace valence {
 
+/// The token budget of a batch unless somebody says otherwise: enough rows to amortise streaming the weights through
+/// the cache, few enough that the hidden states of the batch stay in L2 (docs/performance.md, "Batches").
+inline constexpr std::size_t kDefaultBatchTokens = 512;
+
 /// Indices into the lengths that were planned.
 using BatchPlan = std::vector<std::vector<std::uint32_t>>;
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <system_error>
 
 #include "valence/base/error.h"
 #include "valence/base/thread_pool.h"
@@ -16,6 +17,7 @@
 #include "valence/engine/default_model.h"
 #include "valence/engine/postprocess.h"
 #include "valence/engine/sequences.h"
+#include "valence/kernels/dispatch.h"
 #include "valence/model/model.h"
 #include "valence/model/runner.h"
 #include "valence/tokenizer.h"
@@ -23,9 +25,6 @@
 namespace valence {
 namespace {
 
-// Enough rows to amortise streaming the weights through the cache, few enough that the hidden states of the batch stay
-// in L2 (docs/performance.md, "Batches").
-constexpr std::size_t kDefaultBatchTokens = 512;
 constexpr std::size_t kMaxThreads = 1024;
 // Texts a worker tokenizes before it asks for more: small enough to balance, large enough to hide the hand-over.
 constexpr std::size_t kTextsPerChunk = 32;
@@ -125,10 +124,21 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
               make_runner(std::move(model), {.precision = options.precision, .fp32_layers = options.fp32_layers}));
 
   if (options.precision != Precision::kAuto && runner->precision() != options.precision) {
-    warnings.push_back(fmt::format("--precision {}: this CPU has no fast path for it, running in {}",
-                                   name(options.precision), name(runner->precision())));
+    VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
+    const bool has_kernels = kernels::encoder_kernels(*table, options.precision) != nullptr;
+    warnings.push_back(fmt::format("--precision {}: {}, running in {}", name(options.precision),
+                                   has_kernels ? "every layer is kept in fp32" : "this CPU has no fast path for it",
+                                   name(runner->precision())));
   }
-  auto impl = std::make_unique<Impl>(options, std::move(tokenizer), std::move(runner));
+  std::unique_ptr<Impl> impl;
+  try {
+    impl = std::make_unique<Impl>(options, std::move(tokenizer), std::move(runner));
+  } catch (const std::system_error& refused) {
+    return fail(ErrorCode::kOverloaded, "--threads",
+                fmt::format("the operating system starts no {} threads: {}",
+                            options.threads == 0 ? usable_cores() : options.threads, refused.code().message()),
+                "take fewer, or raise the limit on processes or memory");
+  }
   impl->warnings = std::move(warnings);
   impl->kept = std::move(kept);
   for (const std::int32_t id : impl->kept) impl->labels.push_back(spec.head.labels[static_cast<std::size_t>(id)]);

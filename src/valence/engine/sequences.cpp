@@ -77,8 +77,10 @@ Result<std::vector<float>> merge_logits(std::span<const float> logits, const Tex
     for (std::size_t label = 0; label < num_labels; ++label) merged[label] = static_cast<float>(sums[label] / tokens);
   }
   if (!std::all_of(merged.begin(), merged.end(), [](float logit) { return std::isfinite(logit); })) {
-    return fail(ErrorCode::kInvalidData, "", "the model's logits are not finite",
-                "the checkpoint holds infinite or NaN weights");
+    return fail(
+        ErrorCode::kInvalidData, "", "the model's logits are not finite",
+        "the checkpoint holds infinite or NaN weights, or its activations exceed what this precision holds: try "
+        "--precision fp32");
   }
   return merged;
 }

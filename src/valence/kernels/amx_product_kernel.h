@@ -7,7 +7,7 @@
 ///    stores at a block's end stall for 57 cycles, 84 % of the peak instead of 99 (in the level-1 cache).
 ///  - The operand is loaded with tileloaddt1: with plain loads it evicts the panel (72 % instead of 95).
 ///  - The epilogue of the block before the last is done between the steps of this one (42 -> 51 % with gelu).
-///  - Deep products go in chunks of 12 to 16 steps: all of a panel would not fit in the level-1 cache.
+///  - Deep products go in chunks of at most 16 steps: all of a panel would not fit in the level-1 cache.
 #pragma once
 
 #include "valence/kernels/amx_epilogue.h"

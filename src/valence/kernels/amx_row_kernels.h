@@ -3,6 +3,7 @@
 #pragma once
 
 #include "valence/kernels/amx_precision.h"
+#include "valence/kernels/integer_rows.h"
 #include "valence/kernels/tile.h"
 
 namespace valence::kernels {
@@ -73,7 +74,7 @@ struct Int8Scale {
 
   explicit Int8Scale(float magnitude)
       : scale(magnitude * (1.0F / 127.0F)),
-        inverse(magnitude > 1e-35F && magnitude <= 3.4e38F ? 127.0F / magnitude : 0.0F) {}
+        inverse(magnitude > 1e-35F && magnitude <= kGreatestFloat ? 127.0F / magnitude : 0.0F) {}
   [[nodiscard]] bool is_zero() const { return inverse == 0.0F; }
 };
 

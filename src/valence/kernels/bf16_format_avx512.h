@@ -29,7 +29,7 @@ struct Bf16FormatAvx512 {
 
   static Sums start(const std::int32_t*, int) { return _mm512_setzero_ps(); }
   static Weights load_weights(const std::byte* p) { return _mm512_loadu_si512(p); }
-  static __m512i load_group(const Element* p) { return Dot::broadcast_pair(reinterpret_cast<const std::int32_t*>(p)); }
+  static __m512i load_group(const Element* p) { return Dot::broadcast_pair(p); }
   // Unlike the integer products, GCC 12 keeps the accumulators of this builtin in registers.
   static Sums dot(Sums sums, Weights weights, __m512i group) {
     return _mm512_dpbf16_ps(sums, reinterpret_cast<__m512bh>(group), reinterpret_cast<__m512bh>(weights));

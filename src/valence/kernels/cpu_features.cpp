@@ -22,8 +22,6 @@ constexpr std::uint32_t kAvx512Bf16 = 1U << 5;
 constexpr std::uint32_t kAmxFp16 = 1U << 21;
 constexpr std::uint32_t kAvx512Fp16 = 1U << 23;
 constexpr std::uint32_t kAmxBf16 = 1U << 22;
-// "AuthenticAMD" in EBX, EDX, ECX of leaf 0 (AMD64 manual volume 3, appendix E.3.1).
-constexpr std::uint32_t kAuth = 0x68747541;
 
 }  // namespace
 
@@ -47,7 +45,6 @@ CpuFeatures detect_cpu_features() {
   features.avx512_fp16 = features.avx512_vnni && all(leaf7.edx, kAvx512Fp16);
   features.amx_bf16 = features.amx_int8 && all(leaf7.edx, kAmxBf16);
   features.amx_fp16 = features.amx_int8 && all(leaf7_1, kAmxFp16);
-  features.amd = cpuid(0, 0).ebx == kAuth;
   return features;
 }
 

@@ -13,7 +13,6 @@ struct CpuFeatures {
   bool avx512_vbmi = false;
   bool avx512_bf16 = false;
   bool avx512_fp16 = false;
-  bool amd = false;       ///< the vendor, where the speed of an instruction depends on it
   bool amx_bf16 = false;  ///< as amx_int8
   bool amx_fp16 = false;
   bool amx_int8 = false;  ///< tiles as well; use needs the kernel's permission once a process

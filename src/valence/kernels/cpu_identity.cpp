@@ -20,7 +20,7 @@ struct FlagPlace {
   std::uint64_t states;
 };
 
-constexpr std::array<FlagPlace, 17> kFlags = {{
+constexpr std::array<FlagPlace, 18> kFlags = {{
     {"sse4_2", 1, 0, Register::kEcx, 20, 0},
     {"avx", 1, 0, Register::kEcx, 28, kYmmStates},
     {"f16c", 1, 0, Register::kEcx, 29, kYmmStates},
@@ -31,6 +31,7 @@ constexpr std::array<FlagPlace, 17> kFlags = {{
     {"avx512dq", 7, 0, Register::kEbx, 17, kYmmStates | kZmmStates},
     {"avx512bw", 7, 0, Register::kEbx, 30, kYmmStates | kZmmStates},
     {"avx512vl", 7, 0, Register::kEbx, 31, kYmmStates | kZmmStates},
+    {"avx512_vbmi", 7, 0, Register::kEcx, 1, kYmmStates | kZmmStates},
     {"avx512_vnni", 7, 0, Register::kEcx, 11, kYmmStates | kZmmStates},
     {"avx512_bf16", 7, 1, Register::kEax, 5, kYmmStates | kZmmStates},
     {"avx512_fp16", 7, 0, Register::kEdx, 23, kYmmStates | kZmmStates},

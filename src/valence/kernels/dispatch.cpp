@@ -9,6 +9,7 @@
 #include "valence/kernels/amx_permission.h"
 #include "valence/kernels/amx_tables.h"
 #include "valence/kernels/cpu_features.h"
+#include "valence/kernels/cpu_identity.h"
 #include "valence/kernels/f32_tables.h"
 #include "valence/kernels/half_tables.h"
 #include "valence/kernels/i8_tables.h"
@@ -53,6 +54,12 @@ const CpuFeatures& cpu() {
   return features;
 }
 
+/// AVX512-BF16 where it beats f32.
+bool bf16_dot_is_fast() {
+  static const bool fast = cpu().avx512_bf16 && bf16_dot_speed(identify_cpu()) == Bf16DotSpeed::kTwice;
+  return fast;
+}
+
 std::string runnable_names() {
   std::vector<std::string_view> names;
   for (const Isa isa : runnable_isas()) names.push_back(name(isa));
@@ -93,7 +100,7 @@ const EncoderKernels* encoder_kernels(const KernelTable& table, Precision precis
     case Precision::kInt8:
       return table.int8;
     case Precision::kBf16:
-      return table.isa == Isa::kAmx || (cpu().avx512_bf16 && cpu().amd) ? table.bf16 : nullptr;
+      return table.isa == Isa::kAmx || bf16_dot_is_fast() ? table.bf16 : nullptr;
     case Precision::kFp16:
       return table.isa == Isa::kAmx && !cpu().amx_fp16 ? entry(Isa::kAvx512Vnni).table.fp16 : table.fp16;
     case Precision::kAuto:

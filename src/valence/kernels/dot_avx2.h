@@ -35,7 +35,7 @@ struct DotAvx2Base {
     return _mm256_set1_epi32(group);
   }
   static Pairs load_pairs(const std::int32_t* p) { return load(p); }
-  static Pairs broadcast_pair(const std::int32_t* p) { return _mm256_set1_epi32(*p); }
+  static Pairs broadcast_pair(const void* p) { return load_group(static_cast<const char*>(p)); }
   static Pairs pair(Float::Vec low, Float::Vec high) {
     const __m256i upper = _mm256_slli_epi32(_mm256_cvtps_epi32(high), 16);
     return _mm256_blend_epi16(upper, _mm256_cvtps_epi32(low), 0x55);

@@ -46,7 +46,7 @@ struct DotAvx512Vnni {
   }
 
   static Pairs load_pairs(const std::int32_t* p) { return _mm512_loadu_si512(p); }
-  static Pairs broadcast_pair(const std::int32_t* p) { return _mm512_set1_epi32(*p); }
+  static Pairs broadcast_pair(const void* p) { return load_group(static_cast<const Element*>(p)); }
   static Sums dot16(Sums sums, Pairs a, Pairs b) {
     asm("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
     return sums;

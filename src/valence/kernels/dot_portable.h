@@ -57,7 +57,11 @@ struct DotPortable {
   static Sums dot(Sums sums, Weights weights, Group x) { return dot16(sums, weights, x); }
 
   static Pairs load_pairs(const std::int32_t* p) { return load_sums(p); }
-  static Pairs broadcast_pair(const std::int32_t* p) { return start(*p); }
+  static Pairs broadcast_pair(const void* p) {
+    std::int32_t pair;
+    std::memcpy(&pair, p, sizeof pair);
+    return start(pair);
+  }
   static Sums dot16(Sums sums, Pairs a, Pairs b) {
     const Sums low = ((a << 16) >> 16) * ((b << 16) >> 16);
     const Sums high = (a >> 16) * (b >> 16);

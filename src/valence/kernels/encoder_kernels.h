@@ -107,11 +107,11 @@ struct StagedAttentionCall {
 struct EncoderKernels {
   const char* path;  ///< how `valence doctor` names it: "AVX-512 VNNI int8"
   std::int32_t panel_columns;
-  std::int32_t row_granularity;  ///< operands are written and read from multiples of it; capacity is rounded up to it
+  std::int32_t row_granularity;  ///< products read operands from multiples of it; capacity is rounded up to it
   std::int32_t staging_element_bytes;
   StagingLayout staging_layout;  ///< the fastest for what one operation hands to the next; kRows works as well
   std::int32_t chunk_bytes;      ///< of staging that should be in flight at once to stay in the level-2 cache
-  bool quantized;                ///< int8: weights come as integers in [-127, 127], with a scale a column
+  bool quantized;                ///< int8: weights come as integers in [-128, 127], with a scale a column
 
   std::int64_t (*panel_bytes)(std::int64_t in_features) noexcept;
   /// rows [columns][in_features], columns <= panel_columns; writes one panel, zeros past the last column.
@@ -119,7 +119,7 @@ struct EncoderKernels {
   std::int64_t (*operand_bytes)(std::int64_t rows, std::int64_t width) noexcept;
 
   /// Before the first product or attention of a forward pass, on every thread that takes part (AMX configures its
-  /// tiles). Cheap when it was called before.
+  /// tiles, which forget what they held). Cheap.
   void (*prepare_thread)() noexcept;
   void (*product)(const ProductCall&) noexcept;
   void (*quantize)(const QuantizeCall&) noexcept;

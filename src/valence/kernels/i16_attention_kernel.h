@@ -1,10 +1,12 @@
 /// \file
 /// Self-attention over f32 projections with 16-bit integer products: twice the rate of f32 where 8-bit dot products
-/// exist, near-exact, and the same sums on every ISA.
+/// exist, and near-exact. Sums are exact; exponentials differ between ISAs in the last bit of f32.
 ///
 /// As in attention_kernel.h, scores are computed transposed, [keys][queries]. Each of q, k and v is rounded with one
-/// scale for its (sequence, head): 12 to 13 bits for q and k, 15 for v and for the softmax, whose rows sum to 2^15; so
-/// no 32-bit sum can overflow (q, k: head_dim * limit^2 < 2^31; v: 2^15 * 2^15).
+/// scale for its (sequence, head): 12 to 13 bits for q and k, 15 for v and for the softmax. The shares of a row sum to
+/// 2^15 before they are rounded, and to at most twice that after it; so no 32-bit sum can overflow (q, k: head_dim *
+/// limit^2 < 2^31; v: 2^15 * 2^16). Results are divided by the sum that was, or all of many small shares rounded the
+/// same way would show.
 #pragma once
 
 #include "valence/kernels/encoder_kernels.h"
@@ -225,10 +227,10 @@ void score_rows(std::int64_t rows, const std::int32_t* keys, std::int64_t key_st
 }
 
 /// Down each column: scores become 2^((score - greatest) * slope), then 15-bit shares of their sum, in pairs of keys.
-/// Lane by lane, check[] is 1, or NaN where a score was no number.
+/// Lane by lane, whole[] is what the rounded shares lack to 2^15, as a factor; NaN where a score was no number.
 template <class D, int kVectors>
 [[gnu::noinline]] void softmax_columns(float* scores, std::int64_t keys, float slope,
-                                       const typename D::Float::Vec* greatest, float* check) {
+                                       const typename D::Float::Vec* greatest, float* whole) {
   using V = typename D::Float;
   constexpr std::int64_t kLanes = kVectors * V::kWidth;
   constexpr float kWhole = 32767.0F;
@@ -246,11 +248,14 @@ template <class D, int kVectors>
     }
   }
   typename V::Vec shares[kVectors];
+  typename D::Sums rounded[kVectors];
   VALENCE_UNROLL
   for (int v = 0; v < kVectors; ++v) {
     shares[v] = V::div(V::broadcast(kWhole), sums[v]);
-    V::store(check + v * V::kWidth, V::mul(V::mul(shares[v], sums[v]), V::broadcast(1.0F / kWhole)));
+    rounded[v] = D::start(0);
   }
+  constexpr std::int32_t kOnes = 0x00010001;
+  const auto ones = D::broadcast_pair(&kOnes);
   // In place: pair p is written no later than rows 2p and 2p + 1 are read.
   auto* pairs = reinterpret_cast<std::int32_t*>(scores);
   for (std::int64_t key = 0; key < keys; key += 2) {
@@ -259,8 +264,14 @@ template <class D, int kVectors>
       const float* even = scores + key * kLanes + v * V::kWidth;
       const auto low = V::mul(V::load(even), shares[v]);
       const auto high = key + 1 < keys ? V::mul(V::load(even + kLanes), shares[v]) : V::zero();
-      D::store_sums(pairs + key / 2 * kLanes + v * V::kWidth, D::pair(low, high));
+      std::int32_t* pair = pairs + key / 2 * kLanes + v * V::kWidth;
+      D::store_sums(pair, D::pair(low, high));
+      rounded[v] = D::dot16(rounded[v], ones, D::load_pairs(pair));
     }
+  }
+  VALENCE_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    V::store(whole + v * V::kWidth, V::div(V::mul(shares[v], sums[v]), D::to_float(rounded[v])));
   }
 }
 
@@ -339,8 +350,8 @@ void attend_staged_block(const StagedHead& head, std::int64_t first, std::int64_
                                          scratch.keys + key * shape.key_stride, shape.key_stride, scratch.queries,
                                          shape.pairs, scratch.scores + key * kLanes, greatest);
   }
-  alignas(64) float check[kLanes];
-  softmax_columns<D, kVectors>(scratch.scores, head.keys, slope, greatest, check);
+  alignas(64) float whole[kLanes];
+  softmax_columns<D, kVectors>(scratch.scores, head.keys, slope, greatest, whole);
 
   const auto* weights = reinterpret_cast<const std::int32_t*>(scratch.scores);
   const std::int64_t query_tiles = (count + S::kValueRows - 1) / S::kValueRows;
@@ -350,7 +361,7 @@ void attend_staged_block(const StagedHead& head, std::int64_t first, std::int64_
     value_columns<D, S::kValueVectors>(rows, weights + query, kLanes, scratch.values, shape.value_stride,
                                        shape.value_stride, (head.keys + 1) / 2, scratch.sums);
     for (std::int64_t i = 0; i < rows; ++i) {
-      const auto scale = V::broadcast(value_scale * check[query + i]);
+      const auto scale = V::broadcast(value_scale * whole[query + i]);
       const std::int32_t* sum = scratch.sums + i * shape.value_stride;
       float* out = head.out + (first + query + i) * head.out_stride;
       std::int64_t c = 0;

@@ -44,9 +44,7 @@ struct I16Format {
 
   static Sums start(const std::int32_t*, int) { return D::start(0); }
   static Weights load_weights(const std::byte* p) { return D::load_pairs(reinterpret_cast<const std::int32_t*>(p)); }
-  static typename D::Pairs load_group(const Element* p) {
-    return D::broadcast_pair(reinterpret_cast<const std::int32_t*>(p));
-  }
+  static typename D::Pairs load_group(const Element* p) { return D::broadcast_pair(p); }
   static Sums dot(Sums sums, Weights weights, typename D::Pairs group) { return D::dot16(sums, group, weights); }
   static void store_sums(std::int32_t* p, Sums v) { D::store_sums(p, v); }
 

@@ -30,7 +30,8 @@ struct RowsView {
   std::int64_t rows = 0;
   std::int64_t stride = 0;
 
-  operator RowsView<const T>() const  // NOLINT(google-explicit-constructor): as T* to const T*
+  // Inlined without optimisation too: the files of an instruction set must not leave a copy for others to call.
+  [[gnu::always_inline]] operator RowsView<const T>() const  // NOLINT(google-explicit-constructor): as T* to const T*
       requires(!std::is_const_v<T>) {
     return {data, rows, stride};
   }

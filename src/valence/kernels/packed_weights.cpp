@@ -9,8 +9,8 @@
 namespace valence::kernels {
 namespace {
 
-/// A row's weights as integers in [-127, 127] and what to multiply them by. A weight that is no number makes the scale
-/// one that shows in every result.
+/// A row's weights as integers and what to multiply them by: in [-127, 127], or as they were stored, which may be -128.
+/// A weight that is no number makes the scale one that shows in every result.
 float to_integers(std::span<float> row, float stored_scale) {
   float scale = stored_scale;
   if (scale == 0.0F) {
@@ -20,7 +20,7 @@ float to_integers(std::span<float> row, float stored_scale) {
   }
   const bool ordinary = std::isfinite(scale) && scale != 0.0F;
   for (float& w : row) {
-    w = ordinary ? std::clamp(std::nearbyint(w / scale), -127.0F, 127.0F) : 0.0F;
+    w = ordinary ? std::clamp(std::nearbyint(w / scale), -128.0F, 127.0F) : 0.0F;
     if (std::isnan(w)) {
       w = 0.0F;
       scale = std::nanf("");

@@ -15,10 +15,11 @@
 namespace valence {
 namespace {
 
-// Far above every published encoder, far below where products of two overflow.
+// Far above every published encoder, far below where products of two overflow; and no sum of products of int8 numbers
+// is longer than 32 bits hold: 128 * 127 * 2^17 < 2^31.
 constexpr std::int64_t kMaxVocabSize = 1 << 24;
 constexpr std::int64_t kMaxHiddenSize = 1 << 16;
-constexpr std::int64_t kMaxIntermediateSize = 1 << 20;
+constexpr std::int64_t kMaxIntermediateSize = 1 << 17;
 constexpr std::int64_t kMaxLayers = 1024;
 constexpr std::int64_t kMaxPositions = 1 << 20;
 constexpr std::int64_t kMaxTokenTypes = 1 << 16;

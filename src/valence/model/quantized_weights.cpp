@@ -23,8 +23,7 @@ std::map<const std::byte*, std::int64_t> layers_by_address(const ModelWeights& w
   std::map<const std::byte*, std::int64_t> layer_of;
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     const LayerWeights& layer = weights.layers[i];
-    for (const LinearWeights* linear :
-         {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+    for (const LinearWeights* linear : linear_weights(layer)) {
       layer_of.emplace(linear->weight.values.bytes.data(), static_cast<std::int64_t>(i));
     }
   }

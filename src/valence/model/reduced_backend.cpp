@@ -58,9 +58,10 @@ ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bo
 }
 
 Result<ReducedBackend> ReducedBackend::pack(const Model& model, const kernels::KernelTable& table,
-                                            const kernels::EncoderKernels& kernels, const std::vector<bool>& reduced) {
-  CpuBackend::PackOptions rest{.layers = reduced,
-                               .tables = kernels.quantized ? TableFormat::kI8 : TableFormat::kStored};
+                                            const kernels::EncoderKernels& kernels,
+                                            const CpuBackend::PackOptions& options) {
+  const std::vector<bool>& reduced = options.layers;
+  CpuBackend::PackOptions rest = options;
   rest.layers.flip();
   VALENCE_TRY(CpuBackend f32, CpuBackend::pack(model, table, rest));
   ReducedBackend backend(std::move(f32), model.spec, kernels);

@@ -37,10 +37,10 @@ class ReducedBackend {
     void set_stage_times(StageTimes* times) { f32.stage_times = times; }
   };
 
-  /// `reduced` says for each encoder layer whether it runs by `kernels`, or in f32 by `table`. `model` must outlive the
-  /// backend.
+  /// `options.layers` says for each encoder layer whether it runs by `kernels`, or in f32 by `table`. `model` must
+  /// outlive the backend.
   static Result<ReducedBackend> pack(const Model& model, const kernels::KernelTable& table,
-                                     const kernels::EncoderKernels& kernels, const std::vector<bool>& reduced);
+                                     const kernels::EncoderKernels& kernels, const CpuBackend::PackOptions& options);
 
   [[nodiscard]] std::int64_t num_hidden_layers() const { return f32_.num_hidden_layers(); }
 

@@ -27,6 +27,8 @@ Status check_batch(const PackedBatch& batch, const EncoderSpec& spec) {
   VALENCE_ASSERT(batch.position_ids.size() == batch.input_ids.size(), "a batch builder makes both");
   VALENCE_ASSERT(batch.token_type_ids.empty() || batch.token_type_ids.size() == batch.input_ids.size(),
                  "token types for all or none");
+  VALENCE_ASSERT(batch.cu_seqlens.front() == 0 && batch.cu_seqlens.back() == batch.total_tokens(),
+                 "a batch builder lays sequences end to end");
   VALENCE_TRY_STATUS(check_range(batch.input_ids, spec.vocab_size, "token id"));
   VALENCE_TRY_STATUS(check_range(batch.position_ids, spec.max_position_embeddings, "position"));
   if (spec.type_vocab_size > 0) {
@@ -36,6 +38,7 @@ Status check_batch(const PackedBatch& batch, const EncoderSpec& spec) {
     if (batch.cu_seqlens[i] <= batch.cu_seqlens[i - 1]) {
       return fail(ErrorCode::kInvalidData, "", "a sequence without tokens");
     }
+    VALENCE_ASSERT(batch.cu_seqlens[i] - batch.cu_seqlens[i - 1] <= batch.max_seqlen, "scratch is sized by it");
   }
   return {};
 }
@@ -72,8 +75,14 @@ class CpuRunner final : public EncoderRunner {
         state.backend.set_stage_times(nullptr);  // members would count the same moment several times
         SpinBarrier barrier(members);
         pool.run_together(members, [&](std::size_t index) {
-          backend_.forward_together(batch, state.backend, logits,
-                                    {.index = index, .size = members, .barrier = &barrier});
+          try {
+            backend_.forward_together(batch, state.backend, logits,
+                                      {.index = index, .size = members, .barrier = &barrier});
+          } catch (const TeamGaveUp&) {  // whoever gave up tells why
+          } catch (...) {
+            barrier.give_up();
+            throw;
+          }
         });
         return {};
       }
@@ -117,9 +126,8 @@ class CpuRunner final : public EncoderRunner {
 };
 
 bool is_i8(const LayerWeights& layer) {
-  const auto linears = {&layer.query,        &layer.key,   &layer.value, &layer.attention_output,
-                        &layer.intermediate, &layer.output};
-  return std::ranges::all_of(linears, [](const auto* linear) { return linear->weight.values.dtype == DType::kI8; });
+  return std::ranges::all_of(linear_weights(layer),
+                             [](const auto* linear) { return linear->weight.values.dtype == DType::kI8; });
 }
 
 /// Which layers run in less than fp32.
@@ -157,7 +165,12 @@ Result<std::unique_ptr<EncoderRunner>> make_runner(Model model, const RunnerOpti
   const Precision wanted = options.precision == Precision::kAuto ? Precision::kInt8 : options.precision;
   const kernels::EncoderKernels* fast = kernels::encoder_kernels(*table, wanted);
   if (fast != nullptr && std::find(reduced.begin(), reduced.end(), true) != reduced.end()) {
-    VALENCE_TRY(ReducedBackend backend, ReducedBackend::pack(*kept, *table, *fast, reduced));
+    // A checkpoint with int8 layers has its tables as it wants them.
+    const bool quantising = fast->quantized && std::ranges::none_of(kept->weights.layers, is_i8);
+    VALENCE_TRY(
+        ReducedBackend backend,
+        ReducedBackend::pack(*kept, *table, *fast,
+                             {.layers = reduced, .tables = quantising ? TableFormat::kI8 : TableFormat::kStored}));
     return std::unique_ptr<EncoderRunner>(
         std::make_unique<CpuRunner<ReducedBackend>>(std::move(kept), std::move(backend), wanted));
   }

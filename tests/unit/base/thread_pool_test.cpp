@@ -49,6 +49,27 @@ TEST(ThreadPool, MembersOfATeamRunAtTheSameTime) {
   }
 }
 
+TEST(ThreadPool, TeamEndsWhenOneOfItGivesUp) {
+  ThreadPool pool(3);
+  for (int round = 0; round < 50; ++round) {
+    SpinBarrier barrier(3);
+    const auto body = [&](std::size_t index) {
+      const TeamMember member{.index = index, .size = 3, .barrier = &barrier};
+      try {
+        member.wait();
+        if (index == 1) throw std::runtime_error("no memory");
+        member.wait();  // would never end if nobody told
+        ADD_FAILURE() << "went on without member 1";
+      } catch (const TeamGaveUp&) {
+      } catch (...) {
+        barrier.give_up();
+        throw;
+      }
+    };
+    EXPECT_THROW(pool.run_together(3, body), std::runtime_error);
+  }
+}
+
 TEST(ThreadPool, PoolOfOneRunsOnTheCallingThread) {
   ThreadPool pool(1);
   std::set<std::thread::id> ids;

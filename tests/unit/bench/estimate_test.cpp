@@ -95,6 +95,15 @@ TEST(Estimate, LongTextIsBoundByArithmetic) {
   EXPECT_GT(e.speeds[1].expected_seconds, e.speeds[1].bound_seconds);
 }
 
+// A mix that is bound by reading the weights takes a quarter of the time with four threads that read.
+TEST(Estimate, ThreadsReadBesideEachOther) {
+  const auto one = estimate(distilbert(), portable(), {.threads = 1, .peak_gops = 1e9, .read_gbs = 10});
+  const auto many = estimate(distilbert(), portable(), {.threads = 4, .peak_gops = 1e9, .read_gbs = 10});
+  for (const std::size_t mix : {2U, 3U}) {
+    EXPECT_DOUBLE_EQ(many.speeds[mix].bound_seconds, one.speeds[mix].bound_seconds / 4);
+  }
+}
+
 TEST(Estimate, UnknownPeakGivesNoSpeed) { EXPECT_TRUE(estimate(distilbert(), portable(), {}).speeds.empty()); }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "support/temporary_directory.h"
+#include "valence/base/control_group.h"
 #include "valence/bench/read_bandwidth.h"
 
 namespace valence::bench {
@@ -48,6 +49,25 @@ TEST(Machine, MeminfoIsReadInBytes) {
   EXPECT_EQ(parse_meminfo("nonsense").total_bytes, 0U);
 }
 
+TEST(Machine, TightestGroupCountsAndPagesThatCanBeTakenBackDoNot) {
+  const testing::TemporaryDirectory root;
+  const auto group = root.path() / "a.slice" / "b.scope";
+  std::filesystem::create_directories(group);
+  const auto write = [](const std::filesystem::path& path, const char* text) { std::ofstream(path) << text; };
+  write(root.path() / "a.slice" / "memory.max", "5000\n");
+  write(root.path() / "a.slice" / "memory.current", "4500\n");
+  write(root.path() / "a.slice" / "memory.stat", "anon 1\ninactive_file 3000\n");
+  write(group / "memory.max", "4000\n");
+  write(group / "memory.current", "100\n");
+  const Memory machine{.total_bytes = 100'000, .available_bytes = 90'000};
+  const Memory limited = under_group_limits(machine, control_group_folders(root.path(), "/a.slice/b.scope"));
+  EXPECT_EQ(limited.limit_bytes, 4000U);
+  EXPECT_EQ(limited.available_bytes, 3500U);  // of the slice: 5000 - (4500 - 3000)
+  write(group / "memory.max", "max\n");
+  EXPECT_EQ(under_group_limits(machine, control_group_folders(root.path(), "/a.slice/b.scope")).limit_bytes, 5000U);
+  EXPECT_EQ(under_group_limits(machine, control_group_folders(root.path(), "/")).limit_bytes, std::nullopt);
+}
+
 TEST(Machine, ChoiceIsTheWordInBrackets) {
   EXPECT_EQ(bracketed_word("always [madvise] never"), "madvise");
   EXPECT_EQ(bracketed_word("always"), "");
@@ -64,6 +84,23 @@ TEST(ReadProbes, LieInsideTheirLevel) {
   EXPECT_EQ(probes[2].bytes_per_thread, 8 * kMiB);  // two of them are half of the cache
   EXPECT_EQ(probes[3].level, "DRAM");
   EXPECT_EQ(probes[3].bytes_per_thread, 32 * kMiB);  // two of them are twice the cache
+}
+
+// 96 cores with 1 MiB each, and 12 times 32 MiB for all of them: twice all of that does not fit anywhere.
+TEST(ReadProbes, AllInstancesOfACacheCount) {
+  const std::vector<Cache> caches = {{1, 32 * kKiB, "0", 96}, {2, 1 * kMiB, "0", 96}, {3, 32 * kMiB, "0-7", 12}};
+  const auto probes = read_probes(caches, 96);
+  ASSERT_EQ(probes.size(), 4U);
+  EXPECT_EQ(probes[2].bytes_per_thread, 2 * kMiB);
+  EXPECT_EQ(probes[3].bytes_per_thread, 8 * kMiB);
+}
+
+// 2 MiB of its own and 1.25 MiB of the shared one: nothing that a thread reads there comes from the shared one.
+TEST(ReadProbes, SharedCacheBehindALargerOwnOneIsLeftOut) {
+  const std::vector<Cache> caches = {{1, 48 * kKiB, "0", 16}, {2, 2 * kMiB, "0", 16}, {3, 20 * kMiB, "0-15", 1}};
+  const auto probes = read_probes(caches, 16);
+  ASSERT_EQ(probes.size(), 3U);
+  EXPECT_EQ(probes[2].level, "DRAM");
 }
 
 TEST(ReadProbes, UnknownCachesLeaveMainMemory) {

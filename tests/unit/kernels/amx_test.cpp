@@ -84,7 +84,7 @@ TEST_P(AmxProduct, SumsOfSmallIntegersAreExactForAllRowCounts) {
   }
 }
 
-// 1024 and 1536 deep: chunks of the depth, in all tables.
+// 1088 and 1536 deep: chunks of the depth, in all tables.
 TEST_P(AmxProduct, SumsOfSmallIntegersAreExactForAllShapes) {
   for (const std::int64_t in_features : {1, 2, 5, 31, 32, 33, 64, 65, 130, 384, 1088, 1536}) {
     for (const std::int64_t out_features : {1, 16, 31, 32, 33, 64, 97}) {
@@ -263,6 +263,24 @@ TEST_P(AmxRows, QuantizeKeepsF32Rows) {
       for (std::size_t i = 0; i < x.size(); ++i) {
         EXPECT_NEAR(kept[i], x[i], slack(greatest_of_row(x, width, i))) << width << ", " << spread;
       }
+    }
+  }
+}
+
+TEST_P(AmxRows, RowOfTheGreatestFloatsIsKeptOrShows) {
+  if (&kernels() == &kFp16Amx) GTEST_SKIP() << "infinite as fp16, which the tests of what is no number cover";
+  constexpr std::int64_t kWidth = 70;
+  const std::vector<float> x(kWidth, std::numeric_limits<float>::max());
+  const OperandBuffer operand(kernels(), 1, kWidth);
+  kernels().quantize({.f32 = {x.data(), 1, kWidth},
+                      .staging = {},
+                      .width = kWidth,
+                      .out = operand.operand,
+                      .first_row = 0,
+                      .rows = 1});
+  for (const float kept : held(operand.operand, 1, kWidth)) {
+    if (std::isfinite(kept)) {
+      EXPECT_NEAR(kept / x[0], 1.0F, 0.01F);
     }
   }
 }

@@ -149,6 +149,17 @@ TEST_P(EncoderAttentionTest, FirstOfEachGivesTheFirstRows) {
       near_all(attend(kernels(), shape, qkv, kSequences, AttentionQueries::kFirstOfEach, 0, 2), expected, 4e-3));
 }
 
+// Equal shares of many keys all round the same way: 32767 / 500 is 65.5.
+TEST_P(EncoderAttentionTest, EqualScoresGiveTheMean) {
+  const AttentionShape shape{1, 16};
+  for (const std::int32_t keys : {3, 500, 508, 2000}) {
+    std::vector<float> qkv(static_cast<std::size_t>(keys) * 48, 1.0F);
+    for (const float value : attend(kernels(), shape, qkv, {0, keys}, AttentionQueries::kAll, 0, 1)) {
+      ASSERT_NEAR(value, 1.0F, 1e-4F) << keys;
+    }
+  }
+}
+
 TEST_P(EncoderAttentionTest, HeadsMayBeDividedOverCalls) {
   const AttentionShape shape{3, 16};
   const auto qkv = random_floats(kSequences.back() * 3 * 48, 2.0F);

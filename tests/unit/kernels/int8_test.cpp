@@ -76,6 +76,17 @@ TEST_P(Int8, ProductIsNearTheReference) {
   }
 }
 
+// Files of others may hold it: our own scales never give it.
+TEST_P(Int8, StoredWeightsOfMinus128AreExact) {
+  constexpr std::int64_t kWidth = 70;
+  std::vector<float> weight(kWidth, -128.0F * 0.5F);
+  weight[3] = 127.0F * 0.5F;
+  const std::vector<float> scale{0.5F};
+  const auto packed = pack(kernels(), {kWidth, 1}, weight, scale, {});
+  EXPECT_EQ(product(kernels(), packed, std::vector<float>(kWidth, 127.0F)),
+            std::vector<float>{0.5F * 127 * (127 - 69 * 128)});
+}
+
 TEST_P(Int8, RowsAreRoundedToTheNearestOf255Steps) {
   constexpr std::int64_t kWidth = 70;
   for (const float spread : {1e-30F, 1e-3F, 1.0F, 1e6F, 1e30F}) {
