@@ -67,7 +67,10 @@ def arguments():
     much.add_argument("--limit", type=int, help="only so many texts: to try the script")
     much.add_argument("--layers", type=int, default=6, help="shallower models: to try the script")
     parser.add_argument(
-        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: of the process, for a busy machine; one thread"
+        "--clock",
+        choices=("wall", "cpu"),
+        default="wall",
+        help="of batches of texts. cpu: of the process, for a busy machine; one thread",
     )
     parser.add_argument("--json", type=Path, help="write every measurement here")
     parser.add_argument("--chart", type=Path, help="draw it here (SVG)")
@@ -146,7 +149,7 @@ class Comparison:
     def peaks(self, turns):
         """What one of our engines measures of the machine, or nothing."""
         ours = next((engine for engine in turns.engines if isinstance(engine, Valence)), None)
-        return turns.ask(ours, ours.peaks) if ours else {}
+        return (ours and turns.ask(ours, ours.peaks)) or {}
 
     def both(self, before, after):
         peaks = {name: (before[name] + after[name]) / 2 for name in before if name in after}
@@ -262,7 +265,9 @@ def main():
         shape = shapes.ALL[name].with_layers(options.layers)
         folder = options.folder / f"{name}-{options.layers}"
         made = [sys.executable, HERE / "models.py", name, folder, str(options.layers), options.shared]
-        subprocess.run(made, check=True, stderr=subprocess.DEVNULL)
+        done = subprocess.run(made, check=False, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"{done.stderr.strip()}\ncompare: no models; requirements.txt names what making them needs")
         for threads in thread_counts:
             print(f"\n# {name}, {threads} thread(s)", flush=True)
             comparison = Comparison(options, shape, folder, set(cores[:threads]), found)
@@ -276,7 +281,8 @@ def main():
     found["ratios"] = report.all_ratios(found)
     report.print_tables(found)
     print("\n" + ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
-    print(f"median of {options.rounds} rounds by the {options.clock} clock, {options.other_rounds} for the slow")
+    print(f"median of {options.rounds} rounds, {options.other_rounds} for the slow")
+    print(f"batches of texts by the {options.clock} clock, the rest by the wall clock")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
     if options.chart:

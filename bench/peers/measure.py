@@ -1,5 +1,6 @@
 """How the engines take turns: the batch size that suits each, passes over the texts, single texts."""
 
+import math
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ class Turns:
         self.dropped = {}
 
     def ask(self, engine, question):
+        if engine not in self.engines:
+            return None
         time.sleep(self.options.settle)
         try:
             return question()
@@ -128,8 +131,8 @@ def quoted_engines(runs):
 
 
 def percentile(values, share):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """The smallest value that `share` of them do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def median(values):

@@ -43,6 +43,8 @@ class ValenceClassify:
         done = subprocess.run([*self.command, "-o", output, texts], capture_output=True, text=True, check=False)
         if done.returncode:
             raise Skipped(f"classify ended with {done.returncode}: {done.stderr.strip()}")
+        if "running in fp32" in done.stderr and not self.name.endswith("fp32"):
+            raise Skipped("runs in fp32 on this CPU")
         return time.perf_counter() - start
 
     def measure(self, path, workload, batch_size):
@@ -75,5 +77,6 @@ def compare(turns, workload):
                 continue
             entry["seconds"].append(measured.seconds)
             if is_ours:
-                entry["start_seconds"].append(engine.start_seconds(path))
+                started = turns.ask(engine, lambda: engine.start_seconds(path))
+                entry["start_seconds"] += [] if started is None else [started]
     return [entry for entry in entries if entry["seconds"]]

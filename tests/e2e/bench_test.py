@@ -2,9 +2,10 @@
 import json
 import os
 import shutil
+import subprocess
 import unittest
 
-from support import InTemporaryFolder, valence
+from support import BINARY, InTemporaryFolder, valence
 
 
 class Measures(InTemporaryFolder):
@@ -87,6 +88,17 @@ class Refusals(InTemporaryFolder):
                              (("--estimate", "--peak-gops", "5"), "--precision"), (("--bogus",), "--bogus"),
                              (("extra",), "extra")):
             self.assert_refused(valence("bench", *args), 2, needle)
+
+    def test_empty_values_are_no_values(self):
+        for option in ("--threads", "--peak-gops", "--memory-gb", "--precision", "--model"):
+            self.assert_refused(valence("bench", "--estimate", option, ""), 2, option, "is empty")
+        self.assert_refused(valence("classify", "-t", "good", "--threads", ""), 2, "--threads", "is empty")
+
+    def test_threads_that_cannot_be_made(self):
+        command = f"ulimit -v 1000000; exec {BINARY} classify -t good --threads 1024"
+        result = subprocess.run(["bash", "-c", command], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+        self.assertEqual(result.returncode, 6, result.stderr.decode())
+        self.assertIn("--threads", result.stderr.decode())
 
     def test_model_that_is_not_there(self):
         for args in ((), ("--estimate",)):

@@ -133,6 +133,38 @@ class Writing(Quantizing):
             self.assertNotIn('"text"', (self.out / name).read_text())
             self.assertNotIn(str(self.folder), (self.out / name).read_text())
 
+    def test_an_empty_directory_keeps_its_permissions(self):
+        self.out.mkdir(mode=0o700)
+        result = self.quantize("--data", self.labelled_by(self.model), "-o", self.out, "--max-loss", "100")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertTrue((self.out / "model.safetensors").exists())
+        self.assertEqual(self.out.stat().st_mode & 0o777, 0o700)
+
+    def test_what_is_no_file_is_not_copied(self):
+        (self.model / "LICENSE").mkdir()
+        result = self.quantize("--data", self.labelled_by(self.model), "-o", self.out, "--max-loss", "100")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertFalse((self.out / "LICENSE").exists())
+
+    def test_the_card_tells_whole_cautions(self):
+        result = self.quantize("--data", self.labelled([("good", "positive")]), "-o", self.out, "--max-loss", "100")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        card = (self.out / "MODEL_CARD.md").read_text()
+        cautions = [line.removeprefix("warning: ") for line in result.stderr.decode().splitlines()
+                    if line.startswith("warning: ")]
+        self.assertTrue(cautions)
+        for caution in cautions:
+            self.assertIn(caution, card.replace("\\", ""))
+
+    def test_settings_come_from_the_environment_and_files(self):
+        data = self.labelled_by(self.outlier_head())
+        for env, name in (({"VALENCE_QUANTIZE_MAX_LOSS": "100"}, "a"), ({}, "b")):
+            config = self.file("settings.toml", "[quantize]\nmax-loss = 100\n")
+            args = [] if env else ["--config", config]
+            result = self.quantize("--data", data, "-o", self.folder / name, *args, model=self.folder / "head",
+                                   env=dict(os.environ, **env))
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+
     def test_dry_run_writes_nothing(self):
         before = sorted(self.folder.iterdir())
         data = self.labelled_by(self.model)
@@ -257,6 +289,9 @@ class Refusing(Quantizing):
         self.assert_refused(self.quantize("--data", self.data, "-o", self.data), 2, "is no directory")
         self.assert_refused(self.quantize("--data", self.data, "-o", self.folder / "no" / "out"), 3, "no such directory")
         self.assert_refused(self.quantize("--data", self.data), 2, "--output", "--dry-run")
+        here = self.folder / "here"
+        here.mkdir()
+        self.assert_refused(self.quantize("--data", self.data, "-o", ".", cwd=here), 2, "is the working directory")
 
     def test_options_out_of_range(self):
         for value in ("-1", "101", "nan", "much"):
