@@ -31,7 +31,7 @@ WeightRows weight_rows(TensorView weight, std::span<const float> row_scales) {
   VALENCE_ASSERT(weight.shape.size() == 2, "a linear layer's weight is a matrix");
   VALENCE_ASSERT(row_scales.empty() || static_cast<std::int64_t>(row_scales.size()) == weight.shape[0],
                  "one scale a row");
-  const auto row_bytes = static_cast<std::size_t>(weight.shape[1]) * size_bytes(weight.dtype);
+  const auto row_bytes = size_bytes(weight.dtype, static_cast<std::size_t>(weight.shape[1]));
   return [weight = std::move(weight), row_scales, row_bytes](std::int64_t out_feature, std::span<float> row) {
     const auto index = static_cast<std::size_t>(out_feature);
     copy_as_f32({weight.dtype, {weight.shape[1]}, weight.bytes.subspan(index * row_bytes, row_bytes)}, row);

@@ -15,7 +15,7 @@ namespace valence::kernels {
 /// Writes the weights of output `out_feature` into `row` [in_features]. Called once for each output, in order.
 using WeightRows = std::function<void(std::int64_t out_feature, std::span<float> row)>;
 
-/// The rows of a tensor [out_features, in_features] of type F32, F16, BF16 or I8, as Hugging Face stores a Linear's
+/// The rows of a tensor [out_features, in_features] of a floating type or I8, as Hugging Face stores a Linear's
 /// weight. With `row_scales` [out_features], row r is multiplied by row_scales[r] (int8 weights). Keeps views only.
 [[nodiscard]] WeightRows weight_rows(TensorView weight, std::span<const float> row_scales = {});
 

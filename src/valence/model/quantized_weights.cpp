@@ -37,8 +37,6 @@ bool row_fits_f16(std::span<const float> row, float largest) {
   });
 }
 
-bool is_floating(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16; }
-
 }  // namespace
 
 Result<QuantizedWeights::Matrix> QuantizedWeights::quantise(const std::string& name, const TensorView& source,
@@ -49,7 +47,7 @@ Result<QuantizedWeights::Matrix> QuantizedWeights::quantise(const std::string& n
   matrix.quantised.resize(rows * columns);
   matrix.scales.resize(rows);
   std::vector<float> row(columns);
-  const std::size_t row_bytes = columns * size_bytes(source.dtype);
+  const std::size_t row_bytes = size_bytes(source.dtype, columns);
   for (std::size_t i = 0; i < rows; ++i) {
     copy_as_f32({source.dtype, {source.shape[1]}, source.bytes.subspan(i * row_bytes, row_bytes)}, row);
     if (!std::ranges::all_of(row, [](float value) { return std::isfinite(value); })) {

@@ -100,8 +100,6 @@ void Binder::check_shape(const std::string& name, const TensorView& view, std::i
                      to_string(shape), says));
 }
 
-bool is_floating(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16; }
-
 /// The scales of an I8 matrix. A scale beside another type would be silently ignored, so it is refused.
 std::optional<TensorView> Binder::row_scale(const std::string& name, const TensorView& values) {
   const std::string scale_name = name + "_scale";
@@ -257,7 +255,7 @@ Result<ModelWeights> Binder::bind() {
 }  // namespace
 
 void copy_row_as_f32(const MatrixView& matrix, std::int64_t row, std::span<float> out) {
-  const auto row_bytes = static_cast<std::size_t>(matrix.columns()) * size_bytes(matrix.values.dtype);
+  const auto row_bytes = size_bytes(matrix.values.dtype, static_cast<std::size_t>(matrix.columns()));
   const TensorView one_row{matrix.values.dtype,
                            {matrix.columns()},
                            matrix.values.bytes.subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes)};

@@ -2,24 +2,47 @@
 
 namespace valence {
 
-std::size_t size_bytes(DType dtype) {
+BlockLayout block_layout(DType dtype) {
+  constexpr std::size_t kBlock = 32;
+  constexpr std::size_t kSuperBlock = 256;
   switch (dtype) {
     case DType::kI8:
     case DType::kU8:
     case DType::kBool:
-      return 1;
+      return {1, 1};
     case DType::kF16:
     case DType::kBF16:
     case DType::kI16:
-      return 2;
+      return {1, 2};
     case DType::kF32:
     case DType::kI32:
-      return 4;
+      return {1, 4};
     case DType::kI64:
     case DType::kF64:
-      return 8;
+      return {1, 8};
+    // Halves of scale and least value, fifth bits, then the other bits: see block_formats.
+    case DType::kQ4_0:
+      return {kBlock, 2 + 16};
+    case DType::kQ4_1:
+      return {kBlock, 2 + 2 + 16};
+    case DType::kQ5_0:
+      return {kBlock, 2 + 4 + 16};
+    case DType::kQ5_1:
+      return {kBlock, 2 + 2 + 4 + 16};
+    case DType::kQ8_0:
+      return {kBlock, 2 + 32};
+    case DType::kQ2_K:
+      return {kSuperBlock, 16 + 64 + 2 + 2};
+    case DType::kQ3_K:
+      return {kSuperBlock, 32 + 64 + 12 + 2};
+    case DType::kQ4_K:
+      return {kSuperBlock, 2 + 2 + 12 + 128};
+    case DType::kQ5_K:
+      return {kSuperBlock, 2 + 2 + 12 + 32 + 128};
+    case DType::kQ6_K:
+      return {kSuperBlock, 128 + 64 + 16 + 2};
   }
-  return 0;
+  return {1, 0};
 }
 
 std::string_view name(DType dtype) {
@@ -44,6 +67,26 @@ std::string_view name(DType dtype) {
       return "F64";
     case DType::kBool:
       return "BOOL";
+    case DType::kQ4_0:
+      return "Q4_0";
+    case DType::kQ4_1:
+      return "Q4_1";
+    case DType::kQ5_0:
+      return "Q5_0";
+    case DType::kQ5_1:
+      return "Q5_1";
+    case DType::kQ8_0:
+      return "Q8_0";
+    case DType::kQ2_K:
+      return "Q2_K";
+    case DType::kQ3_K:
+      return "Q3_K";
+    case DType::kQ4_K:
+      return "Q4_K";
+    case DType::kQ5_K:
+      return "Q5_K";
+    case DType::kQ6_K:
+      return "Q6_K";
   }
   return "?";
 }

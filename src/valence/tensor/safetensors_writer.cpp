@@ -50,7 +50,8 @@ SafetensorsLayout lay_out_safetensors(const TensorTable& tensors, const Safetens
   std::uint64_t begin = 0;
   for (const auto* entry : order) {
     const auto& [name, view] = *entry;
-    VALENCE_ASSERT(view.bytes.size() == static_cast<std::size_t>(view.elements()) * size_bytes(view.dtype),
+    VALENCE_ASSERT(!has_blocks(view.dtype), "safetensors has no block types: whoever writes a file converts them");
+    VALENCE_ASSERT(view.bytes.size() == size_bytes(view.dtype, static_cast<std::size_t>(view.elements())),
                    "whoever makes a view gives it the bytes of its shape");
     const std::uint64_t end = begin + view.bytes.size();
     json += std::exchange(separator, ",");

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "valence/base/check.h"
+#include "valence/tensor/block_formats.h"
 
 namespace valence {
 namespace {
@@ -30,7 +31,7 @@ std::int64_t TensorView::elements() const {
 }
 
 void copy_as_f32(const TensorView& view, std::span<float> out) {
-  VALENCE_ASSERT(view.bytes.size() == out.size() * size_bytes(view.dtype), "the shape was checked against the bytes");
+  VALENCE_ASSERT(view.bytes.size() == size_bytes(view.dtype, out.size()), "the shape was checked against the bytes");
   switch (view.dtype) {
     case DType::kF32:
       if (!out.empty()) std::memcpy(out.data(), view.bytes.data(), view.bytes.size());
@@ -43,6 +44,17 @@ void copy_as_f32(const TensorView& view, std::span<float> out) {
       return convert_elements<std::int8_t>(view.bytes, out, [](std::int8_t v) { return static_cast<float>(v); });
     case DType::kU8:
       return convert_elements<std::uint8_t>(view.bytes, out, [](std::uint8_t v) { return static_cast<float>(v); });
+    case DType::kQ4_0:
+    case DType::kQ4_1:
+    case DType::kQ5_0:
+    case DType::kQ5_1:
+    case DType::kQ8_0:
+    case DType::kQ2_K:
+    case DType::kQ3_K:
+    case DType::kQ4_K:
+    case DType::kQ5_K:
+    case DType::kQ6_K:
+      return dequantize(view.dtype, view.bytes, out);
     case DType::kI16:
     case DType::kI32:
     case DType::kI64:
