@@ -28,7 +28,6 @@ bool is_plain_file_name(std::string_view name) {
 /// The refusal of a directory without safetensors weights, in words that fit what it has instead.
 Error no_weights(const std::filesystem::path& model_dir) {
   std::set<std::string> other_weights;
-  bool has_gguf = false;
   std::error_code ignored;
   for (auto it = std::filesystem::directory_iterator(model_dir, ignored);
        !ignored && it != std::filesystem::directory_iterator(); it.increment(ignored)) {
@@ -38,15 +37,10 @@ Error no_weights(const std::filesystem::path& model_dir) {
     if (name.starts_with("pytorch_model") || extension == ".pt" || extension == ".pth" || extension == ".ckpt") {
       other_weights.insert(name);
     }
-    has_gguf = has_gguf || extension == ".gguf";
   }
   if (!other_weights.empty()) {
     return {ErrorCode::kInvalidData, (model_dir / *other_weights.begin()).string(),
             "holds pickled weights, which can run code and are never opened", kPickleConversionHint};
-  }
-  if (has_gguf) {
-    return {ErrorCode::kUnsupported, model_dir.string(), "has only GGUF weights: reading GGUF is not built in",
-            "use the model's safetensors form"};
   }
   return {ErrorCode::kNotFound, model_dir.string(), fmt::format("has no {} and no {}", kSingleFile, kIndexFile)};
 }
@@ -149,6 +143,18 @@ Checkpoint Checkpoint::from_tensors(TensorTable tensors, std::string source) {
   checkpoint.tensors_ = std::move(tensors);
   checkpoint.source_ = std::move(source);
   return checkpoint;
+}
+
+Checkpoint Checkpoint::from_file(MappedFile file, TensorTable tensors, std::string source) {
+  Checkpoint checkpoint = from_tensors(std::move(tensors), std::move(source));
+  checkpoint.files_.push_back(std::move(file));
+  return checkpoint;
+}
+
+bool Checkpoint::has_safetensors(const std::filesystem::path& model_dir) {
+  std::error_code ignored;
+  return std::filesystem::exists(model_dir / kSingleFile, ignored) ||
+         std::filesystem::exists(model_dir / kIndexFile, ignored);
 }
 
 std::optional<TensorView> Checkpoint::find(std::string_view name) const {

@@ -27,6 +27,12 @@ class Checkpoint {
   /// A safetensors image that outlives the checkpoint, e.g. one compiled into the program. `source` names it in errors.
   static Result<Checkpoint> from_memory(std::span<const std::byte> image, std::string source);
 
+  /// Tensors of a file that was read otherwise (GGUF), which the checkpoint keeps mapped.
+  static Checkpoint from_file(MappedFile file, TensorTable tensors, std::string source);
+
+  /// Whether a model directory has safetensors weights, single or sharded.
+  [[nodiscard]] static bool has_safetensors(const std::filesystem::path& model_dir);
+
   /// Tensors that lie in memory and outlive the checkpoint, e.g. those of a quantisation that is being tried.
   static Checkpoint from_tensors(TensorTable tensors, std::string source);
 

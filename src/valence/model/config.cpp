@@ -216,12 +216,16 @@ Result<std::string> parse_saved_by(const Json& config) {
 
 Result<ModelSpec> parse_config(const Json& config) {
   VALENCE_TRY(const Architecture* const architecture, choose_architecture(config));
+  return parse_config(config, *architecture);
+}
+
+Result<ModelSpec> parse_config(const Json& config, const Architecture& architecture) {
   VALENCE_TRY_STATUS(refuse_other_computations(config));
   ModelSpec spec;
-  spec.model_type = architecture->model_type;
+  spec.model_type = architecture.model_type;
   VALENCE_TRY(spec.saved_by, parse_saved_by(config));
-  VALENCE_TRY(spec.encoder, parse_encoder(config, architecture->keys));
-  spec.head.dense_act = architecture->head_dense_act;
+  VALENCE_TRY(spec.encoder, parse_encoder(config, architecture.keys));
+  spec.head.dense_act = architecture.head_dense_act;
   VALENCE_TRY(spec.head.labels, parse_labels(config));
   VALENCE_TRY(spec.head.problem_type, parse_problem_type(config, spec.head.labels.size()));
   return spec;

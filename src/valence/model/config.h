@@ -4,6 +4,7 @@
 
 #include "valence/base/error.h"
 #include "valence/base/json.h"
+#include "valence/model/arch/architecture.h"
 #include "valence/model/head_spec.h"
 
 namespace valence {
@@ -17,5 +18,8 @@ namespace valence {
 /// what is meaningful but not built (an unknown model_type, relative positions, decoders); they name the document and
 /// key.
 Result<ModelSpec> parse_config(const Json& config);
+
+/// The same where the architecture is known and its keys are not those of config.json.
+Result<ModelSpec> parse_config(const Json& config, const Architecture& architecture);
 
 }  // namespace valence

@@ -6,6 +6,7 @@
 #include "valence/base/file.h"
 #include "valence/base/json.h"
 #include "valence/model/config.h"
+#include "valence/model/gguf_model.h"
 
 namespace valence {
 namespace {
@@ -28,6 +29,15 @@ Status check_directory(const std::filesystem::path& model_dir) {
   return fail(ErrorCode::kInvalidData, model_dir.string(), "is not a directory, expected a model's directory");
 }
 
+Result<Model> load_gguf(const std::filesystem::path& path) {
+  VALENCE_TRY(MappedFile mapped, MappedFile::open(path));
+  VALENCE_TRY(GgufFile file, parse_gguf(mapped.bytes(), path.string()));
+  VALENCE_TRY(GgufModel model, gguf_model(std::move(file)));
+  Checkpoint checkpoint = Checkpoint::from_file(std::move(mapped), std::move(model.tensors), path.string());
+  VALENCE_TRY(ModelWeights weights, bind_weights(model.spec, *model.architecture, checkpoint));
+  return Model{std::move(model.spec), std::move(checkpoint), std::move(weights)};
+}
+
 }  // namespace
 
 Result<std::string> read_config(const std::filesystem::path& model_dir) {
@@ -36,6 +46,8 @@ Result<std::string> read_config(const std::filesystem::path& model_dir) {
 }
 
 Result<Model> load_model(const std::filesystem::path& model_dir) {
+  VALENCE_TRY(const auto gguf, find_gguf(model_dir));
+  if (gguf) return load_gguf(*gguf);
   VALENCE_TRY(const std::string config_text, read_config(model_dir));
   VALENCE_TRY(const Json config, Json::parse(config_text, (model_dir / "config.json").string()));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));

@@ -21,8 +21,9 @@ struct Model {
   ModelWeights weights;
 };
 
-/// Reads config.json and the weights of a Hugging Face model directory, and checks one against the other.
-Result<Model> load_model(const std::filesystem::path& model_dir);
+/// Reads config.json and the weights of a Hugging Face model directory, and checks one against the other; or the same
+/// from a GGUF file, which `model` names or is the only weights of (gguf_model.h).
+Result<Model> load_model(const std::filesystem::path& model);
 
 /// The same from memory: config.json's text and a safetensors image that outlives the model.
 Result<Model> load_model(std::string_view config_json, std::span<const std::byte> weights_image,

@@ -28,7 +28,11 @@ struct Extent {
 class Binder {
  public:
   Binder(const ModelSpec& spec, const Architecture& architecture, const Checkpoint& checkpoint)
-      : spec_(spec), keys_(architecture.keys), names_(architecture.names), checkpoint_(checkpoint) {
+      : spec_(spec),
+        keys_(architecture.keys),
+        names_(architecture.names),
+        settings_(architecture.settings),
+        checkpoint_(checkpoint) {
     // A file saved from the bare encoder has the same names without the prefix.
     bare_ = !checkpoint.find(fmt::format("{}.weight", names_.word_embeddings)) &&
             checkpoint.find(fmt::format("{}.weight", names_.word_embeddings.substr(names_.base_prefix.size())));
@@ -63,6 +67,7 @@ class Binder {
   const ModelSpec& spec_;
   const ConfigKeys& keys_;
   const TensorNames& names_;
+  const std::string_view settings_;  // where the keys stand
   const Checkpoint& checkpoint_;
   bool bare_ = false;
   std::set<std::string, std::less<>> claimed_;
@@ -90,14 +95,14 @@ void Binder::check_shape(const std::string& name, const TensorView& view, std::i
     differs += at;
   }
   if (differs->key == "id2label" && !view.shape.empty()) {
-    refuse(fmt::format("config.json has {} labels but {} has {} rows", differs->size, name, view.shape[0]),
-           "make id2label in config.json name the labels that the classifier was trained with");
+    refuse(fmt::format("{} has {} labels but {} has {} rows", settings_, differs->size, name, view.shape[0]),
+           fmt::format("make {} in {} name the labels that the classifier was trained with", keys_.labels, settings_));
     return;
   }
   const std::string says = differs->key == "id2label" ? fmt::format("{} labels", differs->size)
                                                       : fmt::format("{} {}", differs->key, differs->size);
-  refuse(fmt::format("tensor {} has shape {}, expected {}: config.json has {}", in_quotes(name), to_string(view.shape),
-                     to_string(shape), says));
+  refuse(fmt::format("tensor {} has shape {}, expected {}: {} has {}", in_quotes(name), to_string(view.shape),
+                     to_string(shape), settings_, says));
 }
 
 /// The scales of an I8 matrix. A scale beside another type would be silently ignored, so it is refused.
@@ -232,8 +237,8 @@ Result<std::vector<std::string>> Binder::unused() const {
         std::from_chars(name.data() + layers.size(), name.data() + name.size(), index).ec == std::errc() &&
         index >= spec_.encoder.num_hidden_layers) {
       return fail(ErrorCode::kInvalidData, checkpoint_.source(),
-                  fmt::format("tensor {} belongs to layer {}, but config.json has {} {}: layers count from 0",
-                              in_quotes(name), index, keys_.num_hidden_layers, spec_.encoder.num_hidden_layers));
+                  fmt::format("tensor {} belongs to layer {}, but {} has {} {}: layers count from 0", in_quotes(name),
+                              index, settings_, keys_.num_hidden_layers, spec_.encoder.num_hidden_layers));
     }
     unused.push_back(std::move(name));
   }
@@ -269,7 +274,12 @@ void copy_row_as_f32(const MatrixView& matrix, std::int64_t row, std::span<float
 Result<ModelWeights> bind_weights(const ModelSpec& spec, const Checkpoint& checkpoint) {
   const Architecture* architecture = find_architecture(spec.model_type);
   VALENCE_ASSERT(architecture != nullptr, "parse_config takes no other model_type");
-  return Binder(spec, *architecture, checkpoint).bind();
+  return bind_weights(spec, *architecture, checkpoint);
+}
+
+Result<ModelWeights> bind_weights(const ModelSpec& spec, const Architecture& architecture,
+                                  const Checkpoint& checkpoint) {
+  return Binder(spec, architecture, checkpoint).bind();
 }
 
 }  // namespace valence

@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "valence/base/error.h"
+#include "valence/model/arch/architecture.h"
 #include "valence/model/checkpoint.h"
 #include "valence/model/head_spec.h"
 #include "valence/tensor/tensor_view.h"
 
 namespace valence {
 
-/// A two-dimensional parameter, F32, F16 or BF16; or I8 with an F32 scale for each row (`<name>_scale` in the file):
-/// value = q * scale[row].
+/// A two-dimensional parameter of a floating type (tensor/dtype.h); or I8 with an F32 scale for each row
+/// (`<name>_scale` in the file): value = q * scale[row].
 struct MatrixView {
   TensorView values;
   std::optional<TensorView> row_scale;
@@ -71,5 +72,9 @@ struct ModelWeights {
 /// Finds every parameter that `spec` calls for and checks its shape and type. Views point into `checkpoint`, which
 /// must outlive them. Errors name the tensor, the shape expected and the shape found.
 Result<ModelWeights> bind_weights(const ModelSpec& spec, const Checkpoint& checkpoint);
+
+/// The same under the names that `architecture` gives, which are not those of transformers.
+Result<ModelWeights> bind_weights(const ModelSpec& spec, const Architecture& architecture,
+                                  const Checkpoint& checkpoint);
 
 }  // namespace valence

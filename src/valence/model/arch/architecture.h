@@ -9,7 +9,8 @@
 
 namespace valence {
 
-/// The key of config.json for each field of EncoderSpec. An empty key: the architecture has no such setting.
+/// The key of config.json (or of GGUF metadata) for each field of EncoderSpec. An empty key: the architecture has no
+/// such setting.
 struct ConfigKeys {
   std::string_view vocab_size;
   std::string_view hidden_size;
@@ -20,6 +21,7 @@ struct ConfigKeys {
   std::string_view type_vocab_size;  ///< empty: no token type embeddings
   std::string_view hidden_act;
   std::string_view layer_norm_eps;  ///< empty: 1e-12, fixed in the architecture's code
+  std::string_view labels = "id2label";
 };
 
 /// Modules by role, as `transformers` names them; a module's parameters are `<name>.weight` and `<name>.bias`.
@@ -48,6 +50,7 @@ struct Architecture {
   ConfigKeys keys;
   TensorNames names;
   Activation head_dense_act;
+  std::string_view settings = "config.json";  ///< where the keys stand, for errors
 };
 
 }  // namespace valence
