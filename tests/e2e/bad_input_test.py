@@ -128,7 +128,7 @@ class Models(InTemporaryFolder):
         self.assert_refused(valence("classify", "-t", "a", "-m", self.folder / "nowhere"), 3, "nowhere", "default")
 
     def test_formats_of_later_versions_say_so(self):
-        for ref in ("model.gguf", "model.onnx", "org/name"):
+        for ref in ("model.onnx", "org/name"):
             self.assert_refused(valence("classify", "-t", "a", "-m", ref), 2, ref, "not built in")
 
     def test_truncated_safetensors(self):

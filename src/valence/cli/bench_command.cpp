@@ -18,6 +18,7 @@
 #include "valence/cli/step_progress.h"
 #include "valence/cli/terminal.h"
 #include "valence/engine/default_model.h"
+#include "valence/engine/gguf_tokenizer.h"
 #include "valence/kernels/cpu_identity.h"
 #include "valence/kernels/dispatch.h"
 
@@ -88,7 +89,7 @@ class Bench {
 
   Result<Tokenizer> load_tokenizer() const {
     VALENCE_TRY(const auto directory, resolve_model(options_.model));
-    if (directory) return Tokenizer::load(*directory);
+    if (directory) return valence::load_tokenizer(*directory);
     return Tokenizer::from_tokenizer_json(default_model().tokenizer_json, "built-in model");
   }
 

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kNeedDirectory =
-    "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json)";
+    "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json) or a GGUF file";
 
 /// "org/name" whose folder "org" does not exist either: nobody meant a local path.
 bool looks_like_hub_name(const std::string& ref) {
@@ -31,7 +31,7 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   if (ref == kDefaultModelName) return std::nullopt;
   const fs::path path(ref);
   const std::string suffix = path.extension().string();
-  if (suffix == ".gguf" || suffix == ".onnx") {
+  if (suffix == ".onnx") {
     return fail(ErrorCode::kUnsupported, ref, fmt::format("{} models are not built in yet", suffix.substr(1)),
                 std::string(kNeedDirectory));
   }
@@ -44,7 +44,7 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
     return fail(ErrorCode::kNotFound, ref, "no such model",
                 fmt::format("{}, or `default`, the built-in model", kNeedDirectory));
   }
-  if (fs::is_directory(path, ignored)) return path;
+  if (fs::is_directory(path, ignored) || suffix == ".gguf") return path;
   if (path.filename() == "model.safetensors") return path.has_parent_path() ? path.parent_path() : fs::path(".");
   return fail(ErrorCode::kInvalidData, ref, "is a file, expected a model directory", std::string(kNeedDirectory));
 }
@@ -69,7 +69,11 @@ Result<std::string> model_fingerprint(const std::string& ref) {
   }
   std::vector<fs::path> files;
   std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(*directory, failed)) files.push_back(entry.path());
+  if (fs::is_directory(*directory, failed)) {
+    for (const auto& entry : fs::directory_iterator(*directory, failed)) files.push_back(entry.path());
+  } else {
+    files.push_back(*directory);
+  }
   if (failed) return fail(ErrorCode::kIo, directory->string(), fmt::format("cannot be listed: {}", failed.message()));
   std::sort(files.begin(), files.end());
   std::string fingerprint;

@@ -15,7 +15,7 @@ namespace valence::cli {
 
 inline constexpr std::string_view kDefaultModelName = "default";
 
-/// The directory that REF names; nothing for the built-in model. What CLI.md names beside those (GGUF, ONNX, names on
+/// The directory or GGUF file that REF names; nothing for the built-in model. What else a model can be (ONNX, names on
 /// the Hugging Face hub) is refused by kind, and a path that is not there by name.
 Result<std::optional<std::filesystem::path>> resolve_model(const std::string& ref);
 

@@ -15,6 +15,7 @@
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
 #include "valence/engine/default_model.h"
+#include "valence/engine/gguf_tokenizer.h"
 #include "valence/engine/postprocess.h"
 #include "valence/engine/sequences.h"
 #include "valence/kernels/dispatch.h"
@@ -254,7 +255,7 @@ std::vector<Result<Prediction>> Classifier::classify(std::span<const std::string
 Result<std::shared_ptr<const Classifier>> Classifier::load(const std::filesystem::path& model_dir,
                                                            const ClassifierOptions& options) {
   VALENCE_TRY(Model model, load_model(model_dir));
-  VALENCE_TRY(Tokenizer tokenizer, Tokenizer::load(model_dir));
+  VALENCE_TRY(Tokenizer tokenizer, load_tokenizer(model_dir));
   return assemble_classifier({std::move(tokenizer), std::move(model), model_dir.string()}, options);
 }
 

@@ -9,6 +9,7 @@
 
 #include "valence/engine/assemble_classifier.h"
 #include "valence/engine/postprocess.h"
+#include "valence/model/gguf_model.h"
 #include "valence/model/model.h"
 
 namespace valence {
@@ -217,6 +218,11 @@ Result<QuantizationReport> Quantization::Measurement::run() {
 }
 
 Result<Quantization> Quantization::open(const std::filesystem::path& model_dir, const ClassifierOptions& options) {
+  VALENCE_TRY(const auto gguf, find_gguf(model_dir));
+  if (gguf) {
+    return fail(ErrorCode::kUnsupported, gguf->string(), "is a GGUF file: only Hugging Face directories are quantised",
+                "quantise the checkpoint that it was converted from");
+  }
   VALENCE_TRY(Model model, load_model(model_dir));
   VALENCE_TRY_STATUS(check_problem_type(model.spec, model_dir.string()));
   VALENCE_TRY(Tokenizer tokenizer, Tokenizer::load(model_dir));

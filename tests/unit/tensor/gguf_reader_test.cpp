@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -29,9 +29,9 @@ constexpr std::uint64_t kTwoTo63 = std::uint64_t{1} << 63U;
 
 /// The refusal in words; "accepted" when there was none. None takes long, whatever the image announces.
 std::string refusal(const std::string& image) {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // of this process: other programs do not count
   const auto file = parse_gguf(as_bytes(image), "m.gguf");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100));
+  EXPECT_LT(std::clock() - begin, CLOCKS_PER_SEC / 10);
   if (file) return "accepted";
   EXPECT_EQ(file.error().where().rfind("m.gguf", 0), 0U) << "the error names the file";
   return file.error().to_string();
