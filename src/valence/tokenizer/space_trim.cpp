@@ -40,7 +40,7 @@ EdgeSpaces edge_spaces(std::string_view token) {
 ByteSpan SpaceTrim::apply(std::string_view text, ByteSpan source, EdgeSpaces spaces, bool first) const {
   auto [begin, end] = source;
   std::uint32_t leading = spaces.leading;
-  if (leading > 0 && add_prefix_space && (first || begin == 0)) --leading;
+  if (leading == 1 && add_prefix_space && (first || begin == 0)) leading = 0;
   for (; leading > 0 && begin < end; --leading) begin += decode_utf8(text, begin).size_bytes;
   if (spaces.trailing == 0) return {begin, end};
   std::uint32_t trimmed = end;

@@ -18,8 +18,9 @@ struct EdgeSpaces {
 [[nodiscard]] EdgeSpaces edge_spaces(std::string_view token);
 
 /// What ByteLevel and RobertaProcessing do to offsets when trim_offsets is set. Source: process_offsets of Hugging Face
-/// tokenizers, with its ways: what is counted in the token is taken from the text, a character for a character; and of
-/// the first token, or one at the start of the text, a space less is taken if the pre-tokenizer may have put it there.
+/// tokenizers, with its ways: what is counted in the token is taken from the text, a character for a character; but a
+/// single leading space stays with the first token, or one at the start of the text, if the pre-tokenizer may have put
+/// it there.
 struct SpaceTrim {
   bool add_prefix_space = false;
 

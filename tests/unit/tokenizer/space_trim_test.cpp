@@ -31,7 +31,8 @@ TEST(SpaceTrim, CharactersOfTheTextAreCountedNotBytes) {
   EXPECT_EQ(SpaceTrim{}.apply("x\u3000", {0, 4}, {0, 1}, kLater), (ByteSpan{0, 1}));
 }
 
-TEST(SpaceTrim, SpacePutThereIsNotTakenFromTheFirstToken) {
+TEST(SpaceTrim, SingleSpaceThatMayHaveBeenPutThereStaysWithTheFirstToken) {
+  EXPECT_EQ((SpaceTrim{.add_prefix_space = true}).apply("   x", {0, 2}, {2, 2}, kFirst), (ByteSpan{2, 2}));
   EXPECT_EQ((SpaceTrim{.add_prefix_space = true}).apply("ab", {0, 2}, {1, 0}, kFirst), (ByteSpan{0, 2}));
   EXPECT_EQ((SpaceTrim{.add_prefix_space = true}).apply("ab", {0, 1}, {1, 1}, kFirst), (ByteSpan{0, 0}));
   EXPECT_EQ((SpaceTrim{.add_prefix_space = true}).apply("<m>c", {3, 4}, {1, 0}, kLater), (ByteSpan{4, 4}))
