@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Records what PyPI `tokenizers` makes of texts, for tests/parity/tokenizer_test.cpp.
 
-    python tools/make_tokenizer_goldens.py [--shared DIR]      # needs tokenizers, transformers and numpy
+    python tools/make_tokenizer_goldens.py [--shared DIR] [--new]      # needs tokenizers, transformers and numpy
 
 Writes into tests/parity/data/tokenizer:
   vocab.txt     a small vocabulary that tells the characters of many scripts apart
-  cases.json    a few hundred hard texts with their ids and offsets, through several pipelines over vocab.txt
+  cases.json    a few hundred hard texts with their ids and offsets, through several pipelines over vocab.txt, and
+                through byte-pair encodings that bring their vocabulary along
   hashes.json   hashes of all ids and offsets for (a) every Unicode scalar and (b) every text of the data sets in DIR
                 with the vocabularies in DIR; DIR is only named by relative path, and the tests skip (b) without it
 
@@ -31,7 +32,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import numpy as np
 import tokenizers
 import transformers
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, pre_tokenizers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "tests/parity/data/tokenizer"
@@ -40,8 +41,10 @@ BLOCK = 4096  # code points of one hash of the sweep
 SHARED_TOKENIZERS = [  # folder of DIR/tokenizers, file
     ("bert-base-uncased", "tokenizer.json"), ("bert-base-uncased", "vocab.txt"), ("bert-base-cased", "vocab.txt"),
     ("all-MiniLM-L6-v2", "tokenizer.json"), ("distilbert-sst2", "tokenizer.json"), ("mbert-uncased", "tokenizer.json"),
+    ("roberta-base", "tokenizer.json"), ("roberta-base", "vocab.json"), ("gpt2", "vocab.json"),
 ]
-SWEPT = ("bert-base-uncased/tokenizer.json", "bert-base-cased/vocab.txt")
+SWEPT = ("bert-base-uncased/tokenizer.json", "bert-base-cased/vocab.txt", "roberta-base/tokenizer.json")
+BPE_CLASSES = {"roberta-base": "RobertaTokenizer", "gpt2": "GPT2Tokenizer"}  # of vocab.json with merges.txt
 TEXT_COLUMNS = ("text", "text_natural", "comment")
 
 
@@ -162,6 +165,85 @@ def pipeline_json(normalizer, pre_tokenizer, added_tokens, vocabulary):
                       "max_input_chars_per_word": 100, "vocab": vocabulary}}
 
 
+GPT2_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+GPT4_WORDS = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+              r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+QWEN2_WORDS = GPT4_WORDS.replace("{1,3}", "")
+
+
+def byte_level(add_prefix_space=False, use_regex=True):
+    return {"type": "ByteLevel", "add_prefix_space": add_prefix_space, "trim_offsets": True, "use_regex": use_regex}
+
+
+def split_at(regex, behavior="Isolated", invert=False):
+    return {"type": "Split", "pattern": {"Regex": regex}, "behavior": behavior, "invert": invert}
+
+
+def byte_pair_model(**settings):
+    """The 256 byte characters, and merges that spell a few words in two scripts and runs of spaces and digits."""
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"] + sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = []
+    for word in ["Ġthe", "Ġof", "Ġand", "Ġis", "Ġnot", "Ġgood", "good", "ing", "ed", "ly", "'s", "'t", "n't", "hello",
+                 "Ġworld", "ĠĠ", "ĠĠĠĠ", "12", "123", "00", "!!", "...", "Ã©", "ä¸Ń", "Ġä¸Ń", "Ð¿ÑĢ", "ðŁĺ", "ĊĊ", "aaaa"]:
+        left = word[0]
+        for right in word[1:]:
+            if left + right not in tokens:
+                tokens.append(left + right)
+                merges.append([left, right])
+            left += right
+    return {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "",
+            "end_of_word_suffix": "", "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+            "vocab": {token: i for i, token in enumerate(tokens)}, "merges": merges, **settings}
+
+
+def character_pair_model(**settings):
+    tokens = ["<unk>"] + list("abcdefghijklmnopqrstuvwxyz.!é") + ["<0xC3>", "<0xA8>", "<0xD0>"]
+    tokens += [f"<0x{b:02X}>" for b in range(0x80, 0xC0) if b != 0xA8]
+    return {"type": "BPE", "unk_token": "<unk>", "vocab": {token: i for i, token in enumerate(tokens + ["go", "th"])},
+            "merges": ["g o", "t h"], **settings}
+
+
+def byte_pair_pipelines():
+    special = [added(i, token, special=True) for i, token in enumerate(["<s>", "<pad>", "</s>", "<unk>"])]
+    mask = added(4, "<mask>", special=True, lstrip=True, normalized=True)
+    model = byte_pair_model()
+    n = len(model["vocab"])
+    roberta = {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": True,
+               "add_prefix_space": True}
+    llama = {"type": "Sequence", "processors": [
+        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}},
+                                                  {"Sequence": {"id": "A", "type_id": 0}}],
+         "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+         "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}}}]}
+    both = {"type": "Sequence", "pretokenizers": [split_at(GPT4_WORDS), byte_level(use_regex=False)]}
+    qwen = {"type": "Sequence", "pretokenizers": [split_at(QWEN2_WORDS, "Removed", True), byte_level(use_regex=False)]}
+    literal = {"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"String": "o"}, "behavior": "MergedWithPrevious", "invert": False},
+        split_at(GPT2_WORDS), {"type": "Digits", "individual_digits": True}, byte_level(True, False)]}
+    plain = {"type": "Whitespace"}
+    stages = {  # normalizer, pre-tokenizer, post-processor, added tokens, model
+        "roberta": (None, byte_level(), {**roberta, "add_prefix_space": False}, special + [mask], model),
+        "roberta_prefix": (None, byte_level(True), roberta, special + [mask, added(n, "good ", rstrip=True)], model),
+        "untrimmed_prefix": (None, byte_level(True), {**roberta, "trim_offsets": False}, special + [mask], model),
+        "modernbert": ({"type": "NFC"}, byte_level(), None, special + [mask, added(n, "  ", normalized=True)], model),
+        "lowercase_bytes": ({"type": "Lowercase"}, byte_level(True), roberta, special + [mask], model),
+        "llama3": (None, both, llama, special, byte_pair_model(ignore_merges=True)),
+        "qwen2": (None, qwen, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False}, special, model),
+        "literal_split": (None, literal, roberta, special, model),
+        "whole_text": (None, byte_level(use_regex=False), None, special, model),
+        "unknown_vanish": (None, plain, None, [], character_pair_model(unk_token=None)),
+        "unknown": (None, plain, None, [], character_pair_model()),
+        "unknown_fused": (None, plain, None, [], character_pair_model(fuse_unk=True)),
+        "byte_fallback": (None, plain, None, [], character_pair_model(byte_fallback=True)),
+        "byte_fallback_fused": (None, None, None, [], character_pair_model(byte_fallback=True, fuse_unk=True)),
+    }
+    return {name: {"version": "1.0", "truncation": None, "padding": None, "added_tokens": tokens,
+                   "normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "post_processor": post_processor,
+                   "decoder": None, "model": bpe}
+            for name, (normalizer, pre_tokenizer, post_processor, tokens, bpe) in stages.items()}
+
+
 def hard_texts():
     plain = ["", " ", "\n\t\r\n", "a", "Hello, World!", "This movie was NOT good.", "don't can't won't isn't",
              "unaffable",
@@ -213,15 +295,23 @@ def cases_of(tokenizer, texts):
     return cases
 
 
+def ids_and_offsets(texts, encoding):
+    """Of a pair's tokens too, each in its own text."""
+    offsets = []
+    for span, sequence in zip(encoding.offsets, encoding.sequence_ids):
+        offsets += byte_offsets(texts[sequence or 0], [span])[0]
+    return encoding.ids, offsets
+
+
 def truncated_cases(tokenizer):
     cases = []
     for side in ("right", "left"):
         for limit in LIMITS:
             tokenizer.enable_truncation(limit, direction=side)
             for text in ("", "good bad", "hello, unaffable world!", "é中x " * 5):
-                cases.append([side, limit, text, None, tokenizer.encode(text).ids])
-            if limit >= 3:
-                cases += [[side, limit, a, b, tokenizer.encode(a, b).ids] for a, b in PAIRS]
+                cases.append([side, limit, text, None, *ids_and_offsets([text], tokenizer.encode(text))])
+            if limit >= tokenizer.num_special_tokens_to_add(True):
+                cases += [[side, limit, a, b, *ids_and_offsets([a, b], tokenizer.encode(a, b))] for a, b in PAIRS]
     tokenizer.no_truncation()
     return cases
 
@@ -251,6 +341,9 @@ def shared_tokenizer(folder, file):
     with tempfile.TemporaryDirectory() as directory:
         copy = pathlib.Path(directory)
         (copy / file).write_bytes((folder / file).read_bytes())
+        if file == "vocab.json":
+            (copy / "merges.txt").write_bytes((folder / "merges.txt").read_bytes())
+            return getattr(transformers, BPE_CLASSES[folder.name]).from_pretrained(copy).backend_tokenizer
         (copy / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": "uncased" in folder.name}))
         return transformers.BertTokenizerFast.from_pretrained(copy).backend_tokenizer
 
@@ -271,7 +364,9 @@ def write_json(path, value):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
-    shared = parser.parse_args().shared
+    parser.add_argument("--new", action="store_true", help="leave alone what hashes.json has by the same versions")
+    arguments = parser.parse_args()
+    shared = arguments.shared
     recorded = {"command": "python tools/make_tokenizer_goldens.py", "tokenizers": tokenizers.__version__,
                 "transformers": transformers.__version__, "python": platform.python_version()}
     OUT.mkdir(parents=True, exist_ok=True)
@@ -283,17 +378,31 @@ def main():
     for name, parts in pipelines(vocabulary).items():
         small[name] = Tokenizer.from_str(json.dumps(pipeline_json(*parts, ids)))
         stored[name] = {"tokenizer": pipeline_json(*parts, {}), "cases": cases_of(small[name], texts)}
+    for name, parts in byte_pair_pipelines().items():
+        small[name] = Tokenizer.from_str(json.dumps(parts))
+        stored[name] = {"tokenizer": parts, "cases": cases_of(small[name], texts)}
     write_json(OUT / "cases.json", {"recorded": recorded, "pipelines": stored,
-                                    "truncated": truncated_cases(small["uncased"])})
+                                    "truncated": truncated_cases(small["uncased"]),
+                                    "truncated_roberta": truncated_cases(small["roberta_prefix"])})
 
+    kept = json.loads((OUT / "hashes.json").read_text()) if arguments.new else {}
+    if kept.get("recorded") != recorded:
+        kept = {"sweeps": {}, "sets": {}}
     sweeps, sets = {}, {}
-    for name in ("uncased", "cased"):
+    for name in ("uncased", "cased", "llama3"):
+        if f"small {name}" in kept["sweeps"]:
+            sweeps[f"small {name}"] = kept["sweeps"][f"small {name}"]
+            continue
         sweeps[f"small {name}"] = {"alone": sweep(small[name], "", ""), "between": sweep(small[name], "a", "b")}
     files = sorted(p for p in (shared / "data").rglob("*") if p.name.endswith((".csv", ".csv.gz", ".jsonl")))
     read = {str(path.relative_to(shared)): texts_of(path) for path in files}
     for folder, file in SHARED_TOKENIZERS:
         tokenizer = shared_tokenizer(shared / "tokenizers" / folder, file)
         key = f"{folder}/{file}"
+        if set(kept["sets"].get(key, ())) == {"hard texts", *read}:
+            sets[key] = kept["sets"][key]
+            sweeps.update({key: kept["sweeps"][key]} if key in kept["sweeps"] else {})
+            continue
         sets[key] = {"hard texts": [len(texts), hash_texts(tokenizer, texts)]}
         sets[key].update({path: [len(rows), hash_texts(tokenizer, rows)] for path, rows in read.items()})
         if key in SWEPT:

@@ -10,7 +10,7 @@ regular expressions), so no one Unicode version describes it. We ask the library
 import pathlib
 
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "src/valence/tokenizer/unicode_tables.inc"
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
@@ -26,10 +26,15 @@ NFD, NFKD, LOWER = normalizers.NFD(), normalizers.NFKD(), normalizers.Lowercase(
 MARKS = normalizers.StripAccents()
 PUNCTUATION, SPACE = pre_tokenizers.Punctuation(), pre_tokenizers.WhitespaceSplit()
 DIGITS, WORD = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Whitespace()
+LETTER, NUMBER, REGEX_SPACE = (pre_tokenizers.Split(Regex(c), "isolated") for c in (r"\p{L}", r"\p{N}", r"\s"))
 
 
 def between(c):
     return "a" + c + "b"
+
+
+def isolates(split, c):
+    return len(split.pre_tokenize_str("!" + c + "!")) == 3
 
 
 def has_combining_class(c):
@@ -55,6 +60,8 @@ PROPERTIES = {  # table name -> (what it says, predicate on a one-character stri
     "kCombiningMarkRanges": ("removed by StripAccents", lambda c: MARKS.normalize_str("a" + c) == "a"),
     "kNumericRanges": ("isolated by Digits", lambda c: len(DIGITS.pre_tokenize_str(between(c))) == 3),
     "kWordRanges": (r"\w of the regular expressions", lambda c: len(WORD.pre_tokenize_str(between(c))) == 1),
+    "kRegexLetterRanges": (r"\p{L} of the regular expressions", lambda c: isolates(LETTER, c)),
+    "kRegexNumberRanges": (r"\p{N} of the regular expressions", lambda c: isolates(NUMBER, c)),
     "kNormalizesRanges": ("has a decomposition or a combining class", changes_in_normalization),
 }
 
@@ -109,6 +116,8 @@ def main():
     for name, (comment, holds) in PROPERTIES.items():
         runs = ranges([c for c in SCALARS if holds(chr(c))])
         parts.append(table(name, comment, "CodePointRange", [(f"0x{a:X}", f"0x{b:X}") for a, b in runs]))
+    holds = PROPERTIES["kWhitespaceRanges"][1]  # \s and white space are one table
+    assert all(isolates(REGEX_SPACE, chr(c)) == holds(chr(c)) for c in SCALARS)
     rules = [(f"0x{a:X}", f"0x{b:X}", str(step), str(delta)) for a, b, step, delta in lowercase_rules()]
     parts.append(table("kLowercaseRules", "one-to-one lower case; U+0130 alone becomes two", "LowercaseRule", rules))
     OUT.write_text("\n".join(parts))

@@ -138,13 +138,20 @@ class Comparison:
                 before = self.peaks(turns)
                 runs = turns.passes(work)
                 self.add_texts(work, runs, self.both(before, self.peaks(turns)))
+                self.save()
         if "single" in self.options.parts:
             for length in SINGLE_LENGTHS:
                 print(f"\n{self.shape.name}, one text of {length} tokens", flush=True)
                 self.add_single(turns.single_texts(workload.single_texts(length, SINGLE_TEXTS)), length)
+                self.save()
         self.found["skipped"].update(turns.dropped)
         for engine in turns.engines:
             engine.close()
+
+    def save(self):
+        """What there is so far: a run that is stopped keeps it."""
+        if self.options.json:
+            self.options.json.write_text(json.dumps(self.found, indent=1, default=str))
 
     def peaks(self, turns):
         """What one of our engines measures of the machine, or nothing."""
@@ -282,7 +289,7 @@ def main():
     report.print_tables(found)
     print("\n" + ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
     print(f"median of {options.rounds} rounds, {options.other_rounds} for the slow")
-    print(f"batches of texts by the {options.clock} clock, the rest by the wall clock")
+    print("by the wall clock" + ("; batches of texts by the cpu clock" if options.clock == "cpu" else ""))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
     if options.chart:

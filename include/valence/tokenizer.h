@@ -54,7 +54,8 @@ struct EncodeOptions {
 class Tokenizer {
  public:
   /// The tokenizer of a model directory: tokenizer.json, or else vocab.txt, as BertTokenizerFast would read it with
-  /// tokenizer_config.json. A component this build does not know is ErrorCode::kUnsupported.
+  /// tokenizer_config.json, or else vocab.json and merges.txt, as RobertaTokenizer or GPT2Tokenizer would, whichever
+  /// tokenizer_config.json or config.json names. A component this build does not know is ErrorCode::kUnsupported.
   static Result<Tokenizer> load(const std::filesystem::path& model_directory);
 
   /// The text of a tokenizer.json; `source_name` is how errors name it.

@@ -1,13 +1,15 @@
-// Any bytes as a text, through a cased and an uncased BERT pipeline and one that runs stage by stage. The first byte
-// chooses the options. Offsets stay in order, in bounds and on characters; all roads agree.
+// Any bytes as a text, through a cased and an uncased BERT pipeline and a byte-level one, and through the same stage by
+// stage. The first byte chooses the options. Offsets stay in order, in bounds and on characters; all roads agree.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "valence/base/json.h"
 #include "valence/base/utf8.h"
 #include "valence/tokenizer.h"
+#include "valence/tokenizer/byte_level.h"
 
 namespace {
 
@@ -30,6 +32,29 @@ std::string bert(const char* lowercase) {
          lowercase + "}";
 }
 
+/// Byte-level BPE with every byte character and a few merges. A Sequence of one step goes stage by stage.
+valence::Tokenizer make_byte_level(bool by_stages) {
+  std::string vocabulary;
+  int id = 0;
+  const auto add = [&](std::string_view token) {
+    if (id > 0) vocabulary += ',';
+    valence::append_json_string(vocabulary, token);
+    vocabulary += ':' + std::to_string(id++);
+  };
+  for (const char32_t c : valence::tokenizer::byte_characters()) {
+    std::string character;
+    valence::append_utf8(character, c);
+    add(character);
+  }
+  for (const auto* token : {"Ġa", "ab", "aa", "aaaa", "Ã©", "<m>"}) add(token);
+  std::string pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true})";
+  if (by_stages) pre_tokenizer = R"({"type":"Sequence","pretokenizers":[)" + pre_tokenizer + "]}";
+  const std::string json = R"({"added_tokens":[{"id":261,"content":"<m>","lstrip":true}],"pre_tokenizer":)" +
+                           pre_tokenizer + R"(,"model":{"type":"BPE","vocab":{)" + vocabulary +
+                           R"(},"merges":["a a","Ġ a","a b","aa aa","Ã ©"]}})";
+  return valence::Tokenizer::from_tokenizer_json(json, "fuzz").value();
+}
+
 void check_offsets(const valence::Encoding& encoding, std::string_view text) {
   const auto on_character = [text](std::uint32_t at) {
     return at == text.size() || (static_cast<unsigned char>(text[at]) & 0xC0U) != 0x80U;
@@ -50,6 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const valence::Tokenizer uncased = make(bert("true"));
   static const valence::Tokenizer cased = make(bert("false"));
   static const valence::Tokenizer by_stages = make(R"({"type":"Sequence","normalizers":[)" + bert("true") + "]}");
+  static const valence::Tokenizer bytes = make_byte_level(false);
+  static const valence::Tokenizer bytes_by_stages = make_byte_level(true);
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   valence::EncodeOptions options;
@@ -65,6 +92,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(again->ids == encoding->ids && again->offsets == encoding->offsets &&
           again->truncated == encoding->truncated);
   check_offsets(*cased.encode(text, options), text);
+  const auto byte_level = bytes.encode(text, options);
+  check_offsets(*byte_level, text);
+  const auto byte_level_again = bytes_by_stages.encode(text, options);
+  require(byte_level_again->ids == byte_level->ids && byte_level_again->offsets == byte_level->offsets);
   const std::size_t middle = valence::find_invalid_utf8(text.substr(0, text.size() / 2)).value_or(text.size() / 2);
   require(uncased.encode_pair(text.substr(0, middle), text.substr(middle), options).has_value() ||
           (options.max_length == 2));

@@ -59,8 +59,11 @@ std::vector<std::int32_t> integers(const Json& list) {
   return values;
 }
 
-/// A pipeline of cases.json over the committed vocabulary.
+/// A pipeline of cases.json, over the committed vocabulary if it brings none.
 Tokenizer small_tokenizer(const Json& pipeline) {
+  std::string json = must(pipeline.at("tokenizer")).dump();
+  constexpr std::string_view kEmpty = R"("vocab":{})";
+  if (json.find(kEmpty) == std::string::npos) return must(Tokenizer::from_tokenizer_json(json, "cases.json"));
   std::ifstream lines(kGoldens / "vocab.txt");
   std::string vocabulary = "{";
   int id = 0;
@@ -70,8 +73,6 @@ Tokenizer small_tokenizer(const Json& pipeline) {
     vocabulary += fmt::format(":{}", id);
   }
   vocabulary += '}';
-  std::string json = must(pipeline.at("tokenizer")).dump();
-  constexpr std::string_view kEmpty = R"("vocab":{})";
   json.replace(json.find(kEmpty), kEmpty.size(), R"("vocab":)" + vocabulary);
   return must(Tokenizer::from_tokenizer_json(json, "cases.json"));
 }
@@ -82,10 +83,27 @@ std::optional<Tokenizer> shared_tokenizer(const std::string& name) {
   if (!fs::exists(file)) return std::nullopt;
   if (file.filename() == "tokenizer.json") return must(Tokenizer::load(file.parent_path()));
   const testing::TemporaryDirectory directory;
-  fs::copy_file(file, directory.path() / "vocab.txt");
+  fs::copy_file(file, directory.path() / file.filename());
+  if (file.filename() == "vocab.json") {
+    fs::copy_file(file.parent_path() / "merges.txt", directory.path() / "merges.txt");
+    const bool gpt2 = file.parent_path().filename() == "gpt2";
+    directory.write("tokenizer_config.json",
+                    gpt2 ? R"({"tokenizer_class":"GPT2Tokenizer"})" : R"({"tokenizer_class":"RobertaTokenizer"})");
+    return must(Tokenizer::load(directory.path()));
+  }
   const bool uncased = name.find("uncased") != std::string::npos;
   directory.write("tokenizer_config.json", uncased ? R"({"do_lower_case":true})" : R"({"do_lower_case":false})");
   return must(Tokenizer::load(directory.path()));
+}
+
+/// begin, end, begin, end, ...
+std::vector<std::int32_t> flat_offsets(const Encoding& encoding) {
+  std::vector<std::int32_t> offsets;
+  for (const ByteSpan& span : encoding.offsets) {
+    offsets.push_back(static_cast<std::int32_t>(span.begin));
+    offsets.push_back(static_cast<std::int32_t>(span.end));
+  }
+  return offsets;
 }
 
 TEST(TokenizerParity, HardTextsThroughEveryPipeline) {
@@ -96,23 +114,17 @@ TEST(TokenizerParity, HardTextsThroughEveryPipeline) {
       const auto parts = must(golden.items());
       const std::string text = must(parts[0].as_string());
       const Encoding encoding = must(tokenizer.encode(text));
-      std::vector<std::int32_t> offsets;
-      for (const ByteSpan& span : encoding.offsets) {
-        offsets.push_back(static_cast<std::int32_t>(span.begin));
-        offsets.push_back(static_cast<std::int32_t>(span.end));
-      }
       EXPECT_EQ(encoding.ids, integers(parts[1])) << name << ": " << ::testing::PrintToString(text);
-      EXPECT_EQ(offsets, integers(parts[2])) << name << ": " << ::testing::PrintToString(text);
+      EXPECT_EQ(flat_offsets(encoding), integers(parts[2])) << name << ": " << ::testing::PrintToString(text);
       ++compared;
     }
   }
-  EXPECT_GT(compared, 900U);
+  EXPECT_GT(compared, 2000U);
 }
 
-TEST(TokenizerParity, TruncationOfTextsAndPairs) {
-  const Json cases = read_golden("cases.json");
-  const Tokenizer tokenizer = small_tokenizer(must(must(cases.at("pipelines")).at("uncased")));
-  for (const Json& golden : must(must(cases.at("truncated")).items())) {
+void compare_truncated(const Json& pipeline, const Json& goldens) {
+  const Tokenizer tokenizer = small_tokenizer(pipeline);
+  for (const Json& golden : must(goldens.items())) {
     const auto parts = must(golden.items());
     EncodeOptions options;
     options.truncation_side = must(parts[0].as_string()) == "left" ? TruncationSide::kLeft : TruncationSide::kRight;
@@ -122,7 +134,15 @@ TEST(TokenizerParity, TruncationOfTextsAndPairs) {
         must(parts[3].is_null() ? tokenizer.encode(first, options)
                                 : tokenizer.encode_pair(first, must(parts[3].as_string()), options));
     EXPECT_EQ(encoding.ids, integers(parts[4])) << golden.dump();
+    EXPECT_EQ(flat_offsets(encoding), integers(parts[5])) << golden.dump();
   }
+}
+
+TEST(TokenizerParity, TruncationOfTextsAndPairs) {
+  const Json cases = read_golden("cases.json");
+  const Json pipelines = must(cases.at("pipelines"));
+  compare_truncated(must(pipelines.at("uncased")), must(cases.at("truncated")));
+  compare_truncated(must(pipelines.at("roberta_prefix")), must(cases.at("truncated_roberta")));
 }
 
 void compare_sweep(const Tokenizer& tokenizer, const Json& golden, std::string_view prefix, std::string_view suffix) {
@@ -150,11 +170,12 @@ void compare_sweeps(const Tokenizer& tokenizer, const Json& golden) {
   compare_sweep(tokenizer, must(golden.at("between")), "a", "b");
 }
 
-TEST(TokenizerParity, EveryUnicodeScalarWithTheSmallVocabulary) {
+TEST(TokenizerParity, EveryUnicodeScalarWithSmallVocabularies) {
   const Json sweeps = must(read_golden("hashes.json").at("sweeps"));
   const Json pipelines = must(read_golden("cases.json").at("pipelines"));
   compare_sweeps(small_tokenizer(must(pipelines.at("uncased"))), must(sweeps.at("small uncased")));
   compare_sweeps(small_tokenizer(must(pipelines.at("cased"))), must(sweeps.at("small cased")));
+  compare_sweeps(small_tokenizer(must(pipelines.at("llama3"))), must(sweeps.at("small llama3")));
 }
 
 TEST(TokenizerParity, EveryUnicodeScalarWithSharedVocabularies) {

@@ -66,6 +66,16 @@ DecodedCodePoint decode_utf8(std::string_view text, std::size_t offset) {
   return {((lead & 0x07U) << 18) | ((b[1] & 0x3FU) << 12) | ((b[2] & 0x3FU) << 6) | (b[3] & 0x3FU), 4};
 }
 
+std::u32string to_code_points(std::string_view text) {
+  std::u32string code_points;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto [code_point, size_bytes] = decode_utf8(text, i);
+    code_points += code_point;
+    i += size_bytes;
+  }
+  return code_points;
+}
+
 std::size_t utf8_size(char32_t code_point) {
   if (code_point < 0x80) return 1;
   if (code_point < 0x800) return 2;

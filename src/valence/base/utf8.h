@@ -26,6 +26,9 @@ struct DecodedCodePoint {
 /// Appends the UTF-8 form of `code_point`, which must be a Unicode scalar value.
 void append_utf8(std::string& out, char32_t code_point);
 
+/// The code points of `text`, which must be valid UTF-8.
+[[nodiscard]] std::u32string to_code_points(std::string_view text);
+
 /// Number of bytes that append_utf8 would write.
 [[nodiscard]] std::size_t utf8_size(char32_t code_point);
 

@@ -9,6 +9,9 @@
 #include <string_view>
 #include <utility>
 
+#include "valence/base/utf8.h"
+#include "valence/tokenizer/bpe.h"
+#include "valence/tokenizer/byte_level.h"
 #include "valence/tokenizer/wordpiece.h"
 
 namespace valence::tokenizer {
@@ -105,7 +108,7 @@ Parsed<Normalizer> make_form(UnicodeForm form) { return make<Normalizer, Unicode
 
 // --- pre-tokenizers
 
-Parsed<PreTokenizer> parse_punctuation(const Json& json) {
+Result<SplitBehavior> parse_behavior(const Json& json, const std::string& name) {
   struct Named {
     std::string_view name;
     SplitBehavior behavior;
@@ -115,11 +118,49 @@ Parsed<PreTokenizer> parse_punctuation(const Json& json) {
                                          {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
                                          {"MergedWithNext", SplitBehavior::kMergedWithNext},
                                          {"Contiguous", SplitBehavior::kContiguous}};
-  VALENCE_TRY(const std::string name, json.string_or("behavior", "Isolated"));
   for (const auto& known : kBehaviors) {
-    if (known.name == name) return make<PreTokenizer, PunctuationPreTokenizer>(known.behavior);
+    if (known.name == name) return known.behavior;
   }
   return not_supported(json, "behavior", name, kBehaviors);
+}
+
+Parsed<PreTokenizer> parse_punctuation(const Json& json) {
+  VALENCE_TRY(const std::string name, json.string_or("behavior", "Isolated"));
+  VALENCE_TRY(const SplitBehavior behavior, parse_behavior(json, name));
+  return make<PreTokenizer, PunctuationPreTokenizer>(behavior);
+}
+
+Result<SplitPreTokenizer::Pattern> parse_split_pattern(const Json& json) {
+  if (!json.find("Regex")) {
+    VALENCE_TRY(const std::string literal, json.string("String"));
+    if (literal.empty()) return json.invalid("expected a pattern that is not empty");
+    return LiteralSearch(to_code_points(literal));
+  }
+  VALENCE_TRY(const std::string regex, json.string("Regex"));
+  if (const auto pattern = find_word_pattern(regex)) return *pattern;
+  return fail(ErrorCode::kUnsupported, json.where(),
+              fmt::format("the regular expression {} is not supported", in_quotes(regex)),
+              "valence knows those of GPT-2, GPT-4 (Llama 3) and Qwen2; use a model with one of these");
+}
+
+Parsed<PreTokenizer> parse_split(const Json& json) {
+  VALENCE_TRY(const Json pattern_json, json.at("pattern"));
+  VALENCE_TRY(auto pattern, parse_split_pattern(pattern_json));
+  SplitOptions options;
+  VALENCE_TRY(const std::string behavior, json.string("behavior"));
+  VALENCE_TRY(options.behavior, parse_behavior(json, behavior));
+  VALENCE_TRY(options.invert, json.boolean("invert"));
+  return make<PreTokenizer, SplitPreTokenizer>(std::move(pattern), options);
+}
+
+/// trim_offsets is the post-processor's affair; here the reference reads it and makes no use of it.
+Parsed<PreTokenizer> parse_byte_level(const Json& json) {
+  ByteLevelOptions options;
+  VALENCE_TRY(options.add_prefix_space, json.boolean("add_prefix_space"));
+  VALENCE_TRY_STATUS(json.boolean("trim_offsets").map([](bool) {}));
+  VALENCE_TRY(const bool use_regex, json.boolean_or("use_regex", true));
+  if (!use_regex) options.pattern.reset();
+  return make<PreTokenizer, ByteLevelPreTokenizer>(options);
 }
 
 Parsed<PreTokenizer> parse_digits(const Json& json) {
@@ -132,77 +173,38 @@ Parsed<PreTokenizer> parse_pre_tokenizer_sequence(const Json& json) {
   return make<PreTokenizer, PreTokenizerSequence>(std::move(steps));
 }
 
-// --- post-processors
+// --- models
 
-Result<std::int32_t> parse_token_id(const Json& json, std::int64_t vocabulary_size) {
-  VALENCE_TRY(const std::int64_t id, json.as_integer());
-  if (id < 0 || id >= vocabulary_size) {
-    return json.invalid(fmt::format("id {} of a special token: expected 0 to {}", id, vocabulary_size - 1));
-  }
-  return static_cast<std::int32_t>(id);
+Parsed<Model> parse_word_piece(const Json& json, Vocabulary vocabulary) {
+  WordPieceOptions options;
+  VALENCE_TRY(options.unk_token, json.string("unk_token"));
+  VALENCE_TRY(options.continuing_subword_prefix, json.string("continuing_subword_prefix"));
+  VALENCE_TRY(options.max_input_chars_per_word, json.integer("max_input_chars_per_word"));
+  VALENCE_TRY(auto model, WordPiece::build(std::move(vocabulary), options, json.where()));
+  return std::unique_ptr<const Model>(std::move(model));
 }
 
-/// ["[SEP]", 102]
-Result<std::int32_t> parse_named_id(const Json& json, std::string_view key, std::int64_t vocabulary_size) {
-  VALENCE_TRY(const Json named, json.at(key));
-  VALENCE_TRY(const auto items, named.items());
-  if (items.size() != 2) return named.invalid("expected a token and its id");
-  return parse_token_id(items[1], vocabulary_size);
-}
-
-Result<std::vector<std::int32_t>> parse_special_ids(const Json& special_tokens, const std::string& name,
-                                                    std::int64_t vocabulary_size) {
-  VALENCE_TRY(const Json special, special_tokens.at(name));
-  VALENCE_TRY(const Json list, special.at("ids"));
-  VALENCE_TRY(const auto items, list.items());
-  std::vector<std::int32_t> ids;
-  for (const Json& item : items) {
-    VALENCE_TRY(const std::int32_t id, parse_token_id(item, vocabulary_size));
-    ids.push_back(id);
+Parsed<Model> parse_bpe(const Json& json, Vocabulary vocabulary, const MergeRules& merges) {
+  VALENCE_TRY(const Json list, json.at("merges"));
+  if (!list.is_array()) return list.invalid("expected an array of merges");
+  VALENCE_TRY(const double dropout, json.number_or("dropout", 0));
+  if (dropout != 0) {
+    return fail(
+        ErrorCode::kUnsupported, json.where(),
+        fmt::format("dropout {} leaves merges out at random: a text would have other tokens each time", dropout),
+        "dropout is for training; set it to null");
   }
-  return ids;
-}
-
-Result<TemplatePiece> parse_piece(const Json& json, const Json& special_tokens, std::int64_t vocabulary_size) {
-  using Kind = TemplatePiece::Kind;
-  const auto special = json.find("SpecialToken");
-  const auto sequence = json.find("Sequence");
-  if (special.has_value() == sequence.has_value()) return json.invalid("expected a Sequence or a SpecialToken");
-  const Json& piece = special ? *special : *sequence;
-  VALENCE_TRY(const std::string id, piece.string("id"));
-  VALENCE_TRY(const std::int64_t type_id, piece.integer("type_id"));
-  if (type_id < 0 || type_id > INT32_MAX)
-    return piece.invalid(fmt::format("type_id {}: expected 0 to {}", type_id, INT32_MAX));
-  TemplatePiece parsed{Kind::kSpecial, static_cast<std::int32_t>(type_id), {}};
-  if (special) {
-    VALENCE_TRY(parsed.special_ids, parse_special_ids(special_tokens, id, vocabulary_size));
-  } else if (id == "A" || id == "B") {
-    parsed.kind = id == "A" ? Kind::kFirst : Kind::kSecond;
-  } else {
-    return piece.invalid(fmt::format("sequence \"{}\": expected A or B", id));
+  BpeOptions options;
+  if (const auto unk_token = json.find("unk_token")) {
+    VALENCE_TRY(options.unk_token, unk_token->as_string());
   }
-  return parsed;
-}
-
-Result<std::vector<TemplatePiece>> parse_template(const Json& json, std::string_view key,
-                                                  std::int64_t vocabulary_size) {
-  using Kind = TemplatePiece::Kind;
-  VALENCE_TRY(const Json special_tokens, json.at("special_tokens"));
-  VALENCE_TRY(const Json list, json.at(key));
-  VALENCE_TRY(const auto items, list.items());
-  std::vector<TemplatePiece> pieces;
-  for (const Json& item : items) {
-    VALENCE_TRY(auto piece, parse_piece(item, special_tokens, vocabulary_size));
-    pieces.push_back(std::move(piece));
-  }
-  const auto count = [&](Kind kind) {
-    return std::count_if(pieces.begin(), pieces.end(), [kind](const auto& piece) { return piece.kind == kind; });
-  };
-  const bool pair = key == "pair";
-  if (count(Kind::kFirst) != 1 || count(Kind::kSecond) != (pair ? 1 : 0)) {
-    return list.invalid(pair ? "expected sequences A and B, each once" : "expected sequence A, once");
-  }
-  return pieces;
+  VALENCE_TRY(options.continuing_subword_prefix, json.string_or("continuing_subword_prefix", ""));
+  VALENCE_TRY(options.end_of_word_suffix, json.string_or("end_of_word_suffix", ""));
+  VALENCE_TRY(options.fuse_unk, json.boolean_or("fuse_unk", false));
+  VALENCE_TRY(options.byte_fallback, json.boolean_or("byte_fallback", false));
+  VALENCE_TRY(options.ignore_merges, json.boolean_or("ignore_merges", false));
+  VALENCE_TRY(auto model, Bpe::build(std::move(vocabulary), merges, options, json.where()));
+  return std::unique_ptr<const Model>(std::move(model));
 }
 
 }  // namespace
@@ -232,43 +234,26 @@ Result<std::unique_ptr<const PreTokenizer>> parse_pre_tokenizer(const Json& json
       {"WhitespaceSplit", [](const Json&) { return make<PreTokenizer, WhitespaceSplit>(); }},
       {"Punctuation", parse_punctuation},
       {"Digits", parse_digits},
+      {"Split", parse_split},
+      {"ByteLevel", parse_byte_level},
   };
   return parse_stage<PreTokenizer>(json, "pre_tokenizer", kTypes);
 }
 
-Result<std::unique_ptr<const Model>> parse_model(const Json& json, VocabularyEntries entries) {
-  // Old files leave `type` out; then only WordPiece has this key.
-  const std::string guess = json.find("max_input_chars_per_word") ? "WordPiece" : "unnamed";
+Result<std::unique_ptr<const Model>> parse_model(const Json& json, VocabularyEntries entries, MergeRules merges) {
+  static constexpr std::string_view kKnown = "valence knows BPE and WordPiece; use a model with one of these";
+  // Old files leave `type` out; then only BPE has merges, and only WordPiece the longest word.
+  const std::string guess = json.find("merges")                     ? "BPE"
+                            : json.find("max_input_chars_per_word") ? "WordPiece"
+                                                                    : "unnamed";
   VALENCE_TRY(const std::string type, json.string_or("type", guess));
-  if (type != "WordPiece") {
+  if (type != "WordPiece" && type != "BPE") {
     return fail(ErrorCode::kUnsupported, json.where(), fmt::format("model \"{}\" is not supported", type),
-                "valence knows WordPiece; use a model with it");
+                std::string(kKnown));
   }
-  WordPieceOptions options;
-  VALENCE_TRY(options.unk_token, json.string("unk_token"));
-  VALENCE_TRY(options.continuing_subword_prefix, json.string("continuing_subword_prefix"));
-  VALENCE_TRY(options.max_input_chars_per_word, json.integer("max_input_chars_per_word"));
   const std::string where = fmt::format("{}.vocab", json.where());
   VALENCE_TRY(auto vocabulary, Vocabulary::build(std::move(entries), RepeatedToken::kRefused, where));
-  VALENCE_TRY(auto model, WordPiece::build(std::move(vocabulary), options, json.where()));
-  return std::unique_ptr<const Model>(std::move(model));
-}
-
-Result<PostProcessor> parse_post_processor(const Json& json, std::int64_t vocabulary_size) {
-  VALENCE_TRY(const std::string type, json.string("type"));
-  if (type == "BertProcessing") {
-    VALENCE_TRY(const std::int32_t cls_id, parse_named_id(json, "cls", vocabulary_size));
-    VALENCE_TRY(const std::int32_t sep_id, parse_named_id(json, "sep", vocabulary_size));
-    return PostProcessor::bert(cls_id, sep_id);
-  }
-  if (type == "TemplateProcessing") {
-    PostProcessor post_processor;
-    VALENCE_TRY(post_processor.single, parse_template(json, "single", vocabulary_size));
-    VALENCE_TRY(post_processor.pair, parse_template(json, "pair", vocabulary_size));
-    return post_processor;
-  }
-  return fail(ErrorCode::kUnsupported, json.where(), fmt::format("post_processor \"{}\" is not supported", type),
-              "valence knows BertProcessing and TemplateProcessing; use a model with one of these");
+  return type == "BPE" ? parse_bpe(json, std::move(vocabulary), merges) : parse_word_piece(json, std::move(vocabulary));
 }
 
 Result<AddedToken> parse_added_token(const Json& json) {

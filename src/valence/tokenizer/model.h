@@ -10,14 +10,14 @@
 
 namespace valence::tokenizer {
 
-/// `begin` and `end` are bytes within the word.
+/// `begin` and `end` are bytes within the word; begin < end, and the tokens of a word go from left to right.
 struct ModelToken {
   std::int32_t id;
   std::uint32_t begin;
   std::uint32_t end;
 };
 
-/// Immutable, thread-safe. WordPiece today; BPE and Unigram are further implementations.
+/// Immutable, thread-safe. WordPiece and BPE; Unigram is a further implementation.
 class Model {
  public:
   virtual ~Model() = default;

@@ -9,16 +9,6 @@
 namespace valence::tokenizer {
 namespace {
 
-std::u32string to_code_points(std::string_view utf8) {
-  std::u32string code_points;
-  for (std::size_t i = 0; i < utf8.size();) {
-    const auto [code_point, size_bytes] = decode_utf8(utf8, i);
-    code_points += code_point;
-    i += size_bytes;
-  }
-  return code_points;
-}
-
 template <class Predicate>
 void remove_where(NormalizedText& text, Predicate removes) {
   std::vector<NormalizedChar> kept;
@@ -189,24 +179,15 @@ void Strip::apply(NormalizedText& text) const {
 }
 
 Replace::Replace(std::string_view pattern, std::string_view content)
-    : pattern_(to_code_points(pattern)), content_(to_code_points(content)), borders_(pattern_.size(), 0) {
-  for (std::size_t i = 1, border = 0; i < pattern_.size(); ++i) {
-    while (border > 0 && pattern_[i] != pattern_[border]) border = borders_[border - 1];
-    if (pattern_[i] == pattern_[border]) ++border;
-    borders_[i] = border;
-  }
-}
+    : pattern_(to_code_points(pattern)), content_(to_code_points(content)) {}
 
 void Replace::apply(NormalizedText& text) const {
   std::vector<NormalizedChar> replaced;
   replaced.reserve(text.size());
-  std::size_t matched = 0;  // Knuth-Morris-Pratt: characters of pattern_ that end here
+  std::size_t matched = 0;
   for (const auto& c : text.chars()) {
     replaced.push_back(c);
-    while (matched > 0 && c.code_point != pattern_[matched]) matched = borders_[matched - 1];
-    if (c.code_point == pattern_[matched]) ++matched;
-    if (matched < pattern_.size()) continue;
-    matched = 0;
+    if (!pattern_.ends_at(c.code_point, matched)) continue;
     replaced.resize(replaced.size() - pattern_.size());
     // New characters take the source of the last one replaced.
     for (const char32_t added : content_) replaced.push_back({added, c.source});

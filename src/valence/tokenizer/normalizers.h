@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "valence/tokenizer/literal_search.h"
 #include "valence/tokenizer/normalized_text.h"
 
 namespace valence::tokenizer {
@@ -86,9 +87,8 @@ class Replace final : public Normalizer {
   void apply(NormalizedText& text) const override;
 
  private:
-  std::u32string pattern_;
+  LiteralSearch pattern_;
   std::u32string content_;
-  std::vector<std::size_t> borders_;  // borders_[i]: longest proper border of pattern_[0..i], for a linear search
 };
 
 /// Puts `prefix` before a text that is not empty.

@@ -15,6 +15,13 @@ PostProcessor PostProcessor::bert(std::int32_t cls_id, std::int32_t sep_id) {
   return {{cls, {kFirst, 0, {}}, sep}, {cls, {kFirst, 0, {}}, sep, {kSecond, 1, {}}, second_sep}};
 }
 
+PostProcessor PostProcessor::roberta(std::int32_t cls_id, std::int32_t sep_id) {
+  using enum TemplatePiece::Kind;
+  const TemplatePiece cls{kSpecial, 0, {cls_id}};
+  const TemplatePiece sep{kSpecial, 0, {sep_id}};
+  return {{cls, {kFirst, 0, {}}, sep}, {cls, {kFirst, 0, {}}, sep, sep, {kSecond, 0, {}}, sep}};
+}
+
 std::size_t PostProcessor::special_tokens_in(const std::vector<TemplatePiece>& pieces) {
   std::size_t count = 0;
   for (const auto& piece : pieces) count += piece.special_ids.size();

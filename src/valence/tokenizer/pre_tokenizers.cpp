@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "valence/tokenizer/unicode.h"
+#include "valence/tokenizer/word_scanner.h"
 
 namespace valence::tokenizer {
 namespace {
@@ -18,7 +19,6 @@ struct Cut {
 template <class IsDelimiter>
 void cut_at_delimiters(const NormalizedText& text, const Piece& piece, IsDelimiter is_delimiter,
                        std::vector<Cut>& cuts) {
-  cuts.clear();
   for (std::size_t i = piece.begin; i < piece.end; ++i) {
     const bool delimiter = is_delimiter(text.chars()[i].code_point);
     if (!delimiter && !cuts.empty() && !cuts.back().is_delimiter) {
@@ -65,8 +65,9 @@ void append_cuts(const std::vector<Cut>& cuts, SplitBehavior behavior, std::vect
   }
 }
 
-template <class IsDelimiter>
-void split_at(PreTokenizedText& text, IsDelimiter is_delimiter, SplitBehavior behavior) {
+/// `cut(piece, cuts)` appends the cuts of a piece, which cover it.
+template <class CutPiece>
+void split_by(PreTokenizedText& text, CutPiece cut, SplitBehavior behavior) {
   std::vector<Piece> pieces;
   pieces.reserve(text.pieces.size());
   std::vector<Cut> cuts;
@@ -75,10 +76,42 @@ void split_at(PreTokenizedText& text, IsDelimiter is_delimiter, SplitBehavior be
       pieces.push_back(piece);
       continue;
     }
-    cut_at_delimiters(text.text, piece, is_delimiter, cuts);
+    cuts.clear();
+    cut(piece, cuts);
     append_cuts(cuts, behavior, pieces);
   }
   text.pieces = std::move(pieces);
+}
+
+template <class IsDelimiter>
+void split_at(PreTokenizedText& text, IsDelimiter is_delimiter, SplitBehavior behavior) {
+  const auto cut = [&](const Piece& piece, std::vector<Cut>& cuts) {
+    cut_at_delimiters(text.text, piece, is_delimiter, cuts);
+  };
+  split_by(text, cut, behavior);
+}
+
+void cut_at_words(const NormalizedText& text, const Piece& piece, WordPattern pattern, std::vector<Cut>& cuts) {
+  const ScannedChars scanned(text.chars().subspan(piece.begin, piece.end - piece.begin));
+  for (std::size_t at = 0; at < scanned.end();) {
+    const std::size_t end = word_end(pattern, scanned, at);
+    cuts.push_back({piece.begin + at, piece.begin + end, true});
+    at = end;
+  }
+}
+
+void cut_at_literal(const NormalizedText& text, const Piece& piece, const LiteralSearch& literal,
+                    std::vector<Cut>& cuts) {
+  std::size_t cut_until = piece.begin;
+  std::size_t matched = 0;
+  for (std::size_t i = piece.begin; i < piece.end; ++i) {
+    if (!literal.ends_at(text.chars()[i].code_point, matched)) continue;
+    const std::size_t begin = i + 1 - literal.size();
+    if (begin > cut_until) cuts.push_back({cut_until, begin, false});
+    cuts.push_back({begin, i + 1, true});
+    cut_until = i + 1;
+  }
+  if (cut_until < piece.end) cuts.push_back({cut_until, piece.end, false});
 }
 
 bool is_whitespace(char32_t c) { return has_flag(c, kWhitespace); }
@@ -102,6 +135,27 @@ void PunctuationPreTokenizer::apply(PreTokenizedText& text) const { split_at(tex
 
 void DigitsPreTokenizer::apply(PreTokenizedText& text) const {
   split_at(text, is_numeric, individual_digits_ ? SplitBehavior::kIsolated : SplitBehavior::kContiguous);
+}
+
+void SplitPreTokenizer::apply(PreTokenizedText& text) const {
+  const auto cut = [&](const Piece& piece, std::vector<Cut>& cuts) {
+    if (const auto* words = std::get_if<WordPattern>(&pattern_)) {
+      cut_at_words(text.text, piece, *words, cuts);
+    } else {
+      cut_at_literal(text.text, piece, std::get<LiteralSearch>(pattern_), cuts);
+    }
+    if (options_.invert) {
+      for (Cut& each : cuts) each.is_delimiter = !each.is_delimiter;
+    }
+  };
+  split_by(text, cut, options_.behavior);
+}
+
+std::optional<WordPattern> SplitPreTokenizer::words_isolated() const {
+  const auto* words = std::get_if<WordPattern>(&pattern_);
+  const bool keeps_matches = options_.behavior == SplitBehavior::kIsolated ||
+                             (options_.behavior == SplitBehavior::kRemoved && options_.invert);
+  return words != nullptr && keeps_matches ? std::optional(*words) : std::nullopt;
 }
 
 void PreTokenizerSequence::apply(PreTokenizedText& text) const {

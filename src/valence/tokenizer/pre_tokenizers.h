@@ -4,9 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "valence/tokenizer/literal_search.h"
 #include "valence/tokenizer/normalized_text.h"
+#include "valence/tokenizer/word_patterns.h"
 
 namespace valence::tokenizer {
 
@@ -70,10 +75,31 @@ class DigitsPreTokenizer final : public PreTokenizer {
   bool individual_digits_;
 };
 
+struct SplitOptions {
+  SplitBehavior behavior = SplitBehavior::kIsolated;
+  bool invert = false;  ///< what lies between the matches is what the text is split at
+};
+
+/// Splits at a known regular expression or at a literal.
+class SplitPreTokenizer final : public PreTokenizer {
+ public:
+  using Pattern = std::variant<WordPattern, LiteralSearch>;
+  SplitPreTokenizer(Pattern pattern, const SplitOptions& options) : pattern_(std::move(pattern)), options_(options) {}
+  void apply(PreTokenizedText& text) const override;
+
+  /// The pattern if it only cuts the text into its matches, all kept.
+  [[nodiscard]] std::optional<WordPattern> words_isolated() const;
+
+ private:
+  Pattern pattern_;
+  SplitOptions options_;
+};
+
 class PreTokenizerSequence final : public PreTokenizer {
  public:
   explicit PreTokenizerSequence(std::vector<std::unique_ptr<const PreTokenizer>> steps) : steps_(std::move(steps)) {}
   void apply(PreTokenizedText& text) const override;
+  [[nodiscard]] const std::vector<std::unique_ptr<const PreTokenizer>>& steps() const { return steps_; }
 
  private:
   std::vector<std::unique_ptr<const PreTokenizer>> steps_;

@@ -11,6 +11,7 @@
 
 namespace valence {
 
+using tokenizer::AddedMatch;
 using tokenizer::AddedTokenMatcher;
 using tokenizer::ModelToken;
 using tokenizer::NormalizedText;
@@ -78,26 +79,52 @@ void encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std:
   std::vector<ModelToken> tokens;
   for (const Piece& piece : words.pieces) {
     if (sink.full()) return;
+    word.clear();
+    words.text.append_utf8_of(piece.begin, piece.end, word);
     if (piece.added_token_id != Piece::kNone) {
-      sink.push(piece.added_token_id, words.text.source_of(piece.begin, piece.end));
+      sink.push_added(piece.added_token_id, words.text.source_of(piece.begin, piece.end), word);
       continue;
     }
-    word.clear();
     tokens.clear();
-    words.text.append_utf8_of(piece.begin, piece.end, word);
     parts.model->tokenize(word, tokens);
-    // Tokens tell bytes of the word; the characters they begin and end at are found walking along.
+    // Tokens tell bytes of the word; the characters these belong to are found walking along.
     std::size_t character = piece.begin;
-    std::size_t byte = 0;
-    const auto walk_to = [&](std::size_t target) {
-      while (byte < target) byte += utf8_size(words.text.chars()[character++].code_point);
+    std::size_t next_byte = utf8_size(words.text.chars()[character].code_point);
+    const auto character_of = [&](std::size_t byte) {
+      while (next_byte <= byte) next_byte += utf8_size(words.text.chars()[++character].code_point);
       return character;
     };
     for (const auto& token : tokens) {
-      const std::size_t first = walk_to(token.begin);
-      sink.push(token.id, words.text.source_of(first, walk_to(token.end)));
+      const std::size_t first = character_of(token.begin);
+      sink.push(token.id, words.text.source_of(first, character_of(token.end - 1) + 1));
     }
   }
+}
+
+/// The byte-level path, for a part that normalization leaves as it is.
+void encode_byte_level(const Tokenizer::Parts& parts, std::string_view part, std::uint32_t begin, TokenSink& sink) {
+  const auto& path = *parts.byte_level_path;
+  const AddedTokenMatcher& added = parts.added_tokens.in_normalized();
+  if (added.empty()) {
+    path.encode(part, begin, sink);
+    return;
+  }
+  AddedTokenMatcher::Sections sections(added, part);
+  while (!sink.full()) {
+    const auto section = sections.next();
+    if (!section) return;
+    const auto text = part.substr(section->begin, section->end - section->begin);
+    const auto at = begin + static_cast<std::uint32_t>(section->begin);
+    if (section->added_token_id) {
+      sink.push_added(*section->added_token_id, {at, at + static_cast<std::uint32_t>(text.size())}, text);
+    } else {
+      path.encode(text, at, sink);
+    }
+  }
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 void encode_text(const Tokenizer::Parts& parts, std::string_view text, TokenSink& sink) {
@@ -106,34 +133,70 @@ void encode_text(const Tokenizer::Parts& parts, std::string_view text, TokenSink
     const auto section = sections.next();
     if (!section) return;
     const auto begin = static_cast<std::uint32_t>(section->begin);
-    if (section->added_token_id) {
-      sink.push(*section->added_token_id, {begin, static_cast<std::uint32_t>(section->end)});
-      continue;
-    }
     const auto part = text.substr(section->begin, section->end - section->begin);
-    if (parts.fast_path && parts.fast_path->encode(part, begin, sink)) continue;
-    encode_by_stages(parts, part, begin, sink);
+    if (section->added_token_id) {
+      sink.push_added(*section->added_token_id, {begin, static_cast<std::uint32_t>(section->end)}, part);
+    } else if (parts.byte_level_path && (parts.normalizer == nullptr || is_ascii(part))) {
+      encode_byte_level(parts, part, begin, sink);
+    } else if (!parts.fast_path || !parts.fast_path->encode(part, begin, sink)) {
+      encode_by_stages(parts, part, begin, sink);
+    }
   }
 }
 
-/// Encodes as far as `room` demands and cuts to it.
-struct Cut {
-  std::size_t tokens;
-  bool truncated;
-};
-Cut encode_truncated(const Tokenizer::Parts& parts, std::string_view text, std::size_t room, TruncationSide side,
-                     Encoding& encoding, bool with_offsets) {
-  const bool right = side == TruncationSide::kRight;
-  TokenSink sink(encoding.ids, with_offsets ? &encoding.offsets : nullptr, right ? room : TokenSink::kNoLimit);
-  encode_text(parts, text, sink);
-  if (sink.size() <= room) return {sink.size(), false};
-  if (right) {
-    sink.keep_first(room);
-  } else {
-    sink.keep_last(room);
+/// One text's tokens before the post-processor. The vectors are the caller's and may hold other tokens already.
+class TextTokens {
+ public:
+  /// `offsets` may be null.
+  TextTokens(const Tokenizer::Parts& parts, std::string_view text, std::vector<std::int32_t>& ids,
+             std::vector<ByteSpan>* offsets, std::size_t limit)
+      : parts_(parts),
+        text_(text),
+        ids_(ids),
+        offsets_(offsets),
+        trims_(offsets != nullptr && !parts.post_processor.trims.empty()),
+        sink_(ids, offsets, trims_ ? &added_ : nullptr, limit) {
+    encode_text(parts, text, sink_);
   }
-  return {room, true};
-}
+  TextTokens(const TextTokens&) = delete;  // the sink points into it
+  TextTokens& operator=(const TextTokens&) = delete;
+
+  [[nodiscard]] std::size_t size() const { return sink_.size(); }
+
+  /// Keeps `count` tokens, away from the side that is cut, and does to their offsets what the post-processor does.
+  void keep(std::size_t count, TruncationSide cut_side) {
+    const std::size_t dropped_before = cut_side == TruncationSide::kLeft ? size() - count : 0;
+    if (cut_side == TruncationSide::kRight) {
+      sink_.keep_first(count);
+    } else {
+      sink_.keep_last(count);
+    }
+    if (trims_) trim_offsets(dropped_before);
+  }
+
+ private:
+  void trim_offsets(std::size_t dropped_before) {
+    const std::size_t first = ids_.size() - size();
+    auto added = added_.begin();
+    for (std::size_t i = 0; i < size(); ++i) {
+      while (added != added_.end() && added->at < dropped_before + i) ++added;
+      const bool is_added = added != added_.end() && added->at == dropped_before + i;
+      const auto spaces = is_added
+                              ? added->spaces
+                              : tokenizer::edge_spaces(parts_.model->vocabulary().token(ids_[first + i]).value_or(""));
+      ByteSpan& source = (*offsets_)[first + i];
+      for (const auto& trim : parts_.post_processor.trims) source = trim.apply(text_, source, spaces, i == 0);
+    }
+  }
+
+  const Tokenizer::Parts& parts_;
+  std::string_view text_;
+  std::vector<std::int32_t>& ids_;
+  std::vector<ByteSpan>* offsets_;
+  bool trims_;
+  std::vector<AddedMatch> added_;
+  TokenSink sink_;
+};
 
 void clear(Encoding& encoding) {
   encoding.ids.clear();
@@ -189,8 +252,11 @@ Status Tokenizer::encode_into(std::string_view text, const EncodeOptions& option
     if (piece.kind == TemplatePiece::Kind::kSpecial) {
       append_special(piece, options, encoding);
     } else {
-      encoding.truncated =
-          encode_truncated(*parts_, text, room, options.truncation_side, encoding, options.with_offsets).truncated;
+      const bool right = options.truncation_side == TruncationSide::kRight;
+      TextTokens tokens(*parts_, text, encoding.ids, options.with_offsets ? &encoding.offsets : nullptr,
+                        right ? room : TokenSink::kNoLimit);
+      encoding.truncated = tokens.size() > room;
+      tokens.keep(std::min(tokens.size(), room), options.truncation_side);
       fill_types(piece.type_id, encoding);
     }
   }
@@ -207,12 +273,16 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first, std::string_view
 
   // Who is the longer decides who keeps an odd token, so both are encoded to their ends.
   std::array<Encoding, 2> alone;
-  for (std::size_t i = 0; i < 2; ++i) {
-    TokenSink sink(alone[i].ids, options.with_offsets ? &alone[i].offsets : nullptr, TokenSink::kNoLimit);
-    encode_text(*parts_, i == 0 ? first : second, sink);
-  }
-  const PairLengths full{alone[0].ids.size(), alone[1].ids.size()};
+  const auto tokens_of = [&](std::string_view text, Encoding& encoding) {
+    return TextTokens(*parts_, text, encoding.ids, options.with_offsets ? &encoding.offsets : nullptr,
+                      TokenSink::kNoLimit);
+  };
+  TextTokens first_tokens = tokens_of(first, alone[0]);
+  TextTokens second_tokens = tokens_of(second, alone[1]);
+  const PairLengths full{first_tokens.size(), second_tokens.size()};
   const PairLengths kept = longest_first(full, room);
+  first_tokens.keep(kept.first, options.truncation_side);
+  second_tokens.keep(kept.second, options.truncation_side);
 
   Encoding pair;
   pair.truncated = kept.first < full.first || kept.second < full.second;
@@ -221,16 +291,9 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first, std::string_view
       append_special(piece, options, pair);
       continue;
     }
-    const bool is_first = piece.kind == TemplatePiece::Kind::kFirst;
-    const Encoding& text = alone[is_first ? 0 : 1];
-    const std::size_t count = is_first ? kept.first : kept.second;
-    const std::size_t from = options.truncation_side == TruncationSide::kRight ? 0 : text.ids.size() - count;
-    const auto append = [from, count](const auto& source, auto& target) {
-      const auto begin = source.begin() + static_cast<std::ptrdiff_t>(from);
-      target.insert(target.end(), begin, begin + static_cast<std::ptrdiff_t>(count));
-    };
-    append(text.ids, pair.ids);
-    if (options.with_offsets) append(text.offsets, pair.offsets);
+    const Encoding& text = alone[piece.kind == TemplatePiece::Kind::kFirst ? 0 : 1];
+    pair.ids.insert(pair.ids.end(), text.ids.begin(), text.ids.end());
+    pair.offsets.insert(pair.offsets.end(), text.offsets.begin(), text.offsets.end());
     fill_types(piece.type_id, pair);
   }
   return pair;
@@ -268,8 +331,13 @@ void Tokenizer::Parts::choose_fast_path() {
   const auto* bert = dynamic_cast<const tokenizer::BertNormalizer*>(normalizer.get());
   const auto* word_piece = dynamic_cast<const tokenizer::WordPiece*>(model.get());
   const bool splits_like_bert = dynamic_cast<const tokenizer::BertPreTokenizer*>(pre_tokenizer.get()) != nullptr;
-  if (bert == nullptr || word_piece == nullptr || !splits_like_bert || !added_tokens.in_normalized().empty()) return;
-  fast_path.emplace(bert->options(), *word_piece);
+  if (bert != nullptr && word_piece != nullptr && splits_like_bert && added_tokens.in_normalized().empty()) {
+    fast_path.emplace(bert->options(), *word_piece);
+  }
+  // The Unicode forms leave ASCII alone.
+  if (normalizer == nullptr || dynamic_cast<const tokenizer::UnicodeNormalizer*>(normalizer.get()) != nullptr) {
+    byte_level_path = tokenizer::ByteLevelPath::stand_for(pre_tokenizer.get(), *model);
+  }
 }
 
 }  // namespace valence

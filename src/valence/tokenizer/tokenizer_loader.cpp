@@ -11,6 +11,7 @@
 #include "valence/base/json.h"
 #include "valence/tokenizer.h"
 #include "valence/tokenizer/component_parser.h"
+#include "valence/tokenizer/legacy_bpe.h"
 #include "valence/tokenizer/legacy_vocabulary.h"
 #include "valence/tokenizer/tokenizer_parts.h"
 #include "valence/tokenizer/vocabulary_json.h"
@@ -45,8 +46,8 @@ Result<std::shared_ptr<Tokenizer::Parts>> parse_parts(std::string_view text, con
     return fail(ErrorCode::kInvalidData, source_name,
                 fmt::format("has {} bytes, more than the {} allowed here", text.size(), kMaxTokenizerFileBytes));
   }
-  VALENCE_TRY(auto extracted, tokenizer::extract_vocabulary(text, source_name));
-  VALENCE_TRY(const Json root, Json::parse(extracted ? std::string_view(extracted->rest) : text, source_name));
+  VALENCE_TRY(auto extracted, tokenizer::extract_model(text, source_name));
+  VALENCE_TRY(const Json root, Json::parse(extracted.rest, source_name));
   VALENCE_TRY(const Json model, root.at("model"));
 
   auto parts = std::make_shared<Tokenizer::Parts>();
@@ -56,8 +57,9 @@ Result<std::shared_ptr<Tokenizer::Parts>> parse_parts(std::string_view text, con
   if (const auto pre_tokenizer = root.find("pre_tokenizer")) {
     VALENCE_TRY(parts->pre_tokenizer, tokenizer::parse_pre_tokenizer(*pre_tokenizer));
   }
-  VALENCE_TRY(parts->model, tokenizer::parse_model(
-                                model, extracted ? std::move(extracted->vocabulary) : tokenizer::VocabularyEntries{}));
+  VALENCE_TRY(parts->model,
+              tokenizer::parse_model(model, std::move(extracted.vocabulary).value_or(tokenizer::VocabularyEntries{}),
+                                     std::move(extracted.merges).value_or(tokenizer::MergeRules{})));
   const auto& vocabulary = parts->model->vocabulary();
   VALENCE_TRY(const auto added_tokens, parse_added_tokens(root));
   VALENCE_TRY(parts->added_tokens, AddedTokens::build(added_tokens, vocabulary, parts->normalizer.get(),
@@ -92,6 +94,27 @@ Result<std::optional<Json>> read_config(const std::filesystem::path& path) {
   return config;
 }
 
+/// vocab.json and merges.txt.
+Result<std::shared_ptr<Tokenizer::Parts>> load_bpe_files(const std::filesystem::path& directory,
+                                                         const std::optional<Json>& config) {
+  const auto vocab_path = directory / "vocab.json";
+  const auto merges_path = directory / "merges.txt";
+  auto vocab = read_file(vocab_path, kMaxTokenizerFileBytes);
+  if (!vocab) {
+    if (vocab.error().code() != ErrorCode::kNotFound) return fail(std::move(vocab).error());
+    return fail(ErrorCode::kNotFound, directory.string(),
+                "has neither tokenizer.json nor vocab.txt nor vocab.json with merges.txt",
+                "save the tokenizer beside the model, with save_pretrained()");
+  }
+  VALENCE_TRY(const auto merges, read_file(merges_path, kMaxTokenizerFileBytes));
+  std::optional<Json> model_config;
+  if (!config || !config->find("tokenizer_class")) {
+    VALENCE_TRY(model_config, read_config(directory / "config.json"));
+  }
+  VALENCE_TRY(const auto family, tokenizer::find_bpe_family(config, model_config, directory.string()));
+  return tokenizer::build_from_bpe_files(family, {*vocab, merges, vocab_path.string(), merges_path.string()}, config);
+}
+
 }  // namespace
 
 Result<Tokenizer> Tokenizer::from_tokenizer_json(std::string_view json, std::string source_name) {
@@ -114,8 +137,7 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& model_directory) 
   } else if (vocab.error().code() != ErrorCode::kNotFound) {
     return fail(std::move(vocab).error());
   } else {
-    return fail(ErrorCode::kNotFound, model_directory.string(), "has neither tokenizer.json nor vocab.txt",
-                "save the tokenizer beside the model, with save_pretrained()");
+    VALENCE_TRY(parts, load_bpe_files(model_directory, config));
   }
   if (config) {
     VALENCE_TRY(parts->model_max_length, parse_model_max_length(*config));

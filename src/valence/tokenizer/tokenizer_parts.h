@@ -1,5 +1,5 @@
 /// \file
-/// What a loaded tokenizer consists of: the four stages, and the fast path that may stand for three of them.
+/// What a loaded tokenizer consists of: the four stages, and a fast path that may stand for three of them.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include "valence/tokenizer.h"
 #include "valence/tokenizer/added_tokens.h"
 #include "valence/tokenizer/bert_fast_path.h"
+#include "valence/tokenizer/byte_level_path.h"
 #include "valence/tokenizer/model.h"
 #include "valence/tokenizer/normalizers.h"
 #include "valence/tokenizer/post_processor.h"
@@ -23,8 +24,9 @@ struct Tokenizer::Parts {
   tokenizer::PostProcessor post_processor;
   std::optional<std::size_t> model_max_length;
   std::optional<tokenizer::BertFastPath> fast_path;
+  std::optional<tokenizer::ByteLevelPath> byte_level_path;  ///< for text that the normalizer leaves as it is
 
-  /// Sets fast_path if the stages are those it stands for.
+  /// Sets the one of the two paths whose stages these are, if it is one.
   void choose_fast_path();
 };
 

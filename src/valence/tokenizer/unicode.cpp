@@ -47,6 +47,19 @@ std::unique_ptr<const FlagTable> build_flags() {
   return table;
 }
 
+using RegexClassTable = std::array<RegexClass, kCodePoints>;
+
+std::unique_ptr<const RegexClassTable> build_regex_classes() {
+  auto table = std::make_unique<RegexClassTable>();
+  const auto fill = [&table](std::span<const CodePointRange> ranges, RegexClass value) {
+    for (const auto& range : ranges) std::fill(&(*table)[range.first], &(*table)[range.last] + 1, value);
+  };
+  fill(kWhitespaceRanges, RegexClass::kSpace);  // the reference's \s: make_unicode_tables.py has compared them
+  fill(kRegexLetterRanges, RegexClass::kLetter);
+  fill(kRegexNumberRanges, RegexClass::kNumber);
+  return table;
+}
+
 bool contains(std::span<const CodePointRange> ranges, char32_t c) {
   const auto after = std::upper_bound(ranges.begin(), ranges.end(), c,
                                       [](char32_t value, const CodePointRange& range) { return value < range.first; });
@@ -64,6 +77,11 @@ CodePoints single(char32_t c) {
 
 std::span<const CodePointFlags, kCodePoints> code_point_flags() {
   static const std::unique_ptr<const FlagTable> table = build_flags();
+  return *table;
+}
+
+std::span<const RegexClass, kCodePoints> regex_classes() {
+  static const std::unique_ptr<const RegexClassTable> table = build_regex_classes();
   return *table;
 }
 

@@ -36,6 +36,12 @@ constexpr std::size_t kCodePoints = 0x110000;
 [[nodiscard]] bool is_numeric(char32_t c);         ///< Nd, Nl and No, what Digits splits at
 [[nodiscard]] bool is_word(char32_t c);            ///< \w of the regular expressions
 
+/// What the regular expressions of pre-tokenizers tell apart: \s, \p{L}, \p{N} and the rest. No two of them overlap.
+enum class RegexClass : std::uint8_t { kOther, kSpace, kLetter, kNumber };
+
+/// One entry a code point, built on first use; thread-safe.
+[[nodiscard]] std::span<const RegexClass, kCodePoints> regex_classes();
+
 /// A few code points that stand for one. 18 is the longest compatibility decomposition (U+FDFA).
 struct CodePoints {
   std::array<char32_t, 18> values;

@@ -66,6 +66,8 @@ std::optional<std::int32_t> Vocabulary::find(std::string_view token) const {
 }
 
 std::optional<std::string_view> Vocabulary::token(std::int32_t id) const {
+  const auto index = static_cast<std::size_t>(id);  // nearly all vocabularies have every id from 0 on
+  if (id >= 0 && index < by_id_.size() && by_id_[index].id == id) return text_of(by_id_[index]);
   const auto found = std::lower_bound(by_id_.begin(), by_id_.end(), id,
                                       [](const Token& token, std::int32_t value) { return token.id < value; });
   if (found == by_id_.end() || found->id != id) return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -12,47 +13,81 @@ namespace {
 
 bool is_json_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/// Where the value of model.vocab begins, at its '{'. The document is only looked through, not checked.
-std::optional<std::size_t> find_vocabulary(std::string_view json) {
-  std::size_t depth = 0;
-  bool inside_model = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (c == '{' || c == '[') {
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      if (depth > 0) --depth;
-      if (depth < 2) inside_model = false;
-    } else if (c == '"') {
-      const std::size_t begin = i + 1;
-      for (++i; i < json.size() && json[i] != '"'; ++i) {
-        if (json[i] == '\\') ++i;
-      }
-      if (i >= json.size()) return std::nullopt;
-      const bool may_be_model = depth == 1;
-      const bool may_be_vocabulary = depth == 2 && inside_model;
-      if (!may_be_model && !may_be_vocabulary) continue;
-      const std::string_view text = json.substr(begin, i - begin);
-      std::size_t after = i + 1;
-      while (after < json.size() && is_json_space(json[after])) ++after;
-      if (after == json.size() || json[after] != ':') continue;  // a value, not a key
-      ++after;
-      while (after < json.size() && is_json_space(json[after])) ++after;
-      const bool is_object = after < json.size() && json[after] == '{';
-      if (may_be_vocabulary && text == "vocab") return is_object ? std::optional(after) : std::nullopt;
-      if (may_be_model) inside_model = text == "model" && is_object;
-    }
-  }
-  return std::nullopt;
-}
-
-/// Reads one object of integers, strictly, from its '{' on.
-class VocabularyReader {
+/// Looks through a document for the members of `model` that are taken out of it. The document is not checked.
+class ModelScanner {
  public:
-  VocabularyReader(std::string_view json, std::size_t at, const std::string& source_name)
-      : json_(json), at_(at), source_name_(source_name) {}
+  explicit ModelScanner(std::string_view json) : json_(json) {}
 
-  Result<VocabularyEntries> read() {
+  /// A member of `model` and where its value begins, at a '{' or '['.
+  struct Member {
+    std::string_view name;
+    std::size_t value;
+  };
+  /// The next such member whose name is "vocab" with an object, or "merges" with an array.
+  std::optional<Member> next() {
+    for (; at_ < json_.size(); ++at_) {
+      const char c = json_[at_];
+      if (c == '{' || c == '[') {
+        ++depth_;
+      } else if (c == '}' || c == ']') {
+        if (depth_ > 0) --depth_;
+        if (depth_ < 2) inside_model_ = false;
+      } else if (c == '"') {
+        const std::string_view text = skip_string();
+        if (depth_ != 1 && !(depth_ == 2 && inside_model_)) continue;
+        const auto value = value_after_key();
+        if (!value) continue;
+        const char opening = *value < json_.size() ? json_[*value] : '\0';
+        if (depth_ == 1) {
+          inside_model_ = text == "model" && opening == '{';
+        } else if ((text == "vocab" && opening == '{') || (text == "merges" && opening == '[')) {
+          return Member{text, *value};
+        }
+      }
+    }
+    return std::nullopt;
+  }
+  /// Goes on from `at`, after a value.
+  void skip_to(std::size_t at) { at_ = at; }
+
+ private:
+  /// From an opening quotation mark to the closing one.
+  std::string_view skip_string() {
+    const std::size_t begin = ++at_;
+    for (; at_ < json_.size() && json_[at_] != '"'; ++at_) {
+      if (json_[at_] == '\\') ++at_;
+    }
+    at_ = std::min(at_, json_.size());
+    return json_.substr(begin, at_ - begin);
+  }
+
+  /// Where the value of the key just read begins; nothing if that was no key.
+  [[nodiscard]] std::optional<std::size_t> value_after_key() const {
+    std::size_t after = at_ + 1;
+    const auto skip_space = [&] {
+      while (after < json_.size() && is_json_space(json_[after])) ++after;
+    };
+    skip_space();
+    if (after >= json_.size() || json_[after] != ':') return std::nullopt;
+    ++after;
+    skip_space();
+    return after;
+  }
+
+  std::string_view json_;
+  std::size_t at_ = 0;
+  std::size_t depth_ = 0;
+  bool inside_model_ = false;
+};
+
+/// Reads one object of integers or one array of merges, strictly, from its opening bracket on.
+class ModelReader {
+ public:
+  /// `where` is how errors name the value.
+  ModelReader(std::string_view json, std::size_t at, std::string where)
+      : json_(json), at_(at), where_(std::move(where)) {}
+
+  Result<VocabularyEntries> read_vocabulary() {
     VocabularyEntries vocabulary;
     ++at_;
     if (peek() == '}') {
@@ -75,9 +110,48 @@ class VocabularyReader {
     }
     return vocabulary;
   }
+
+  /// ["a b", ...] or [["a", "b"], ...]
+  Result<MergeRules> read_merges() {
+    MergeRules merges;
+    std::string line;
+    std::string right;
+    ++at_;
+    if (peek() == ']') {
+      ++at_;
+      return merges;
+    }
+    for (std::size_t rank = 0;; ++rank) {
+      line.clear();
+      if (peek() == '[') {
+        right.clear();
+        ++at_;
+        VALENCE_TRY_STATUS(read_string(line));
+        VALENCE_TRY_STATUS(read_character(','));
+        VALENCE_TRY_STATUS(read_string(right));
+        VALENCE_TRY_STATUS(read_character(']'));
+        merges.add(line, right);
+      } else {
+        VALENCE_TRY_STATUS(read_string(line));
+        VALENCE_TRY_STATUS(add_merge_line(line, fmt::format("{}.{}", where_, rank), merges));
+      }
+      if (merges.rules.size() > kMaxMerges) break;  // Bpe::build says so
+      const char next = peek();
+      ++at_;
+      if (next == ']') break;
+      if (next != ',') return expected("',' or ']'");
+    }
+    return merges;
+  }
   [[nodiscard]] std::size_t end() const { return at_; }
 
  private:
+  Status read_character(char wanted) {
+    if (peek() != wanted) return expected(fmt::format("'{}'", wanted));
+    ++at_;
+    return {};
+  }
+
   /// The next character that is no space, '\0' at the end.
   char peek() {
     while (at_ < json_.size() && is_json_space(json_[at_])) ++at_;
@@ -85,8 +159,7 @@ class VocabularyReader {
   }
 
   tl::unexpected<Error> expected(std::string_view what) const {
-    return fail(ErrorCode::kInvalidData, fmt::format("{}: model.vocab", source_name_),
-                fmt::format("not valid JSON at byte {}: expected {}", at_, what));
+    return fail(ErrorCode::kInvalidData, where_, fmt::format("not valid JSON at byte {}: expected {}", at_, what));
   }
 
   Status read_string(std::string& out) {
@@ -156,8 +229,7 @@ class VocabularyReader {
     const bool digits_follow = end != limit && (*end == '.' || *end == 'e' || *end == 'E');
     const bool leading_zero = end - begin > 1 && begin[0] == '0';
     if (error != std::errc() || digits_follow || leading_zero) {
-      return fail(ErrorCode::kInvalidData, fmt::format("{}: model.vocab", source_name_),
-                  fmt::format("token \"{}\" has no integer id", token));
+      return fail(ErrorCode::kInvalidData, where_, fmt::format("token \"{}\" has no integer id", token));
     }
     at_ += static_cast<std::size_t>(end - begin);
     return value;
@@ -165,23 +237,59 @@ class VocabularyReader {
 
   std::string_view json_;
   std::size_t at_;
-  const std::string& source_name_;
+  std::string where_;
 };
+
+/// An error if the value read from `begin` to `end` is not UTF-8.
+Status check_utf8(std::string_view json, std::size_t begin, std::size_t end, const std::string& where) {
+  const auto invalid = find_invalid_utf8(json.substr(begin, end - begin));
+  if (!invalid) return {};
+  return fail(ErrorCode::kInvalidData, where, fmt::format("invalid UTF-8 at byte {} of the file", begin + *invalid));
+}
 
 }  // namespace
 
-Result<std::optional<ExtractedVocabulary>> extract_vocabulary(std::string_view json, const std::string& source_name) {
-  const auto begin = find_vocabulary(json);
-  if (!begin) return std::nullopt;
-  VocabularyReader reader(json, *begin, source_name);
-  ExtractedVocabulary extracted;
-  VALENCE_TRY(extracted.vocabulary, reader.read());
-  if (const auto invalid = find_invalid_utf8(json.substr(*begin, reader.end() - *begin))) {
-    return fail(ErrorCode::kInvalidData, fmt::format("{}: model.vocab", source_name),
-                fmt::format("invalid UTF-8 at byte {} of the file", *begin + *invalid));
+Result<ExtractedModel> extract_model(std::string_view json, const std::string& source_name) {
+  ExtractedModel extracted;
+  ModelScanner scanner(json);
+  std::size_t kept_until = 0;
+  while (const auto member = scanner.next()) {
+    const bool is_vocabulary = member->name == "vocab";
+    const std::string where = fmt::format("{}: model.{}", source_name, member->name);
+    ModelReader reader(json, member->value, where);
+    if (is_vocabulary ? extracted.vocabulary.has_value() : extracted.merges.has_value()) {
+      return fail(ErrorCode::kInvalidData, where, "stands there twice");
+    }
+    if (is_vocabulary) {
+      VALENCE_TRY(extracted.vocabulary, reader.read_vocabulary());
+    } else {
+      VALENCE_TRY(extracted.merges, reader.read_merges());
+    }
+    VALENCE_TRY_STATUS(check_utf8(json, member->value, reader.end(), where));
+    extracted.rest += json.substr(kept_until, member->value - kept_until);
+    extracted.rest += is_vocabulary ? "{}" : "[]";
+    kept_until = reader.end();
+    scanner.skip_to(kept_until);
   }
-  extracted.rest = fmt::format("{}{{}}{}", json.substr(0, *begin), json.substr(reader.end()));
+  extracted.rest += json.substr(std::min(kept_until, json.size()));
   return extracted;
+}
+
+Result<VocabularyEntries> read_vocab_json(std::string_view json, const std::string& source_name) {
+  std::size_t begin = 0;
+  while (begin < json.size() && is_json_space(json[begin])) ++begin;
+  if (begin == json.size() || json[begin] != '{') {
+    return fail(ErrorCode::kInvalidData, source_name, "expected a JSON object from tokens to ids");
+  }
+  ModelReader reader(json, begin, source_name);
+  VALENCE_TRY(auto vocabulary, reader.read_vocabulary());
+  VALENCE_TRY_STATUS(check_utf8(json, begin, reader.end(), source_name));
+  if (json.substr(reader.end()).find_first_not_of(" \t\n\r") != std::string_view::npos &&
+      vocabulary.entries.size() <= kMaxVocabularyTokens) {
+    return fail(ErrorCode::kInvalidData, source_name,
+                fmt::format("not valid JSON at byte {}: expected the end", reader.end()));
+  }
+  return vocabulary;
 }
 
 }  // namespace valence::tokenizer

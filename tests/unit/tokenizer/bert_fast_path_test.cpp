@@ -73,7 +73,7 @@ TEST(BertFastPath, LeavesMarksThatChangePlacesToTheStages) {
   ASSERT_TRUE(model.has_value());
   const BertFastPath fast_path({}, **model);
   std::vector<std::int32_t> ids{7};
-  TokenSink sink(ids, nullptr, TokenSink::kNoLimit);
+  TokenSink sink(ids, nullptr, nullptr, TokenSink::kNoLimit);
   EXPECT_FALSE(fast_path.encode("a b\u302E\u0301", 0, sink));
   EXPECT_EQ(ids, (std::vector<std::int32_t>{7})) << "nothing of the text is left behind";
   EXPECT_TRUE(fast_path.encode("a b\u0301", 0, sink));

@@ -52,6 +52,27 @@ TEST(Digits, TogetherOrOneByOne) {
   EXPECT_EQ(split(DigitsPreTokenizer(true), "a12b"), (Words{"a", "1", "2", "b"}));
 }
 
+TEST(Split, LiteralIsFoundFromTheLeftWithoutOverlap) {
+  const auto cut = [](std::string_view text, const SplitOptions& options) {
+    return split(SplitPreTokenizer(LiteralSearch(U"aa"), options), text);
+  };
+  EXPECT_EQ(cut("baaac", {}), (Words{"b", "aa", "ac"}));
+  EXPECT_EQ(cut("aaaa", {}), (Words{"aa", "aa"}));
+  EXPECT_EQ(cut("baac", {.behavior = SplitBehavior::kRemoved}), (Words{"b", "c"}));
+  EXPECT_EQ(cut("baac", {.behavior = SplitBehavior::kRemoved, .invert = true}), (Words{"aa"}));
+  EXPECT_EQ(cut("bac", {}), (Words{"bac"}));
+}
+
+TEST(Split, MatchesOfAWordPatternAreWhatTheTextIsSplitAt) {
+  const auto cut = [](const SplitOptions& options) {
+    return split(SplitPreTokenizer(WordPattern::kGpt2, options), "ab cd");
+  };
+  EXPECT_EQ(cut({}), (Words{"ab", " cd"}));
+  EXPECT_EQ(cut({.behavior = SplitBehavior::kRemoved, .invert = true}), (Words{"ab", " cd"}));
+  EXPECT_EQ(cut({.behavior = SplitBehavior::kRemoved}), Words{});
+  EXPECT_EQ(cut({.behavior = SplitBehavior::kContiguous}), (Words{"ab cd"}));
+}
+
 TEST(PreTokenizerSequence, LaterStepsCutWhatEarlierOnesLeft) {
   std::vector<std::unique_ptr<const PreTokenizer>> steps;
   steps.push_back(std::make_unique<const WhitespaceSplit>());

@@ -29,14 +29,15 @@ TEST(TokenizerJson, UnknownComponentIsNamedWithItsPlaceAndTheKnownOnes) {
   expect_refused(parts,
                  "tokenizer.json: normalizer.normalizers.1: normalizer \"Precompiled\" is not supported. Hint: ");
   parts = {};
-  parts.pre_tokenizer = R"({"type":"ByteLevel"})";
-  expect_refused(parts, "tokenizer.json: pre_tokenizer: pre_tokenizer \"ByteLevel\" is not supported");
+  parts.pre_tokenizer = R"({"type":"Metaspace"})";
+  expect_refused(parts, "tokenizer.json: pre_tokenizer: pre_tokenizer \"Metaspace\" is not supported");
   expect_refused(parts, "valence knows BertPreTokenizer, Sequence, Whitespace");
   parts = {};
-  parts.post_processor = R"({"type":"RobertaProcessing"})";
-  expect_refused(parts, "tokenizer.json: post_processor: post_processor \"RobertaProcessing\" is not supported");
-  const auto bpe = Tokenizer::from_tokenizer_json(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]}})", "t.json");
-  EXPECT_NE(error_of(bpe).find("t.json: model: model \"BPE\" is not supported"), std::string::npos) << error_of(bpe);
+  parts.post_processor = R"({"type":"NoProcessing"})";
+  expect_refused(parts, "tokenizer.json: post_processor: post_processor \"NoProcessing\" is not supported");
+  const auto model = Tokenizer::from_tokenizer_json(R"({"model":{"type":"WordLevel","vocab":{"a":0}}})", "t.json");
+  EXPECT_NE(error_of(model).find("t.json: model: model \"WordLevel\" is not supported"), std::string::npos)
+      << error_of(model);
 }
 
 TEST(TokenizerJson, UnsupportedHasItsOwnCode) {
@@ -141,7 +142,8 @@ TEST(TokenizerJson, EveryChangedByteIsRefusedOrEncodesSafely) {
 TEST(TokenizerLoad, DirectoryWithoutTokenizerSaysWhatItLacks) {
   const TemporaryDirectory directory;
   const auto error = error_of(Tokenizer::load(directory.path()));
-  EXPECT_NE(error.find("has neither tokenizer.json nor vocab.txt"), std::string::npos) << error;
+  EXPECT_NE(error.find("has neither tokenizer.json nor vocab.txt nor vocab.json with merges.txt"), std::string::npos)
+      << error;
 }
 
 TEST(TokenizerLoad, JsonComesBeforeVocabTxtAndTheConfigGivesTheLength) {

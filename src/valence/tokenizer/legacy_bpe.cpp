@@ -1,0 +1,149 @@
+#include "valence/tokenizer/legacy_bpe.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <span>
+#include <utility>
+
+#include "valence/tokenizer/bpe.h"
+#include "valence/tokenizer/byte_level.h"
+#include "valence/tokenizer/legacy_special_tokens.h"
+#include "valence/tokenizer/vocabulary_json.h"
+
+namespace valence::tokenizer {
+namespace {
+
+struct NamedFamily {
+  std::string_view name;
+  BpeFamily family;
+};
+
+constexpr NamedFamily kTokenizerClasses[] = {
+    {"RobertaTokenizer", BpeFamily::kRoberta}, {"LongformerTokenizer", BpeFamily::kRoberta},
+    {"BartTokenizer", BpeFamily::kRoberta},    {"LEDTokenizer", BpeFamily::kRoberta},
+    {"GPT2Tokenizer", BpeFamily::kGpt2},
+};
+
+// As transformers' AutoTokenizer maps them.
+constexpr NamedFamily kModelTypes[] = {
+    {"roberta", BpeFamily::kRoberta},
+    {"roberta-prelayernorm", BpeFamily::kRoberta},
+    {"longformer", BpeFamily::kRoberta},
+    {"bart", BpeFamily::kRoberta},
+    {"data2vec-text", BpeFamily::kRoberta},
+    {"ibert", BpeFamily::kRoberta},
+    {"lilt", BpeFamily::kRoberta},
+    {"gpt2", BpeFamily::kGpt2},
+    {"gpt_neo", BpeFamily::kGpt2},
+    {"gptj", BpeFamily::kGpt2},
+    {"opt", BpeFamily::kGpt2},
+    {"phi", BpeFamily::kGpt2},
+};
+
+Result<BpeFamily> family_of(const Json& name, std::span<const NamedFamily> known, std::string_view without_suffix) {
+  VALENCE_TRY(const std::string written, name.as_string());
+  std::string_view wanted = written;
+  if (!without_suffix.empty() && wanted.ends_with(without_suffix)) wanted.remove_suffix(without_suffix.size());
+  for (const auto& candidate : known) {
+    if (candidate.name == wanted) return candidate.family;
+  }
+  return fail(ErrorCode::kUnsupported, name.where(),
+              fmt::format("{}: not a tokenizer that valence can make of vocab.json and merges.txt", in_quotes(written)),
+              "save the tokenizer with save_pretrained() of a newer transformers, which writes tokenizer.json");
+}
+
+Result<PostProcessor> roberta_post_processor(const std::optional<Json>& config, const AddedTokens& added,
+                                             bool add_prefix_space, const std::string& where) {
+  VALENCE_TRY(const AddedToken cls, named_special_token(config, "cls_token", "<s>"));
+  VALENCE_TRY(const AddedToken sep, named_special_token(config, "sep_token", "</s>"));
+  VALENCE_TRY(const std::int32_t cls_id, required_id(added, cls, "classification", where));
+  VALENCE_TRY(const std::int32_t sep_id, required_id(added, sep, "separator", where));
+  PostProcessor post_processor = PostProcessor::roberta(cls_id, sep_id);
+  VALENCE_TRY(const bool trim_offsets, boolean_setting(config, "trim_offsets", true));
+  if (trim_offsets) post_processor.trims.push_back({.add_prefix_space = add_prefix_space});
+  return post_processor;
+}
+
+/// [bos] A [eos] and [bos] A [eos] [bos] B [eos], the second three of type 1.
+Result<PostProcessor> gpt2_post_processor(const std::optional<Json>& config, const AddedTokens& added,
+                                          const std::string& where) {
+  using Kind = TemplatePiece::Kind;
+  PostProcessor post_processor;
+  const auto token_of = [&](bool wanted, std::string_view key,
+                            std::string_view role) -> Result<std::vector<std::int32_t>> {
+    if (!wanted) return std::vector<std::int32_t>();
+    VALENCE_TRY(const AddedToken token, named_special_token(config, key, "<|endoftext|>"));
+    VALENCE_TRY(const std::int32_t id, required_id(added, token, role, where));
+    return std::vector{id};
+  };
+  VALENCE_TRY(const bool add_bos, boolean_setting(config, "add_bos_token", false));
+  VALENCE_TRY(const bool add_eos, boolean_setting(config, "add_eos_token", false));
+  VALENCE_TRY(const auto bos, token_of(add_bos, "bos_token", "beginning"));
+  VALENCE_TRY(const auto eos, token_of(add_eos, "eos_token", "end"));
+  const auto append = [&](std::vector<TemplatePiece>& pieces, Kind text, std::int32_t type_id) {
+    if (add_bos) pieces.push_back({Kind::kSpecial, type_id, bos});
+    pieces.push_back({text, type_id, {}});
+    if (add_eos) pieces.push_back({Kind::kSpecial, type_id, eos});
+  };
+  append(post_processor.single, Kind::kFirst, 0);
+  append(post_processor.pair, Kind::kFirst, 0);
+  append(post_processor.pair, Kind::kSecond, 1);
+  return post_processor;
+}
+
+struct Role {
+  std::string_view key;
+  std::string_view fallback;
+};
+constexpr Role kRobertaRoles[] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},  {"unk_token", "<unk>"},
+                                  {"sep_token", "</s>"},   {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+                                  {"mask_token", "<mask>"}};
+constexpr Role kGpt2Roles[] = {
+    {"bos_token", "<|endoftext|>"}, {"eos_token", "<|endoftext|>"}, {"unk_token", "<|endoftext|>"}, {"pad_token", ""}};
+
+}  // namespace
+
+Result<BpeFamily> find_bpe_family(const std::optional<Json>& tokenizer_config, const std::optional<Json>& model_config,
+                                  const std::string& directory) {
+  if (const auto name = tokenizer_config ? tokenizer_config->find("tokenizer_class") : std::nullopt) {
+    return family_of(*name, kTokenizerClasses, "Fast");
+  }
+  if (const auto name = model_config ? model_config->find("model_type") : std::nullopt) {
+    return family_of(*name, kModelTypes, "");
+  }
+  return fail(ErrorCode::kInvalidData, directory, "vocab.json and merges.txt do not say which tokenizer they are of",
+              "set tokenizer_class in tokenizer_config.json to RobertaTokenizer or GPT2Tokenizer");
+}
+
+Result<std::shared_ptr<Tokenizer::Parts>> build_from_bpe_files(BpeFamily family, const BpeFiles& files,
+                                                               const std::optional<Json>& config) {
+  VALENCE_TRY(auto entries, read_vocab_json(files.vocab_json, files.vocab_name));
+  VALENCE_TRY(auto vocabulary, Vocabulary::build(std::move(entries), RepeatedToken::kRefused, files.vocab_name));
+  VALENCE_TRY(const auto merges, read_merges_txt(files.merges_txt, files.merges_name));
+  auto parts = std::make_shared<Tokenizer::Parts>();
+  VALENCE_TRY(parts->model, Bpe::build(std::move(vocabulary), merges, {}, fmt::format("{}: model", files.merges_name)));
+
+  VALENCE_TRY(const bool add_prefix_space, boolean_setting(config, "add_prefix_space", false));
+  parts->pre_tokenizer =
+      std::make_unique<const ByteLevelPreTokenizer>(ByteLevelOptions{.add_prefix_space = add_prefix_space});
+
+  const bool roberta = family == BpeFamily::kRoberta;
+  std::vector<AddedToken> roles;
+  for (const Role& role : roberta ? std::span<const Role>(kRobertaRoles) : std::span<const Role>(kGpt2Roles)) {
+    VALENCE_TRY(auto token, named_special_token(config, role.key, role.fallback));
+    roles.push_back(std::move(token));
+  }
+  VALENCE_TRY(parts->added_tokens,
+              collect_added_tokens(config, roles, parts->model->vocabulary(), nullptr, files.vocab_name));
+  if (roberta) {
+    VALENCE_TRY(parts->post_processor,
+                roberta_post_processor(config, parts->added_tokens, add_prefix_space, files.vocab_name));
+  } else {
+    VALENCE_TRY(parts->post_processor, gpt2_post_processor(config, parts->added_tokens, files.vocab_name));
+  }
+  parts->choose_fast_path();
+  return parts;
+}
+
+}  // namespace valence::tokenizer
