@@ -10,12 +10,6 @@
 namespace valence::cli {
 namespace {
 
-std::string visible(std::string_view text) {
-  std::string shown;
-  data::append_visible(shown, text, data::LineEnds::kVisible);
-  return shown;
-}
-
 std::string binary_size(std::size_t bytes) {
   return bytes >= std::size_t{1} << 20U ? fmt::format("{} MiB", bytes >> 20U) : fmt::format("{} KiB", bytes >> 10U);
 }
@@ -33,7 +27,7 @@ std::string optional_cell(const std::optional<double>& value) { return value ? f
 
 std::string machine_tables(const BenchReport& report) {
   const std::string all = report.threads > 1 ? threads_word(report.threads) : "";
-  std::string text = fmt::format("{}; kernels {}\n", visible(report.cpu), report.isa);
+  std::string text = fmt::format("{}; kernels {}\n", data::visible(report.cpu), report.isa);
   text += fmt::format("\n{:<26} {:>10} {:>10}\n", "peak, Gop/s", "1 thread", all);
   for (const PeakFigure& peak : report.peaks) {
     text += fmt::format("{:<26} {:>10.1f} {:>10}\n", bench::info(peak.peak).label, peak.gops.one,
@@ -167,7 +161,7 @@ std::optional<double> WorkloadFigure::percent_of_peak_nominal() const { return p
 std::string to_tables(const BenchReport& report) {
   const EncoderSpec& encoder = report.spec.encoder;
   return machine_tables(report) +
-         fmt::format("\nmodel {}: {}, {} layers of {}, in {}\n", visible(report.model), report.spec.model_type,
+         fmt::format("\nmodel {}: {}, {} layers of {}, in {}\n", data::visible(report.model), report.spec.model_type,
                      encoder.num_hidden_layers, encoder.hidden_size, name(report.precision)) +
          workload_table(report) + stage_table(report);
 }

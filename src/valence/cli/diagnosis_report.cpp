@@ -14,12 +14,6 @@ namespace {
 constexpr std::size_t kLabelColumns = 20;
 
 /// Paths and variables may hold escape sequences: they are shown, never obeyed.
-std::string visible(std::string_view text) {
-  std::string shown;
-  data::append_visible(shown, text, data::LineEnds::kVisible);
-  return shown;
-}
-
 }  // namespace
 
 std::string to_text(const Diagnosis& diagnosis) {
@@ -29,11 +23,12 @@ std::string to_text(const Diagnosis& diagnosis) {
     std::replace(title.begin(), title.end(), '_', ' ');
     text += fmt::format("\n{}\n", title);
     for (const Fact& fact : section.facts) {
-      if (!fact.label.empty()) text += fmt::format("  {:<{}} {}\n", fact.label, kLabelColumns, visible(fact.text));
+      if (!fact.label.empty())
+        text += fmt::format("  {:<{}} {}\n", fact.label, kLabelColumns, data::visible(fact.text));
     }
   }
   text += diagnosis.problems.empty() ? "\nno problems found\n" : "\nproblems\n";
-  for (const Error& problem : diagnosis.problems) text += fmt::format("  {}\n", visible(problem.to_string()));
+  for (const Error& problem : diagnosis.problems) text += fmt::format("  {}\n", data::visible(problem.to_string()));
   return text;
 }
 

@@ -13,10 +13,8 @@ constexpr std::size_t kNameColumns = 80;
 
 /// Text of a file's inside Markdown: nothing in it may end a cell or mark anything up.
 std::string escaped(std::string_view text) {
-  std::string visible;
-  data::append_visible(visible, text, data::LineEnds::kVisible);
   std::string safe;
-  for (const char c : visible) {
+  for (const char c : data::visible(text)) {
     if (c == '|' || c == '\\' || c == '`' || c == '<' || c == '*' || c == '_') safe += '\\';
     safe += c;
   }

@@ -14,13 +14,6 @@
 namespace valence::cli {
 namespace {
 
-/// A file name or a label may hold escape sequences: they are shown, never obeyed.
-std::string visible(std::string_view text) {
-  std::string shown;
-  data::append_visible(shown, text, data::LineEnds::kVisible);
-  return shown;
-}
-
 constexpr std::string_view kRed = "\x1b[1;31m";
 constexpr std::string_view kYellow = "\x1b[1;33m";
 constexpr std::string_view kReset = "\x1b[0m";
@@ -30,7 +23,8 @@ bool message_color = false;  // set once at start-up
 void print_line(std::string_view prefix, std::string_view color, std::string_view message) {
   const std::string shown =
       message_color && !prefix.empty() ? fmt::format("{}{}{}", color, prefix, kReset) : std::string(prefix);
-  const std::string line = fmt::format("{}{}\n", shown, visible(message));
+  // A file name or a label may hold escape sequences: they are shown, never obeyed.
+  const std::string line = fmt::format("{}{}\n", shown, data::visible(message));
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -61,6 +61,12 @@ void append_visible(std::string& out, std::string_view text, LineEnds line_ends)
   });
 }
 
+std::string visible(std::string_view text) {
+  std::string shown;
+  append_visible(shown, text, LineEnds::kVisible);
+  return shown;
+}
+
 std::size_t display_width(std::string_view visible) {
   std::size_t width = 0;
   for_each_character(visible, [&](char32_t c) {

@@ -15,6 +15,9 @@ enum class LineEnds { kVisible, kKeep };
 /// and tabs alone.
 void append_visible(std::string& out, std::string_view text, LineEnds line_ends);
 
+/// `text` so, on one line.
+[[nodiscard]] std::string visible(std::string_view text);
+
 /// Columns that `visible` takes on a terminal: wide characters two, combining marks none. It holds no control
 /// characters.
 [[nodiscard]] std::size_t display_width(std::string_view visible);

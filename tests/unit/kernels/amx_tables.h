@@ -10,10 +10,10 @@
 
 #include "support/amx_emulator.h"
 #include "support/kernel_tables.h"
+#include "unit/kernels/pack_weights.h"
 #include "valence/kernels/amx_tables.h"
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/dispatch.h"
-#include "valence/kernels/packed_weights.h"
 #include "valence/tensor/aligned_buffer.h"
 
 namespace valence::kernels {
@@ -95,17 +95,5 @@ struct StagingBuffer {
     return out;
   }
 };
-
-inline PackedWeights pack_rows(const EncoderKernels& kernels, LinearShape shape, const std::vector<float>& weight,
-                               std::span<const float> scales, std::span<const float> bias) {
-  return PackedWeights::pack(kernels, {.shape = shape,
-                                       .rows =
-                                           [&](std::int64_t o, std::span<float> row) {
-                                             std::copy_n(weight.begin() + o * shape.in_features, shape.in_features,
-                                                         row.begin());
-                                           },
-                                       .scales = scales,
-                                       .bias = bias});
-}
 
 }  // namespace valence::kernels

@@ -74,7 +74,7 @@ TEST_P(AmxProduct, SumsOfSmallIntegersAreExactForAllRowCounts) {
   auto weight = small_integers(kShape.out_features, kShape.in_features, 3);
   for (float& w : weight) w = std::min(w, 1.0F);
   const std::vector<float> ones(static_cast<std::size_t>(kShape.out_features), 1.0F);
-  const auto packed = pack_rows(kernels(), kShape, weight, ones, {});
+  const auto packed = pack(kernels(), kShape, weight, ones, {});
   for (std::int64_t rows = 1; rows <= 70; ++rows) {
     const auto x = small_integers(rows, kShape.in_features, 5);
     const auto expected = exact_sums(x, weight, kShape);
@@ -92,7 +92,7 @@ TEST_P(AmxProduct, SumsOfSmallIntegersAreExactForAllShapes) {
       auto weight = small_integers(out_features, in_features, 3);
       for (float& w : weight) w = std::min(w, 1.0F);
       const std::vector<float> ones(static_cast<std::size_t>(out_features), 1.0F);
-      const auto packed = pack_rows(kernels(), shape, weight, ones, {});
+      const auto packed = pack(kernels(), shape, weight, ones, {});
       for (const std::int64_t rows : {3, 40, 65}) {
         const auto x = small_integers(rows, in_features, 5);
         EXPECT_TRUE(near_all(product(kernels(), packed, x), exact_sums(x, weight, shape), 0.0))
@@ -118,7 +118,7 @@ TEST_P(AmxProduct, ExtremesAreExact) {
     ASSERT_EQ(static_cast<double>(bias.back()), -sums[static_cast<std::size_t>(o)]);
   }
   const std::vector<float> ones(40, 1.0F);
-  for (const float v : product(kernels(), pack_rows(kernels(), kShape, weight, ones, bias), x)) EXPECT_EQ(v, 0.0F);
+  for (const float v : product(kernels(), pack(kernels(), kShape, weight, ones, bias), x)) EXPECT_EQ(v, 0.0F);
 }
 
 /// Deviation of a product of uniform values: each is off by at most half a step of its row or column (int8), or by its
@@ -132,7 +132,7 @@ TEST_P(AmxProduct, IsNearTheReferenceWithEveryActivation) {
   constexpr LinearShape kShape{384, 100};
   const auto weight = random_floats(kShape.in_features * kShape.out_features, 0.06F, 11);
   const auto bias = random_floats(kShape.out_features, 2.5F, 12);
-  const auto packed = pack_rows(kernels(), kShape, weight, {}, bias);
+  const auto packed = pack(kernels(), kShape, weight, {}, bias);
   const auto x = random_floats(35 * kShape.in_features);
   for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
                                       Activation::kSilu, Activation::kTanh}) {
@@ -151,8 +151,8 @@ TEST_P(AmxProduct, IsNearTheReferenceWithEveryActivation) {
 
 TEST_P(AmxProduct, DivisionIntoCallsDoesNotChangeABit) {
   constexpr LinearShape kShape{1100, 200};  // chunks of the depth, unless a call has one block of rows
-  const auto packed = pack_rows(kernels(), kShape, random_floats(kShape.in_features * kShape.out_features, 0.06F, 1),
-                                {}, random_floats(kShape.out_features));
+  const auto packed = pack(kernels(), kShape, random_floats(kShape.in_features * kShape.out_features, 0.06F, 1), {},
+                           random_floats(kShape.out_features));
   const auto x = random_floats((3 * 32 + 5) * kShape.in_features);
   const auto whole = product(kernels(), packed, x, {.activation = Activation::kGelu, .layout = StagingLayout::kOwn});
   for (const std::int64_t row_step : {32, 64}) {
@@ -169,13 +169,13 @@ TEST_P(AmxProduct, MoreRowsThanAPassTakes) {
   for (float& w : weight) w = std::min(w, 1.0F);
   const std::vector<float> ones(32, 1.0F);
   const auto x = small_integers(1100, kShape.in_features, 4);
-  EXPECT_TRUE(near_all(product(kernels(), pack_rows(kernels(), kShape, weight, ones, {}), x),
-                       exact_sums(x, weight, kShape), 0.0));
+  EXPECT_TRUE(
+      near_all(product(kernels(), pack(kernels(), kShape, weight, ones, {}), x), exact_sums(x, weight, kShape), 0.0));
 }
 
 TEST_P(AmxProduct, WhatIsNoNumberShowsInItsRowAndInNoOther) {
   constexpr std::int64_t kWidth = 100;
-  const auto packed = pack_rows(kernels(), {kWidth, 40}, random_floats(kWidth * 40), {}, {});
+  const auto packed = pack(kernels(), {kWidth, 40}, random_floats(kWidth * 40), {}, {});
   for (const float bad : {kNan, kInfinity, -kInfinity, 3e38F}) {
     for (const std::int64_t rows : {5, 37}) {
       auto x = random_floats(rows * kWidth);
@@ -201,7 +201,7 @@ class AmxRows : public OnEachAmxTable {
   static std::vector<float> held(const Operand& operand, std::int64_t rows, std::int64_t width) {
     std::vector<float> identity(static_cast<std::size_t>(width * width));
     for (std::int64_t i = 0; i < width; ++i) identity[static_cast<std::size_t>(i * width + i)] = 1.0F;
-    const auto packed = pack_rows(kernels(), {width, width}, identity, {}, {});
+    const auto packed = pack(kernels(), {width, width}, identity, {}, {});
     const StagingBuffer staged(kernels(), rows, width, StagingLayout::kRows);
     kernels().product({.weights = packed.view(),
                        .x = operand,
@@ -217,7 +217,7 @@ class AmxRows : public OnEachAmxTable {
     const std::int64_t rows = static_cast<std::int64_t>(x.size()) / width;
     std::vector<float> identity(static_cast<std::size_t>(width * width));
     for (std::int64_t i = 0; i < width; ++i) identity[static_cast<std::size_t>(i * width + i)] = 1.0F;
-    const auto packed = pack_rows(kernels(), {width, width}, identity, {}, {});
+    const auto packed = pack(kernels(), {width, width}, identity, {}, {});
     const OperandBuffer operand(kernels(), rows, width);
     kernels().quantize({.f32 = {x.data(), rows, width},
                         .staging = {},

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "unit/kernels/on_each_isa.h"
+#include "unit/kernels/pack_weights.h"
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/encoder_kernels.h"
 #include "valence/kernels/half_tables.h"
-#include "valence/kernels/packed_weights.h"
 #include "valence/kernels/reference.h"
 #include "valence/tensor/aligned_buffer.h"
 
@@ -71,18 +71,6 @@ struct Quantized {
         sums(static_cast<std::size_t>(rows + kernels.row_granularity)),
         operand{values.data(), scales.data(), sums.data()} {}
 };
-
-inline PackedWeights pack(const EncoderKernels& kernels, LinearShape shape, const std::vector<float>& weight,
-                          std::span<const float> scales, std::span<const float> bias) {
-  return PackedWeights::pack(kernels, {.shape = shape,
-                                       .rows =
-                                           [&](std::int64_t o, std::span<float> row) {
-                                             std::copy_n(weight.begin() + o * shape.in_features, shape.in_features,
-                                                         row.begin());
-                                           },
-                                       .scales = scales,
-                                       .bias = bias});
-}
 
 /// x [rows, in_features] through quantize and product, in calls of `rows_a_call` rows and `panels_a_call` panels.
 inline std::vector<float> product(const EncoderKernels& kernels, const PackedWeights& weights,

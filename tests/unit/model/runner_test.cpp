@@ -113,17 +113,22 @@ TEST_F(Runner, Int8LogitsAgreeOnEveryIsa) {
   }
 }
 
-// head_dim 48 lets the heads of two threads share a line of 32 elements.
-TEST(RunnerTeam, GivesTheSameBitsInEveryReducedPrecision) {
+/// Large enough for a team to be worth it.
+void write_team_model(std::int64_t heads, std::int64_t layers, const std::filesystem::path& folder) {
   testing::EncoderShape shape;
   shape.vocab_size = 50;
   shape.hidden_size = 384;
-  shape.num_attention_heads = 8;
+  shape.num_attention_heads = heads;
   shape.intermediate_size = 1536;
   shape.max_position_embeddings = 600;
-  shape.num_hidden_layers = 2;
+  shape.num_hidden_layers = layers;
+  testing::write_checkpoint(testing::random_bert(shape), folder);
+}
+
+// head_dim 48 lets the heads of two threads share a line of 32 elements.
+TEST(RunnerTeam, GivesTheSameBitsInEveryReducedPrecision) {
   testing::TemporaryDirectory folder;
-  testing::write_checkpoint(testing::random_bert(shape), folder.path());
+  write_team_model(8, 2, folder.path());
   std::mt19937 random(9);
   Batch batch;
   for (const std::size_t length : {60, 33}) batch.add(random_sequence(length, random));
@@ -142,17 +147,10 @@ TEST(RunnerTeam, GivesTheSameBitsInEveryReducedPrecision) {
   }
 }
 
-// The shape is large enough for a team to be worth it; batches short and long enough for both ways to divide.
+// Batches short and long enough for both ways to divide.
 TEST(RunnerTeam, GivesTheSameBitsAsOneThread) {
-  testing::EncoderShape shape;
-  shape.vocab_size = 50;
-  shape.hidden_size = 384;
-  shape.num_attention_heads = 3;
-  shape.intermediate_size = 1536;
-  shape.max_position_embeddings = 600;
-  shape.num_hidden_layers = 3;
   testing::TemporaryDirectory folder;
-  testing::write_checkpoint(testing::random_bert(shape), folder.path());
+  write_team_model(3, 3, folder.path());
   std::mt19937 random(9);
   for (const auto& [table, emulated] : tested_kernels()) {
     for (const std::vector<std::int64_t>& fp32_layers : {std::vector<std::int64_t>{}, {1}, {2}}) {
