@@ -17,6 +17,7 @@
 #include "valence/cli/json_writer.h"
 #include "valence/cli/model_ref.h"
 #include "valence/cli/progress.h"
+#include "valence/cli/quantities.h"
 #include "valence/data/shown_text.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/model/config.h"
@@ -123,8 +124,6 @@ Result<Answer> answer(const BenchOptions& options) {
   }
   return answer;
 }
-
-std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 bool runs(const Row& row, const Answer& answer) { return row.estimate.total_bytes <= answer.available_bytes; }
 

@@ -5,14 +5,11 @@
 #include "valence/bench/percentile.h"
 #include "valence/cli/json_writer.h"
 #include "valence/cli/progress.h"
+#include "valence/cli/quantities.h"
 #include "valence/data/shown_text.h"
 
 namespace valence::cli {
 namespace {
-
-std::string binary_size(std::size_t bytes) {
-  return bytes >= std::size_t{1} << 20U ? fmt::format("{} MiB", bytes >> 20U) : fmt::format("{} KiB", bytes >> 10U);
-}
 
 std::string milliseconds(double seconds) { return fmt::format("{:.2f} ms", seconds * 1e3); }
 

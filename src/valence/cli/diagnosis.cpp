@@ -14,6 +14,7 @@
 #include "valence/base/thread_pool.h"
 #include "valence/bench/machine.h"
 #include "valence/classifier.h"
+#include "valence/cli/quantities.h"
 #include "valence/cli/settings.h"
 #include "valence/kernels/amx_permission.h"
 #include "valence/kernels/cpu_identity.h"
@@ -145,10 +146,6 @@ Section look_at_kernels(Diagnosis& diagnosis) {
   }
   section.facts.push_back(text_fact("vdpbf16ps", "vdpbf16ps", bf16_dot_text()));
   return section;
-}
-
-std::string binary_size(std::uint64_t bytes) {
-  return bytes >= 1U << 20U ? fmt::format("{} MiB", bytes >> 20U) : fmt::format("{} KiB", bytes >> 10U);
 }
 
 Section look_at_machine() {

@@ -8,6 +8,7 @@
 
 #include "valence/base/json_text.h"
 #include "valence/cli/progress.h"
+#include "valence/cli/quantities.h"
 #include "valence/data/shown_text.h"
 
 namespace valence::cli {
@@ -43,8 +44,6 @@ std::string bar(double share, bool unicode) {
   for (std::size_t i = 0; i < filled; ++i) text += unicode ? "█" : "#";
   return text;
 }
-
-std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 std::string p_value(const McNemar& test) {
   return fmt::format("McNemar p = {:.3g} ({})", test.p_value,
