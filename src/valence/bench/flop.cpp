@@ -11,9 +11,9 @@ struct LayerFlop {
 };
 
 LayerFlop layer_flop(const EncoderSpec& spec) {
-  const auto hidden = static_cast<double>(spec.hidden_size);
-  const auto intermediate = static_cast<double>(spec.intermediate_size);
-  return {4 * hidden * hidden, 4 * hidden * (hidden + intermediate), 4 * hidden};
+  const double key_value = 4 * static_cast<double>(spec.hidden_size * spec.key_value_size());
+  return {key_value, 2 * static_cast<double>(layer_parameters(spec)) - key_value,
+          4 * static_cast<double>(spec.query_size())};
 }
 
 }  // namespace

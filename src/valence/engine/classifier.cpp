@@ -144,12 +144,12 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
   impl->kept = std::move(kept);
   for (const std::int32_t id : impl->kept) impl->labels.push_back(spec.head.labels[static_cast<std::size_t>(id)]);
 
-  std::size_t model_maximum = static_cast<std::size_t>(spec.encoder.max_position_embeddings);
+  std::size_t model_maximum = static_cast<std::size_t>(spec.encoder.max_sequence_length());
   if (const auto own = impl->tokenizer.model_max_length()) model_maximum = std::min(model_maximum, *own);
-  if (options.max_length > static_cast<std::size_t>(spec.encoder.max_position_embeddings)) {
+  if (options.max_length > static_cast<std::size_t>(spec.encoder.max_sequence_length())) {
     return fail(ErrorCode::kInvalidArgument, "--max-length",
                 fmt::format("{} is more than the model's {} positions", options.max_length,
-                            spec.encoder.max_position_embeddings));
+                            spec.encoder.max_sequence_length()));
   }
   impl->limits = {.max_length = options.max_length == 0 ? model_maximum : options.max_length,
                   .on_long = options.on_long};
