@@ -26,4 +26,7 @@ Result<Model> load_model_of(const std::string& ref);
 /// A text that changes when the files behind `ref` do: for --resume.
 Result<std::string> model_fingerprint(const std::string& ref);
 
+/// The same of a file, or of the files of a directory.
+Result<std::string> files_fingerprint(const std::filesystem::path& path);
+
 }  // namespace valence::cli

@@ -30,7 +30,7 @@ Result<Model> load_model(const std::filesystem::path& model, const std::filesyst
 
 /// The same from memory: config.json's text and a safetensors image that outlives the model.
 Result<Model> load_model(std::string_view config_json, std::span<const std::byte> weights_image,
-                         const std::string& source);
+                         const std::string& source, const std::filesystem::path& adapter = {});
 
 /// The same over tensors that are open already.
 Result<Model> load_model(std::string_view config_json, Checkpoint checkpoint);
