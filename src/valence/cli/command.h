@@ -27,8 +27,9 @@ struct Command {
 
 Command add_classify(CLI::App& app);
 Command add_models(CLI::App& app);
-/// A subcommand of `models`.
+/// Subcommands of `models`.
 Command add_quantize(CLI::App& models);
+Command add_pull(CLI::App& models);
 Command add_bench(CLI::App& app);
 Command add_doctor(CLI::App& app);
 

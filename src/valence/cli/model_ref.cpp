@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "valence/engine/default_model.h"
+#include "valence/hub/cache.h"
+#include "valence/hub/settings.h"
 
 namespace valence::cli {
 namespace {
@@ -17,12 +19,23 @@ namespace fs = std::filesystem;
 constexpr std::string_view kNeedDirectory =
     "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json) or a GGUF file";
 
-/// "org/name" whose folder "org" does not exist either: nobody meant a local path.
+/// "org/name" of which not even the folder "org" exists: nobody meant a local path.
 bool looks_like_hub_name(const std::string& ref) {
   const auto slash = ref.find('/');
   std::error_code ignored;
-  return slash != std::string::npos && slash > 0 && ref.find('/', slash + 1) == std::string::npos &&
-         ref.front() != '.' && ref.front() != '~' && !fs::exists(ref.substr(0, slash), ignored);
+  return slash != std::string::npos && slash > 0 && !fs::exists(ref.substr(0, slash), ignored);
+}
+
+/// A name in the Hugging Face cache. Nothing when it can only be meant as a path.
+Result<std::optional<fs::path>> find_in_cache(const std::string& ref) {
+  const auto name = hub::parse_repo_ref(ref);
+  if (!name) return std::nullopt;
+  const auto root = hub::cache_directory(hub::process_environment);
+  if (!root) return std::nullopt;
+  auto snapshot = hub::HubCache(*root).find(*name);
+  if (snapshot) return std::optional(std::move(*snapshot));
+  if (looks_like_hub_name(ref)) return fail(std::move(snapshot).error());
+  return std::nullopt;
 }
 
 }  // namespace
@@ -37,12 +50,11 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   }
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
-    if (looks_like_hub_name(ref)) {
-      return fail(ErrorCode::kUnsupported, ref, "names on the Hugging Face hub are not built in yet",
-                  "download the checkpoint and give its directory");
-    }
+    VALENCE_TRY(const auto cached, find_in_cache(ref));
+    if (cached) return cached;
     return fail(ErrorCode::kNotFound, ref, "no such model",
-                fmt::format("{}, or `default`, the built-in model", kNeedDirectory));
+                fmt::format("{}, a name that `valence models pull` has fetched, or `default`, the built-in model",
+                            kNeedDirectory));
   }
   if (fs::is_directory(path, ignored) || suffix == ".gguf") return path;
   if (path.filename() == "model.safetensors") return path.has_parent_path() ? path.parent_path() : fs::path(".");

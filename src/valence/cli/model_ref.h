@@ -15,8 +15,10 @@ namespace valence::cli {
 
 inline constexpr std::string_view kDefaultModelName = "default";
 
-/// The directory or GGUF file that REF names; nothing for the built-in model. What else a model can be (ONNX, names on
-/// the Hugging Face hub) is refused by kind, and a path that is not there by name.
+/// The directory or GGUF file that REF names; nothing for the built-in model. A path that is there comes first, then a
+/// name of the Hugging Face hub ("org/name", "org/name@revision") as the cache has it; nothing is fetched. What else a
+/// model can be (ONNX) is refused by kind, a path that is not there by name, a hub name that is not in the cache with
+/// the command that fetches it.
 Result<std::optional<std::filesystem::path>> resolve_model(const std::string& ref);
 
 Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref, const ClassifierOptions& options);

@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,9 +60,11 @@ Command add_models(CLI::App& parent) {
   info_app->footer("Examples:\n  valence models info default\n  valence models info ./my-model");
   const auto ref = std::make_shared<std::string>(kDefaultModelName);
   info_app->add_option("model", *ref, "A model directory, or `default`")->type_name("REF");
-  const Command quantize = add_quantize(*app);
-  return {.app = app, .run = [ref, list_app, quantize](const GlobalOptions& global) {
-            if (quantize.app->parsed()) return quantize.run(global);
+  const std::array subcommands{add_pull(*app), add_quantize(*app)};
+  return {.app = app, .run = [ref, list_app, subcommands](const GlobalOptions& global) {
+            for (const Command& subcommand : subcommands) {
+              if (subcommand.app->parsed()) return subcommand.run(global);
+            }
             return list_app->parsed() ? list() : info(*ref);
           }};
 }
