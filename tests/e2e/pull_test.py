@@ -1,8 +1,8 @@
 """valence models pull against a hub of one's own: what arrives, what is refused, and what survives being cut off."""
-import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -10,74 +10,11 @@ import time
 import unittest
 from pathlib import Path
 
-from hub_server import File, HubServer, git_oid, sha256
-from support import BINARY, InTemporaryFolder, lines, valence
+from hub_server import File, sha256
+from hub_support import REPO, WithHub
+from support import BINARY, lines, safetensors, tensors_of, valence
 
-REPO = "org/tiny-sentiment"
 TOKEN = "hf_SecretOfTheTest"
-
-
-class WithHub(InTemporaryFolder):
-    """A hub that has the tiny model as org/tiny-sentiment, and an empty cache."""
-
-    def setUp(self):
-        super().setUp()
-        self.hub = HubServer()
-        self.hub.__enter__()
-        self.addCleanup(self.hub.__exit__)
-        self.cache = self.folder / "home" / "hub"
-        self.files = self.model_files()
-        self.commit = self.hub.add(REPO, self.files)
-
-    def model_files(self, **extra):
-        files = {name: File((self.model / name).read_bytes(), lfs=name.endswith(".safetensors"))
-                 for name in ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json")}
-        files["README.md"] = File(b"---\nlicense: mit\ntags:\n- sentiment\n---\n# A tiny model\n")
-        files["training_args.bin"] = File(b"\x80\x02pickle", lfs=True)
-        files.update(extra)
-        return files
-
-    def environment(self, **changes):
-        environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith(("HF_", "HUGGING", "XDG_", "VALENCE_M")) and "proxy" not in name.lower()}
-        environment.update(HF_ENDPOINT=self.hub.url, HF_HOME=str(self.folder / "home"), HOME=str(self.folder),
-                           HF_HUB_DOWNLOAD_TIMEOUT="5", HF_HUB_ETAG_TIMEOUT="5")
-        environment.update(changes)
-        return environment
-
-    def run_valence(self, *args, stdin=None, **environment):
-        return valence(*args, stdin=stdin, env=self.environment(**environment))
-
-    def pull(self, *args, **environment):
-        return self.run_valence("models", "pull", *(args or (REPO,)), **environment)
-
-    def repo_dir(self, repo=REPO):
-        return self.cache / ("models--" + repo.replace("/", "--"))
-
-    def snapshot(self, commit=None):
-        return self.repo_dir() / "snapshots" / (commit or self.commit)
-
-    def blobs(self, repo=REPO):
-        return sorted(path.name for path in (self.repo_dir(repo) / "blobs").glob("*"))
-
-    def assert_ok(self, result):
-        self.assertEqual(result.returncode, 0, result.stderr.decode())
-
-    def assert_whole(self, snapshot=None):
-        """Every chosen file is there with the right bytes, and nothing unfinished is left."""
-        snapshot = snapshot or self.snapshot()
-        for name in ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "README.md"):
-            self.assertEqual(sha256((snapshot / name).read_bytes()), sha256(self.files[name].content), name)
-        self.assertEqual([name for name in self.blobs() if name.endswith(".incomplete")], [])
-
-    def assert_nothing_wrong_is_visible(self):
-        """What lies under a final name hashes to that name."""
-        for blob in (self.repo_dir() / "blobs").glob("*"):
-            if not blob.name.endswith(".incomplete"):
-                content = blob.read_bytes()
-                self.assertIn(blob.name, (sha256(content), git_oid(content)))
-        for link in self.repo_dir().glob("snapshots/*/**/*"):
-            self.assertTrue(link.exists(), link)
 
 
 class Pulling(WithHub):
@@ -177,14 +114,11 @@ class Pulling(WithHub):
                             "save_pretrained('DIR'")
 
     def test_a_model_without_a_trained_head_is_told(self):
-        self.files["config.json"] = File(json.dumps({**json.loads(self.files["config.json"].content), "id2label": {
-            str(i): f"l{i}" for i in range(2)}}).encode())
-        import support
         config = json.loads(self.files["config.json"].content)
-        tensors = support.tensors_of(config, random.Random(7))
+        tensors = tensors_of(config, random.Random(7))
         del tensors["classifier.weight"], tensors["classifier.bias"]
         self.hub.add("org/headless", self.model_files(**{
-            "model.safetensors": File(support.safetensors(tensors), lfs=True)}))
+            "model.safetensors": File(safetensors(tensors), lfs=True)}))
         result = self.pull("org/headless")
         self.assert_ok(result)
         self.assertIn(b"has no trained classification head", result.stderr)
@@ -369,7 +303,6 @@ class CutOff(WithHub):
         self.partial = self.repo_dir() / "blobs" / (sha256(self.content) + ".incomplete")
 
     def forget(self):
-        import shutil
         shutil.rmtree(self.cache)
         self.hub.log.clear()
 

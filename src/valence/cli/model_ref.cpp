@@ -7,9 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "valence/cli/cached_model.h"
 #include "valence/engine/default_model.h"
-#include "valence/hub/cache.h"
-#include "valence/hub/settings.h"
 
 namespace valence::cli {
 namespace {
@@ -26,19 +25,20 @@ bool looks_like_hub_name(const std::string& ref) {
   return slash != std::string::npos && slash > 0 && !fs::exists(ref.substr(0, slash), ignored);
 }
 
-/// A name in the Hugging Face cache. Nothing when it can only be meant as a path.
-Result<std::optional<fs::path>> find_in_cache(const std::string& ref) {
+}  // namespace
+
+Result<std::optional<hub::CachedSnapshot>> find_cached(const std::string& ref) {
+  std::error_code ignored;
   const auto name = hub::parse_repo_ref(ref);
-  if (!name) return std::nullopt;
-  const auto root = hub::cache_directory(hub::process_environment);
-  if (!root) return std::nullopt;
-  auto snapshot = hub::HubCache(*root).find(*name);
+  if (!name || ref == kDefaultModelName || fs::exists(ref, ignored)) return std::nullopt;
+  const auto cache = open_cache();
+  if (!cache) return std::nullopt;
+  auto snapshot = cache->read(*name);
   if (snapshot) return std::optional(std::move(*snapshot));
+  // A word without a slash may be a path that is not there.
   if (looks_like_hub_name(ref)) return fail(std::move(snapshot).error());
   return std::nullopt;
 }
-
-}  // namespace
 
 Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   if (ref == kDefaultModelName) return std::nullopt;
@@ -50,8 +50,8 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   }
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
-    VALENCE_TRY(const auto cached, find_in_cache(ref));
-    if (cached) return cached;
+    VALENCE_TRY(const auto cached, find_cached(ref));
+    if (cached) return cached->path;
     return fail(ErrorCode::kNotFound, ref, "no such model",
                 fmt::format("{}, a name that `valence models pull` has fetched, or `default`, the built-in model",
                             kNeedDirectory));

@@ -9,6 +9,7 @@
 
 #include "valence/base/error.h"
 #include "valence/classifier.h"
+#include "valence/hub/cache.h"
 #include "valence/model/model.h"
 
 namespace valence::cli {
@@ -20,6 +21,9 @@ inline constexpr std::string_view kDefaultModelName = "default";
 /// model can be (ONNX) is refused by kind, a path that is not there by name, a hub name that is not in the cache with
 /// the command that fetches it.
 Result<std::optional<std::filesystem::path>> resolve_model(const std::string& ref);
+
+/// The cached snapshot that resolve_model() would find; nothing for everything else. Errors as there.
+Result<std::optional<hub::CachedSnapshot>> find_cached(const std::string& ref);
 
 Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref, const ClassifierOptions& options);
 /// Only what a model is, without packing it to run.

@@ -1,15 +1,14 @@
 /// \file
 /// `valence models pull`: a model from the Hugging Face hub into the cache.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "valence/cli/cached_model.h"
 #include "valence/cli/command.h"
 #include "valence/cli/option_values.h"
 #include "valence/cli/progress.h"
@@ -18,7 +17,6 @@
 #include "valence/cli/terminal.h"
 #include "valence/data/shown_text.h"
 #include "valence/hub/pull.h"
-#include "valence/model/model.h"
 #include "valence/tensor/safetensors_reader.h"
 
 namespace valence::cli {
@@ -111,12 +109,10 @@ std::string plan_text(const hub::PullPlan& plan) {
 
 /// Whether what was fetched can label anything: better said now than at its first use.
 void tell_whether_it_runs(const fs::path& snapshot, const std::string& ref) {
-  const auto model = load_model(snapshot);
-  if (model) {
-    print_note(fmt::format("use it with: valence classify -m {}", ref));
-    return;
-  }
-  print_warning(fmt::format("it is in the cache, but valence cannot classify with it: {}", model.error().to_string()));
+  const ModelTraits traits = examine_model(snapshot);
+  if (!traits.refusal) return print_note(fmt::format("use it with: valence classify -m {}", ref));
+  print_warning(
+      fmt::format("it is in the cache, but valence cannot classify with it: {}", traits.refusal->to_string()));
 }
 
 ExitCode failed(const Error& error, const SignalWatcher& signals, const PullArguments& arguments) {
@@ -136,8 +132,7 @@ ExitCode pull(const PullArguments& arguments, const GlobalOptions& global) {
     return exit_code_for(run.error().code());
   }
   SignalWatcher signals;
-  Progress progress(global.quiet ? Progress::Style::kQuiet
-                                 : (is_terminal(STDERR_FILENO) ? Progress::Style::kTerminal : Progress::Style::kLines));
+  Progress progress(progress_style(global));
   auto client = connect(*run, global, signals, progress);
   if (!client) return failed(client.error(), signals, arguments);
   const hub::HubCache cache(run->settings.cache_dir);
@@ -171,7 +166,7 @@ ExitCode pull(const PullArguments& arguments, const GlobalOptions& global) {
 
 }  // namespace
 
-Command add_pull(CLI::App& models) {
+Command add_models_pull(CLI::App& models) {
   CLI::App* app = models.add_subcommand("pull", "Fetch a model from the Hugging Face hub into the cache");
   app->footer(kExamples);
   const auto arguments = std::make_shared<PullArguments>();

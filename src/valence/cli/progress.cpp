@@ -114,6 +114,11 @@ void Progress::show(State& state) {
   }
 }
 
+Progress::Style progress_style(const GlobalOptions& global) {
+  if (global.quiet) return Progress::Style::kQuiet;
+  return is_terminal(STDERR_FILENO) ? Progress::Style::kTerminal : Progress::Style::kLines;
+}
+
 void Progress::clear() {
   if (drawn_) std::fputs("\r\x1b[K", stderr);
   drawn_ = false;

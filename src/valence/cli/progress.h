@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "valence/cli/command.h"
+
 namespace valence::cli {
 
 struct ProgressState {
@@ -67,5 +69,8 @@ class Progress {
   std::chrono::steady_clock::time_point next_;
   bool drawn_ = false;
 };
+
+/// Of a command that writes nothing else to the terminal meanwhile.
+[[nodiscard]] Progress::Style progress_style(const GlobalOptions& global);
 
 }  // namespace valence::cli

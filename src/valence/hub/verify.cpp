@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <system_error>
+#include <utility>
 
 #include "valence/base/descriptor.h"
 #include "valence/hub/blob_hash.h"
@@ -13,8 +16,10 @@
 namespace valence::hub {
 namespace {
 
+namespace fs = std::filesystem;
+
 VerifiedFile found(const CachedFile& file, FileState state, std::string what) {
-  return {.name = file.name, .blob = file.blob, .state = state, .what = std::move(what)};
+  return {.snapshot = {}, .name = file.name, .blob = file.blob, .state = state, .what = std::move(what)};
 }
 
 Result<VerifiedFile> verify_file(const CachedFile& file, const std::function<bool(std::uint64_t)>& advance) {
@@ -46,17 +51,42 @@ std::size_t VerifyReport::bad() const {
   return count(FileState::kDamaged) + count(FileState::kMissing) + count(FileState::kUnreadable);
 }
 
-Result<VerifyReport> verify(const CachedSnapshot& snapshot,
+Result<VerifyReport> verify(std::span<const CachedSnapshot> snapshots,
                             const std::function<bool(std::uint64_t, std::string_view)>& advance) {
   VerifyReport report;
-  for (const CachedFile& file : snapshot.files) {
-    VALENCE_TRY(VerifiedFile verified, verify_file(file, [&](std::uint64_t bytes) {
-                  report.hashed_bytes += bytes;
-                  return advance(bytes, file.name);
-                }));
-    report.files.push_back(std::move(verified));
+  std::map<fs::path, std::pair<FileState, std::string>> known;
+  for (const CachedSnapshot& snapshot : snapshots) {
+    for (const CachedFile& file : snapshot.files) {
+      VerifiedFile verified;
+      if (const auto before = known.find(file.blob); before != known.end()) {
+        verified = found(file, before->second.first, before->second.second);
+      } else {
+        VALENCE_TRY(verified, verify_file(file, [&](std::uint64_t bytes) {
+                      report.hashed_bytes += bytes;
+                      return advance(bytes, file.name);
+                    }));
+        known.emplace(file.blob, std::pair(verified.state, verified.what));
+      }
+      verified.snapshot = snapshot.name();
+      report.files.push_back(std::move(verified));
+    }
   }
   return report;
+}
+
+Status remove_damaged(const HubCache& cache, const VerifiedFile& file) {
+  const fs::path repo_dir = file.blob.parent_path().parent_path();
+  const bool is_own = file.blob.parent_path().filename() == "blobs" && repo_dir.parent_path() == cache.root() &&
+                      repo_of_cache_folder(repo_dir.filename().string()) &&
+                      parse_blob_name(file.blob.filename().string());
+  if (!is_own) {
+    return fail(ErrorCode::kInvalidData, file.blob.string(), "lies outside the repository's blobs",
+                "remove it by hand");
+  }
+  std::error_code failed;
+  fs::remove(file.blob, failed);
+  if (failed) return fail(ErrorCode::kIo, file.blob.string(), fmt::format("cannot be removed: {}", failed.message()));
+  return {};
 }
 
 }  // namespace valence::hub

@@ -1,11 +1,12 @@
 /// \file
-/// Whether the files of a cached snapshot still are what the hub sent.
+/// Whether the files of cached snapshots still are what the hub sent.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,8 @@ enum class FileState {
 };
 
 struct VerifiedFile {
-  std::string name;  ///< in the repository
+  std::string snapshot;  ///< CachedSnapshot::name()
+  std::string name;      ///< in the repository
   std::filesystem::path blob;
   FileState state = FileState::kGood;
   std::string what;  ///< empty when good: what is wrong, as a clause
@@ -39,9 +41,13 @@ struct VerifyReport {
   [[nodiscard]] std::size_t bad() const;
 };
 
-/// Reads every file of the snapshot to its end and hashes it as its blob's name says. `advance` is told of the bytes
-/// read of a file and stops everything by returning false (kCancelled).
-Result<VerifyReport> verify(const CachedSnapshot& snapshot,
+/// Reads every file of the snapshots to its end, one that several share once, and hashes it as its blob's name says.
+/// `advance` is told of the bytes read of a file and stops everything by returning false (kCancelled).
+Result<VerifyReport> verify(std::span<const CachedSnapshot> snapshots,
                             const std::function<bool(std::uint64_t bytes, std::string_view file)>& advance);
+
+/// Takes a damaged file out of the cache, so that the next pull fetches it again. Only a blob that lies in its own
+/// repository's folder: kInvalidData for any other.
+Status remove_damaged(const HubCache& cache, const VerifiedFile& file);
 
 }  // namespace valence::hub
