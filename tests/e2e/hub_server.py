@@ -104,7 +104,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def answer_hub(self, path, fault):
-        parts = path.strip("/").split("/")
+        # Of the path as it is written: a revision's own slashes are escaped.
+        parts = [urllib.parse.unquote(part) for part in urllib.parse.urlsplit(self.path).path.strip("/").split("/")]
         if parts[:2] == ["api", "models"]:
             self.answer_api("/".join(parts[2:4]), "/".join(parts[5:]), fault)
         elif parts[:2] == ["api", "resolve-cache"]:
