@@ -8,6 +8,7 @@ one a request.
 import hashlib
 import http.server
 import json
+import ssl
 import threading
 import urllib.parse
 
@@ -210,7 +211,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class HubServer:
     """with HubServer() as hub: hub.add("org/name", {"config.json": File(b"...")})."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
+        """`certificate`: a PEM file with certificate and key. Then the hub, not its CDN, speaks https."""
         self.repos, self.branches, self.tokens, self.gated = {}, {}, {}, set()
         self.log, self.faults, self.signatures = [], [], {}
         self.lock = threading.Lock()
@@ -221,6 +223,11 @@ class HubServer:
             server.hub, server.side = self, side
             self.servers.append(server)
         self.url, self.cdn_url = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.servers[0].socket = context.wrap_socket(self.servers[0].socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
 
     def __enter__(self):
         for server in self.servers:

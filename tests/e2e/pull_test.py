@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from hub_server import File, sha256
+from hub_server import File, HubServer, sha256
 from hub_support import REPO, WithHub
 from support import BINARY, lines, safetensors, tensors_of, valence
 
@@ -289,6 +289,43 @@ class Faults(WithHub):
         self.assert_refused(self.pull(HF_HUB_CACHE="/proc/nowhere"), 5, "/proc")
 
 
+@unittest.skipUnless(shutil.which("openssl"), "openssl makes the certificate")
+class Secure(WithHub):
+    """A hub that speaks https, with a certificate that only SSL_CERT_FILE vouches for."""
+
+    def setUp(self):
+        super().setUp()
+        self.certificate = self.folder / "hub.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hub",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.certificate, "-out", self.folder / "cert"],
+                       check=True, capture_output=True)
+        with open(self.certificate, "ab") as both:
+            both.write((self.folder / "cert").read_bytes())
+        self.secure = HubServer(self.certificate)
+        self.secure.__enter__()
+        self.addCleanup(self.secure.__exit__)
+        self.secure.add(REPO, self.files)
+
+    def environment(self, **changes):
+        return super().environment(**{"HF_ENDPOINT": self.secure.url, "SSL_CERT_FILE": str(self.certificate), **changes})
+
+    def test_a_redirect_from_https_to_http_is_refused(self):
+        self.assert_refused(self.pull(), 4, "from https to http")
+        self.assertEqual(self.secure.requests("cdn"), [])
+        self.assert_nothing_wrong_is_visible()
+
+    def test_files_that_stay_on_https_arrive(self):
+        result = self.pull(REPO, "--include", "*.json", "--include", "vocab.txt")
+        self.assert_ok(result)
+        self.assertEqual((Path(result.stdout.decode().strip()) / "vocab.txt").read_bytes(), self.files["vocab.txt"].content)
+
+    def test_an_unknown_certificate_is_refused_at_once(self):
+        started = time.monotonic()
+        self.assert_refused(self.pull(SSL_CERT_FILE=""), 4, "certificate")
+        self.assertLess(time.monotonic() - started, 10)
+        self.assertEqual(self.secure.requests(), [])
+
+
 class CutOff(WithHub):
     """The bar: cut anywhere, resumed by a new process, the right bytes every time."""
 
@@ -357,6 +394,14 @@ class CutOff(WithHub):
         self.assert_ok(self.pull())
         self.assert_whole()
         self.assertEqual(self.ranges(), [None, "bytes=1000-", "bytes=201000-"])
+
+    def test_a_connection_that_falls_silent_is_replaced(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.hub.fault("/blobs/", side="cdn", cut=5000, stall=release)
+        self.assert_ok(self.pull(HF_HUB_DOWNLOAD_TIMEOUT="1"))
+        self.assert_whole()
+        self.assertEqual(self.ranges(), [None, "bytes=5000-"])
 
     def test_ctrl_c_keeps_what_arrived_and_says_so(self):
         release = threading.Event()

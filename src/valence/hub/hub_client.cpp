@@ -66,11 +66,14 @@ HubFailure HubClient::refusal(const Url& url, const HttpHead& head) const {
   if (!said.empty()) said = fmt::format(" ({})", said);
   std::string what = fmt::format("the answer is HTTP {}{}", status, said);
   std::string hint;
+  std::optional<seconds> retry_after;
+  if (const auto asked = head.find("retry-after")) retry_after = parse_retry_after(*asked);
   if (!is_hub(url.origin)) {
     // A signed address that has run out is renewed by asking the hub again.
     const bool is_expired = status == 401 || status == 403;
     return {.error = Error(ErrorCode::kRemote, place_of(url), std::move(what)),
             .may_pass = is_expired || is_passing_status(status),
+            .retry_after = retry_after,
             .status = status};
   }
   if (code == "GatedRepo") {
@@ -93,11 +96,10 @@ HubFailure HubClient::refusal(const Url& url, const HttpHead& head) const {
     what = fmt::format("access is refused{}", said);
     hint = "check what the token may read";
   }
-  HubFailure failure{.error = Error(ErrorCode::kRemote, place_of(url), std::move(what), std::move(hint)),
-                     .may_pass = is_passing_status(status),
-                     .status = status};
-  if (const auto asked = head.find("retry-after")) failure.retry_after = parse_retry_after(*asked);
-  return failure;
+  return {.error = Error(ErrorCode::kRemote, place_of(url), std::move(what), std::move(hint)),
+          .may_pass = is_passing_status(status),
+          .retry_after = retry_after,
+          .status = status};
 }
 
 tl::expected<HubClient::Reply, HubFailure> HubClient::send(HttpRequest request, Follow follow,
