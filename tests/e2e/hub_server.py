@@ -208,6 +208,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(200, content, headers, fault)
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Clients that are killed, and certificates that are not believed, are what the tests are about."""
+
+
 class HubServer:
     """with HubServer() as hub: hub.add("org/name", {"config.json": File(b"...")})."""
 
@@ -218,8 +225,7 @@ class HubServer:
         self.lock = threading.Lock()
         self.servers = []
         for side in ("hub", "cdn"):
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-            server.daemon_threads = True
+            server = QuietServer(("127.0.0.1", 0), Handler)
             server.hub, server.side = self, side
             self.servers.append(server)
         self.url, self.cdn_url = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)

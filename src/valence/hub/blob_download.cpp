@@ -53,6 +53,8 @@ class Download {
 
   /// Until all bytes are here.
   Status receive_all();
+  /// From the first byte again, with new patience.
+  Status start_over();
   PartialBlob& partial() { return partial_; }
 
  private:
@@ -155,6 +157,13 @@ Status Download::receive_all() {
   return {};
 }
 
+Status Download::start_over() {
+  VALENCE_TRY_STATUS(partial_.restart());
+  most_received_ = 0;
+  schedule_ = client_.new_schedule();
+  return receive_all();
+}
+
 /// What the file's own answer says against what the listing said: both come from the hub.
 Result<FileMetadata> metadata_of(HubClient& client, const BlobRequest& request) {
   const std::string place = fmt::format("{}/{}", request.repo, request.file.name);
@@ -207,8 +216,7 @@ Result<BlobName> download_blob(HubClient& client, const HubCache& cache, const B
   if (!is_right && was_continued) {
     // The fault may lie in what an earlier process left: once more, from the beginning.
     events.note(fmt::format("{}: what was kept of an earlier download is damaged; starting over", request.file.name));
-    VALENCE_TRY_STATUS(partial.restart());
-    VALENCE_TRY_STATUS(download.receive_all());
+    VALENCE_TRY_STATUS(download.start_over());
     is_right = partial.has_right_hash();
   }
   if (!is_right) {
