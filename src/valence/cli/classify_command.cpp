@@ -109,11 +109,10 @@ std::string summary_line(const pipeline::RunSummary& summary, const std::vector<
 }
 
 Progress::Style progress_style(const ClassifyArguments& arguments, const GlobalOptions& global) {
-  if (global.quiet) return Progress::Style::kQuiet;
-  if (!is_terminal(STDERR_FILENO)) return Progress::Style::kLines;
+  const Progress::Style style = progress_style(global);
   // Rows scrolling by on the same terminal are progress enough, and a line redrawn among them is noise.
   const bool rows_on_terminal = arguments.output == "-" && is_terminal(STDOUT_FILENO);
-  return rows_on_terminal ? Progress::Style::kQuiet : Progress::Style::kTerminal;
+  return style == Progress::Style::kTerminal && rows_on_terminal ? Progress::Style::kQuiet : style;
 }
 
 /// After the run: how it went, in a line or two, and the exit code.
