@@ -188,22 +188,8 @@ void attend_pattern_block(const PatternHead& head, std::int64_t first, std::int6
   hide_unseen<V, kVectors>(head, block, scores);
   exponentiate_columns<V, kVectors>(scores, keys, scratch.block.inverse_sums);
 
-  const std::int64_t query_tiles = (count + V::kValueRows - 1) / V::kValueRows;
-  for (std::int64_t tile = 0; tile < query_tiles; ++tile) {
-    const std::int64_t query = share_begin(count, query_tiles, tile);
-    const std::int64_t rows = share_begin(count, query_tiles, tile + 1) - query;
-    const KeyRange seen = seen_keys(head, position + query, rows);
-    const std::int64_t skipped = seen.begin - block.keys.begin;
-    TileCall product;
-    product.a = scores + skipped * kLanes + query;
-    product.a_stride = kLanes;
-    product.b = values + skipped * padded;
-    product.b_stride = padded;
-    product.depth = seen.end - seen.begin;
-    product.c = scratch.block.sums + query * padded;
-    product.c_stride = padded;
-    multiply_values<V, V::kValueVectors>(rows, product, padded);
-  }
+  const auto seen = [&](std::int64_t query, std::int64_t rows) { return seen_keys(head, position + query, rows); };
+  weigh_values<V, kVectors>(count, block.keys, padded, values, seen, scratch.block);
   store_rows<V>(call, first, count, scratch.block);
 }
 
