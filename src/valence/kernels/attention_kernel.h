@@ -148,6 +148,38 @@ void multiply_values(std::int64_t rows, TileCall call, std::int64_t columns) {
   }
 }
 
+// Keys whose values are used at a time: the level-1 cache keeps them for all queries of a block.
+inline constexpr std::int64_t kValueKeys = 128;
+
+/// scratch.sums[query] = sum of weight * value over seen(query, rows), for tiles of queries of a block. Weights and
+/// values begin at the first of `keys`. A sum is one chain over its keys, however they are divided.
+template <class V, int kVectors, class Seen>
+void weigh_values(std::int64_t count, KeyRange keys, std::int64_t padded, const float* values, const Seen& seen,
+                  const AttentionScratch<V>& scratch) {
+  constexpr std::int64_t kLanes = kVectors * V::kWidth;
+  const std::int64_t query_tiles = (count + V::kValueRows - 1) / V::kValueRows;
+  for (std::int64_t chunk = keys.begin; chunk < keys.end; chunk += kValueKeys) {
+    for (std::int64_t tile = 0; tile < query_tiles; ++tile) {
+      const std::int64_t query = share_begin(count, query_tiles, tile);
+      const std::int64_t rows = share_begin(count, query_tiles, tile + 1) - query;
+      const KeyRange all = seen(query, rows);
+      const std::int64_t begin = all.begin > chunk ? all.begin : chunk;
+      const std::int64_t end = all.end < chunk + kValueKeys ? all.end : chunk + kValueKeys;
+      if (begin >= end) continue;
+      TileCall call;
+      call.a = scratch.scores + (begin - keys.begin) * kLanes + query;
+      call.a_stride = kLanes;
+      call.b = values + (begin - keys.begin) * padded;
+      call.b_stride = padded;
+      call.depth = end - begin;
+      call.accumulate = begin > all.begin;
+      call.c = scratch.sums + query * padded;
+      call.c_stride = padded;
+      multiply_values<V, V::kValueVectors>(rows, call, padded);
+    }
+  }
+}
+
 /// The sums of values, divided by the sums of weights, as rows of `out`.
 template <class V>
 void store_rows(const HeadCall& head, std::int64_t first, std::int64_t count, const AttentionScratch<V>& scratch) {
@@ -187,19 +219,8 @@ void attend_block(const HeadCall& head, std::int64_t first, std::int64_t count, 
 
   exponentiate_columns<V, kVectors>(scratch.scores, head.keys, scratch.inverse_sums);
 
-  const std::int64_t query_tiles = (count + V::kValueRows - 1) / V::kValueRows;
-  for (std::int64_t tile = 0; tile < query_tiles; ++tile) {
-    const std::int64_t query = share_begin(count, query_tiles, tile);
-    TileCall call;
-    call.a = scratch.scores + query;
-    call.a_stride = kLanes;
-    call.b = scratch.values;
-    call.b_stride = padded;
-    call.depth = head.keys;
-    call.c = scratch.sums + query * padded;
-    call.c_stride = padded;
-    multiply_values<V, V::kValueVectors>(share_begin(count, query_tiles, tile + 1) - query, call, padded);
-  }
+  const auto all_keys = [&](std::int64_t /*query*/, std::int64_t /*rows*/) { return KeyRange{0, head.keys}; };
+  weigh_values<V, kVectors>(count, {0, head.keys}, padded, scratch.values, all_keys, scratch);
   store_rows<V>(head, first, count, scratch);
 }
 

@@ -188,22 +188,8 @@ void attend_pattern_block(const PatternHead& head, std::int64_t first, std::int6
   hide_unseen<V, kVectors>(head, block, scores);
   exponentiate_columns<V, kVectors>(scores, keys, scratch.block.inverse_sums);
 
-  const std::int64_t query_tiles = (count + V::kValueRows - 1) / V::kValueRows;
-  for (std::int64_t tile = 0; tile < query_tiles; ++tile) {
-    const std::int64_t query = share_begin(count, query_tiles, tile);
-    const std::int64_t rows = share_begin(count, query_tiles, tile + 1) - query;
-    const KeyRange seen = seen_keys(head, position + query, rows);
-    const std::int64_t skipped = seen.begin - block.keys.begin;
-    TileCall product;
-    product.a = scores + skipped * kLanes + query;
-    product.a_stride = kLanes;
-    product.b = values + skipped * padded;
-    product.b_stride = padded;
-    product.depth = seen.end - seen.begin;
-    product.c = scratch.block.sums + query * padded;
-    product.c_stride = padded;
-    multiply_values<V, V::kValueVectors>(rows, product, padded);
-  }
+  const auto seen = [&](std::int64_t query, std::int64_t rows) { return seen_keys(head, position + query, rows); };
+  weigh_values<V, kVectors>(count, block.keys, padded, values, seen, scratch.block);
   store_rows<V>(call, first, count, scratch.block);
 }
 
@@ -230,10 +216,51 @@ std::int64_t attention_scratch_floats(const AttentionPattern& pattern, std::int6
   return PatternScratch<V>::floats(pattern, max_seqlen, head_dim);
 }
 
-/// Heads outside of sequences, for the positions of a head are spread once.
+/// Whether the values of a head's keys still are in the scratch, from the query head before.
+enum class Values { kToBeCopied, kInScratch };
+
+/// Head h of one sequence; `group` query heads share a head of k and v.
+template <class V>
+void attend_head(const AttentionCall& call, std::int64_t sequence, std::int64_t h, std::int64_t group, Values values,
+                 const PatternScratch<V>& scratch) {
+  constexpr std::int64_t kBlock = AttentionScratch<V>::kQueries;
+  const AttentionPattern& pattern = call.pattern;
+  const std::int64_t first_token = call.cu_seqlens[sequence];
+  const std::int64_t keys = call.cu_seqlens[sequence + 1] - first_token;
+  const bool all = call.queries == AttentionQueries::kAll;
+  const std::int64_t first_row = all ? first_token : sequence;
+  const std::int64_t column = h * call.head_dim;
+  const std::int64_t kv = first_token * call.kv_stride + h / group * call.head_dim;
+  PatternHead head;
+  head.call = {.q = call.q + first_row * call.q_stride + column,
+               .k = call.k + kv,
+               .v = call.v + kv,
+               .q_stride = call.q_stride,
+               .kv_stride = call.kv_stride,
+               .out = call.out + first_row * call.out_stride + column,
+               .out_stride = call.out_stride,
+               .queries = all        ? keys
+                          : keys > 0 ? 1
+                                     : 0,
+               .keys = keys,
+               .head_dim = call.head_dim,
+               .scale = call.scale};
+  head.pattern = &pattern;
+  head.first_position = call.queries == AttentionQueries::kLastOfEach ? keys - 1 : 0;
+  head.window = pattern.window < 0 ? keys : lesser(pattern.window, keys);
+  head.relative_bias =
+      pattern.relative_bias == nullptr ? nullptr : pattern.relative_bias + h * pattern.relative_bias_stride;
+  head.position_keys = pattern.position_keys == nullptr ? nullptr : pattern.position_keys + column;
+  if (keys <= scratch.span && values == Values::kToBeCopied) {
+    copy_values<V>(head.call, {0, keys}, scratch.block.values);
+  }
+  for (std::int64_t query = 0; query < head.call.queries; query += kBlock) {
+    attend_pattern_queries<V, V::kPanelVectors>(head, query, lesser(kBlock, head.call.queries - query), scratch);
+  }
+}
+
 template <class V>
 void attention_with_pattern(const AttentionCall& call) {
-  constexpr std::int64_t kBlock = AttentionScratch<V>::kQueries;
   const AttentionPattern& pattern = call.pattern;
   std::int64_t max_seqlen = 0;
   for (std::int64_t s = 0; s < call.batch_size; ++s) {
@@ -241,42 +268,20 @@ void attention_with_pattern(const AttentionCall& call) {
   }
   if (max_seqlen == 0) return;
   const PatternScratch<V> scratch(pattern, max_seqlen, call.head_dim, call.scratch);
-  const std::int64_t queries_a_kv_head = pattern.num_kv_heads == 0 ? 1 : call.num_heads / pattern.num_kv_heads;
-  PatternHead head;
-  head.pattern = &pattern;
-  head.call.q_stride = call.q_stride;
-  head.call.kv_stride = call.kv_stride;
-  head.call.out_stride = call.out_stride;
-  head.call.head_dim = call.head_dim;
-  head.call.scale = call.scale;
-  for (std::int64_t h = 0; h < call.num_heads; ++h) {
-    const std::int64_t column = h * call.head_dim;
-    const std::int64_t kv_column = h / queries_a_kv_head * call.head_dim;
-    head.relative_bias =
-        pattern.relative_bias == nullptr ? nullptr : pattern.relative_bias + h * pattern.relative_bias_stride;
-    head.position_keys = pattern.position_keys == nullptr ? nullptr : pattern.position_keys + column;
-    if (pattern.position_queries != nullptr) {
-      spread_position_queries<V>(pattern, pattern.position_queries + column, call.head_dim, call.scale,
-                                 scratch.positions);
-    }
+  const std::int64_t group = pattern.num_kv_heads == 0 ? 1 : call.num_heads / pattern.num_kv_heads;
+  if (pattern.position_queries == nullptr) {
     for (std::int64_t s = 0; s < call.batch_size; ++s) {
-      const std::int64_t first_token = call.cu_seqlens[s];
-      head.call.keys = call.cu_seqlens[s + 1] - first_token;
-      if (head.call.keys == 0) continue;
-      const bool all = call.queries == AttentionQueries::kAll;
-      const std::int64_t first_row = all ? first_token : s;
-      head.call.queries = all ? head.call.keys : 1;
-      head.first_position = call.queries == AttentionQueries::kLastOfEach ? head.call.keys - 1 : 0;
-      head.window = pattern.window < 0 ? head.call.keys : lesser(pattern.window, head.call.keys);
-      head.call.q = call.q + first_row * call.q_stride + column;
-      head.call.k = call.k + first_token * call.kv_stride + kv_column;
-      head.call.v = call.v + first_token * call.kv_stride + kv_column;
-      head.call.out = call.out + first_row * call.out_stride + column;
-      if (head.call.keys <= scratch.span) copy_values<V>(head.call, {0, head.call.keys}, scratch.block.values);
-      for (std::int64_t query = 0; query < head.call.queries; query += kBlock) {
-        attend_pattern_queries<V, V::kPanelVectors>(head, query, lesser(kBlock, head.call.queries - query), scratch);
+      for (std::int64_t h = 0; h < call.num_heads; ++h) {
+        attend_head<V>(call, s, h, group, h % group == 0 ? Values::kToBeCopied : Values::kInScratch, scratch);
       }
     }
+    return;
+  }
+  // Heads outside, so that the positions of each are spread once.
+  for (std::int64_t h = 0; h < call.num_heads; ++h) {
+    spread_position_queries<V>(pattern, pattern.position_queries + h * call.head_dim, call.head_dim, call.scale,
+                               scratch.positions);
+    for (std::int64_t s = 0; s < call.batch_size; ++s) attend_head<V>(call, s, h, group, Values::kToBeCopied, scratch);
   }
 }
 

@@ -30,7 +30,7 @@ struct TileCall {
   std::int64_t depth = 0;
   float* c = nullptr;  ///< rows, c_stride apart
   std::int64_t c_stride = 0;
-  bool accumulate = false;         ///< c += a b, else c = a b
+  bool accumulate = false;         ///< c += a b, else c = a b; kColumnsByRows: the chains of an earlier call go on
   const char* prefetch = nullptr;  ///< kPrefetchLines cache lines from here are asked for in the first step,
   std::int64_t prefetch_step = 0;  ///< and so many bytes further in each next one
 };
@@ -46,7 +46,9 @@ template <class V, TileOperands kOperands, int kRows, int kVectors, int kPrefetc
   VALENCE_UNROLL
   for (int i = 0; i < kRows; ++i) {
     VALENCE_UNROLL
-    for (int j = 0; j < kVectors; ++j) sums[i][j] = V::zero();
+    for (int j = 0; j < kVectors; ++j) {
+      sums[i][j] = !kRowsOfA && call.accumulate ? V::load(call.c + i * call.c_stride + j * V::kWidth) : V::zero();
+    }
   }
   const float* a = call.a;
   const float* b = call.b;
@@ -72,7 +74,7 @@ template <class V, TileOperands kOperands, int kRows, int kVectors, int kPrefetc
   }
   float* c = call.c;
   const std::int64_t c_stride = call.c_stride;
-  const bool accumulate = call.accumulate;
+  const bool accumulate = kRowsOfA && call.accumulate;
   VALENCE_UNROLL
   for (int i = 0; i < kRows; ++i) {
     VALENCE_UNROLL
