@@ -262,6 +262,10 @@ def cases():
             (classifier("deberta-v2", 64, 2, 2, 1000, tokens=True, num_labels=5, **deberta), "F32", TOKEN_LENGTHS),
         "modernbert_tiny_tokens": (classifier("modernbert", 64, 3, 2, 1000, ffn=2, tokens=True, num_labels=5,
                                               **modernbert), "F32", TOKEN_LENGTHS),
+        # A case's place is its seed: new ones come last.
+        "deberta_v2_tiny_convolution":
+            (classifier("deberta-v2", 64, 3, 2, 1000, num_labels=2, conv_kernel_size=3, conv_act="gelu", **deberta),
+             "F32", FEW_LENGTHS),
     }
 
 

@@ -19,6 +19,10 @@ std::int64_t padded_head_dim(std::int64_t head_dim) {
   return (head_dim + V::kWidth - 1) / V::kWidth * V::kWidth;
 }
 
+// So many rows of k are copied as those of v always are: each lies in a page of its own, which costs more than the copy
+// once there are more of them than the level-1 translation buffer has entries.
+inline constexpr std::int64_t kCopiedKeys = 256;
+
 /// The caller's scratch, cut up.
 template <class V>
 struct AttentionScratch {
@@ -29,10 +33,12 @@ struct AttentionScratch {
   float* inverse_sums;  // [lanes]
   float* scores;        // [keys][lanes]
   float* values;        // [keys][padded head_dim]
+  float* keys;          // as values, if there are kCopiedKeys
 
   static std::int64_t floats(std::int64_t max_seqlen, std::int64_t head_dim) {
     const std::int64_t padded = padded_head_dim<V>(head_dim);
-    return kQueries * (2 * padded + 1 + max_seqlen) + max_seqlen * padded;
+    const std::int64_t copies = max_seqlen < kCopiedKeys ? 1 : 2;
+    return kQueries * (2 * padded + 1 + max_seqlen) + copies * max_seqlen * padded;
   }
   AttentionScratch(float* scratch, std::int64_t max_seqlen, std::int64_t head_dim) {
     const std::int64_t padded = padded_head_dim<V>(head_dim);
@@ -41,6 +47,7 @@ struct AttentionScratch {
     inverse_sums = sums + kQueries * padded;
     scores = inverse_sums + kQueries;
     values = scores + kQueries * max_seqlen;
+    keys = values + max_seqlen * padded;
   }
 };
 
@@ -50,7 +57,8 @@ struct HeadCall {
   const float* k;
   const float* v;
   std::int64_t q_stride;
-  std::int64_t kv_stride;
+  std::int64_t k_stride;
+  std::int64_t v_stride;
   float* out;
   std::int64_t out_stride;
   std::int64_t queries;
@@ -65,16 +73,33 @@ struct KeyRange {
   std::int64_t end;
 };
 
+/// to: [rows][padded head_dim].
 template <class V>
-void copy_values(const HeadCall& head, KeyRange keys, float* values) {
-  const std::int64_t padded = padded_head_dim<V>(head.head_dim);
-  const std::int64_t whole = head.head_dim / V::kWidth * V::kWidth;
-  for (std::int64_t key = keys.begin; key < keys.end; ++key) {
-    const float* from = head.v + key * head.kv_stride;
-    float* to = values + (key - keys.begin) * padded;
+void copy_rows(const float* rows, std::int64_t stride, KeyRange range, std::int64_t head_dim, float* to) {
+  const std::int64_t padded = padded_head_dim<V>(head_dim);
+  const std::int64_t whole = head_dim / V::kWidth * V::kWidth;
+  for (std::int64_t row = range.begin; row < range.end; ++row, to += padded) {
+    const float* from = rows + row * stride;
     for (std::int64_t c = 0; c < whole; c += V::kWidth) V::store(to + c, V::load(from + c));
-    if (whole < padded) V::store(to + whole, V::load_partial(from + whole, head.head_dim - whole));
+    if (whole < padded) V::store(to + whole, V::load_partial(from + whole, head_dim - whole));
   }
+}
+
+inline bool copies_keys(const HeadCall& head) { return head.keys >= kCopiedKeys && head.queries > 1; }
+
+template <class V>
+void copy_sequence(const HeadCall& head, const AttentionScratch<V>& scratch) {
+  const KeyRange all{0, head.keys};
+  copy_rows<V>(head.v, head.v_stride, all, head.head_dim, scratch.values);
+  if (copies_keys(head)) copy_rows<V>(head.k, head.k_stride, all, head.head_dim, scratch.keys);
+}
+
+/// After copy_sequence.
+template <class V>
+void refer_to_copied_keys(HeadCall& head, const AttentionScratch<V>& scratch) {
+  if (!copies_keys(head)) return;
+  head.k = scratch.keys;
+  head.k_stride = padded_head_dim<V>(head.head_dim);
 }
 
 /// to[d * stride + lane] = scale * rows[lane][d], for a vector of rows.
@@ -207,8 +232,8 @@ void attend_block(const HeadCall& head, std::int64_t first, std::int64_t count, 
   for (std::int64_t tile = 0; tile < key_tiles; ++tile) {
     const std::int64_t key = share_begin(head.keys, key_tiles, tile);
     TileCall call;
-    call.a = head.k + key * head.kv_stride;
-    call.a_stride = head.kv_stride;
+    call.a = head.k + key * head.k_stride;
+    call.a_stride = head.k_stride;
     call.b = scratch.queries;
     call.depth = head.head_dim;
     call.c = scratch.scores + key * kLanes;
@@ -245,7 +270,7 @@ void attention_without_pattern(const AttentionCall& call) {
     const std::int64_t first_row = all ? first_token : sequence;
     head.queries = all ? head.keys : 1;
     head.q_stride = call.q_stride;
-    head.kv_stride = call.kv_stride;
+    head.v_stride = call.kv_stride;
     head.out_stride = call.out_stride;
     head.head_dim = call.head_dim;
     head.scale = call.scale;
@@ -254,9 +279,11 @@ void attention_without_pattern(const AttentionCall& call) {
       const std::int64_t column = h * call.head_dim;
       head.q = call.q + first_row * call.q_stride + column;
       head.k = call.k + first_token * call.kv_stride + column;
+      head.k_stride = call.kv_stride;
       head.v = call.v + first_token * call.kv_stride + column;
       head.out = call.out + first_row * call.out_stride + column;
-      copy_values<V>(head, {0, head.keys}, scratch.values);
+      copy_sequence<V>(head, scratch);
+      refer_to_copied_keys<V>(head, scratch);
       for (std::int64_t query = 0; query < head.queries; query += kBlock) {
         const std::int64_t left = head.queries - query;
         attend_queries<V, V::kPanelVectors>(head, query, left < kBlock ? left : kBlock, scratch);

@@ -81,8 +81,8 @@ void score_keys(const PatternHead& head, const QueryBlock& block, std::int64_t k
   const std::int64_t first_vector = first_lane / V::kWidth;
   const std::int64_t vectors = last_lane / V::kWidth + 1 - first_vector;
   TileCall call;
-  call.a = head.call.k + key * head.call.kv_stride;
-  call.a_stride = head.call.kv_stride;
+  call.a = head.call.k + key * head.call.k_stride;
+  call.a_stride = head.call.k_stride;
   call.b = queries + first_vector * V::kWidth;
   call.b_stride = kLanes;
   call.depth = head.call.head_dim;
@@ -160,7 +160,7 @@ void attend_pattern_block(const PatternHead& head, std::int64_t first, std::int6
   float* const scores = scratch.block.scores;
   const float* values = scratch.block.values;
   if (scratch.span < call.keys) {
-    copy_values<V>(call, block.keys, scratch.block.values);
+    copy_rows<V>(call.v, call.v_stride, block.keys, call.head_dim, scratch.block.values);
   } else {
     values += block.keys.begin * padded;
   }
@@ -216,12 +216,12 @@ std::int64_t attention_scratch_floats(const AttentionPattern& pattern, std::int6
   return PatternScratch<V>::floats(pattern, max_seqlen, head_dim);
 }
 
-/// Whether the values of a head's keys still are in the scratch, from the query head before.
-enum class Values { kToBeCopied, kInScratch };
+/// Whether the copies of a head of k and v still are in the scratch, from the query head before.
+enum class Copies { kToBeMade, kInScratch };
 
 /// Head h of one sequence; `group` query heads share a head of k and v.
 template <class V>
-void attend_head(const AttentionCall& call, std::int64_t sequence, std::int64_t h, std::int64_t group, Values values,
+void attend_head(const AttentionCall& call, std::int64_t sequence, std::int64_t h, std::int64_t group, Copies copies,
                  const PatternScratch<V>& scratch) {
   constexpr std::int64_t kBlock = AttentionScratch<V>::kQueries;
   const AttentionPattern& pattern = call.pattern;
@@ -236,7 +236,8 @@ void attend_head(const AttentionCall& call, std::int64_t sequence, std::int64_t 
                .k = call.k + kv,
                .v = call.v + kv,
                .q_stride = call.q_stride,
-               .kv_stride = call.kv_stride,
+               .k_stride = call.kv_stride,
+               .v_stride = call.kv_stride,
                .out = call.out + first_row * call.out_stride + column,
                .out_stride = call.out_stride,
                .queries = all        ? keys
@@ -251,8 +252,9 @@ void attend_head(const AttentionCall& call, std::int64_t sequence, std::int64_t 
   head.relative_bias =
       pattern.relative_bias == nullptr ? nullptr : pattern.relative_bias + h * pattern.relative_bias_stride;
   head.position_keys = pattern.position_keys == nullptr ? nullptr : pattern.position_keys + column;
-  if (keys <= scratch.span && values == Values::kToBeCopied) {
-    copy_values<V>(head.call, {0, keys}, scratch.block.values);
+  if (keys <= scratch.span) {
+    if (copies == Copies::kToBeMade) copy_sequence<V>(head.call, scratch.block);
+    refer_to_copied_keys<V>(head.call, scratch.block);
   }
   for (std::int64_t query = 0; query < head.call.queries; query += kBlock) {
     attend_pattern_queries<V, V::kPanelVectors>(head, query, lesser(kBlock, head.call.queries - query), scratch);
@@ -272,7 +274,7 @@ void attention_with_pattern(const AttentionCall& call) {
   if (pattern.position_queries == nullptr) {
     for (std::int64_t s = 0; s < call.batch_size; ++s) {
       for (std::int64_t h = 0; h < call.num_heads; ++h) {
-        attend_head<V>(call, s, h, group, h % group == 0 ? Values::kToBeCopied : Values::kInScratch, scratch);
+        attend_head<V>(call, s, h, group, h % group == 0 ? Copies::kToBeMade : Copies::kInScratch, scratch);
       }
     }
     return;
@@ -281,7 +283,7 @@ void attention_with_pattern(const AttentionCall& call) {
   for (std::int64_t h = 0; h < call.num_heads; ++h) {
     spread_position_queries<V>(pattern, pattern.position_queries + h * call.head_dim, call.head_dim, call.scale,
                                scratch.positions);
-    for (std::int64_t s = 0; s < call.batch_size; ++s) attend_head<V>(call, s, h, group, Values::kToBeCopied, scratch);
+    for (std::int64_t s = 0; s < call.batch_size; ++s) attend_head<V>(call, s, h, group, Copies::kToBeMade, scratch);
   }
 }
 

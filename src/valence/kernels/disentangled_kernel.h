@@ -93,7 +93,7 @@ void add_key_positions(const HeadCall& head, std::int64_t position, std::int64_t
   constexpr std::int64_t kColumns = kBandVectors<V, kVectors> * V::kWidth;
   const std::int64_t first_distance = position - (key + rows - 1);
   TileCall call;
-  call.a_stride = head.kv_stride;
+  call.a_stride = head.k_stride;
   call.b = scratch.position_queries + first_distance + scratch.reach;
   call.b_stride = scratch.column_stride;
   call.depth = head.head_dim;
@@ -101,7 +101,7 @@ void add_key_positions(const HeadCall& head, std::int64_t position, std::int64_t
   const std::int64_t tiles = (rows + kBandRows<V> - 1) / kBandRows<V>;
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
     const std::int64_t row = share_begin(rows, tiles, tile);
-    call.a = head.k + (key + row) * head.kv_stride;
+    call.a = head.k + (key + row) * head.k_stride;
     call.c = scratch.band + row * kColumns;
     multiply_rows<V, TileOperands::kRowsByRows, kBandRows<V>, kBandVectors<V, kVectors>, 0>(
         share_begin(rows, tiles, tile + 1) - row, call);

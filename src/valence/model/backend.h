@@ -44,6 +44,9 @@ concept Backend = requires(const B backend, typename B::Workspace& workspace, co
   backend.attention_block(layer, batch, rows, workspace);
   /// hidden = norm(hidden + output(act(intermediate(hidden)))), or with the norm before the products, or gated
   backend.ffn_block(layer, workspace);
+  /// What comes between the first layer and the second, if anything: backend.has_convolution().
+  { backend.has_convolution() } -> std::same_as<bool>;
+  backend.convolve(batch, workspace);
   /// logits [batch_size, num_labels], or [total_tokens, num_labels] where the head reads every token.
   backend.classify(batch, workspace, logits);
 };

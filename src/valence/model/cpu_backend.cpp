@@ -78,6 +78,7 @@ Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kerne
   if (weights.embeddings.projection) {
     backend.embedding_projection_ = pack_stacked(kernels, {&*weights.embeddings.projection});
   }
+  if (weights.convolution) backend.convolution_ = backend.pack_convolution(*weights.convolution);
   backend.layers_ =
       pack_layers<Layer>(model, options.layers, backend.last_rows(),
                          [&](const LayerWeights& layer, bool one_row) { return backend.pack_layer(layer, one_row); });
@@ -86,6 +87,24 @@ Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kerne
   backend.head_norm_ = pack_norm(weights.head_norm);
   backend.classifier_ = pack_stacked(kernels, {&weights.classifier});
   return backend;
+}
+
+CpuBackend::Convolution CpuBackend::pack_convolution(const ConvolutionWeights& weights) const {
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const std::int64_t width = spec_.encoder.convolution_width;
+  std::vector<float> stored(static_cast<std::size_t>(hidden * width));  // of one output: [inputs][width]
+  const auto rows = [&](std::int64_t output, std::span<float> row) {
+    copy_as_f32(valence::rows_of(weights.weight, output, 1), stored);
+    for (std::int64_t at = 0; at < width; ++at) {
+      for (std::int64_t input = 0; input < hidden; ++input) {
+        row[static_cast<std::size_t>(at * hidden + input)] = stored[static_cast<std::size_t>(input * width + at)];
+      }
+    }
+  };
+  std::vector<float> bias(static_cast<std::size_t>(hidden));
+  copy_as_f32(weights.bias, bias);
+  return {PackedLinear::pack(*kernels_, {.in_features = width * hidden, .out_features = hidden}, rows, bias),
+          F32Norm::pack(weights.norm, spec_.encoder)};
 }
 
 OutputRows CpuBackend::last_rows() const {
@@ -120,6 +139,11 @@ void CpuBackend::embed(const PackedBatch& batch, Workspace& workspace) const {
       {.input_ids = batch.input_ids, .position_ids = batch.position_ids, .token_type_ids = batch.token_type_ids},
       embedded);
   if (embedding_projection_) kernels::linear(as_const(embedded), *embedding_projection_, {}, workspace.hidden);
+  if (convolution_) {
+    workspace.convolved.ensure(static_cast<std::size_t>(tokens * encoder.hidden_size));
+    std::memcpy(workspace.convolved.data(), workspace.hidden.data,
+                static_cast<std::size_t>(tokens * encoder.hidden_size) * sizeof(float));
+  }
 }
 
 /// What the layer's attention reads: the hidden states, or their norm.
@@ -231,6 +255,37 @@ void CpuBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
     }
     timed_linear(workspace.stage_times, as_const(product), layer.output, {.residual = as_const(states)}, states);
     if (!pre) kernels::layer_norm(*kernels_, as_const(states), hidden, layer.output_norm.view(), states);
+  }
+}
+
+/// hidden = norm(hidden + act(convolution of the embeddings)); beyond a text's ends there is nothing but zeros.
+void CpuBackend::convolve(const PackedBatch& batch, Workspace& workspace) const {
+  const EncoderSpec& encoder = spec_.encoder;
+  const std::int64_t hidden = encoder.hidden_size;
+  const std::int64_t width = encoder.convolution_width;
+  const std::int64_t reach = width / 2;
+  workspace.intermediate.ensure(static_cast<std::size_t>(kFfnBlockRows * width * hidden));
+  for (std::int64_t sequence = 0; sequence < batch.batch_size(); ++sequence) {
+    const std::int64_t first = batch.cu_seqlens[static_cast<std::size_t>(sequence)];
+    const std::int64_t end = batch.cu_seqlens[static_cast<std::size_t>(sequence) + 1];
+    for (std::int64_t begin = first; begin < end; begin += kFfnBlockRows) {
+      const std::int64_t rows = std::min(kFfnBlockRows, end - begin);
+      float* out = workspace.intermediate.data();
+      for (std::int64_t token = begin; token < begin + rows; ++token) {
+        for (std::int64_t from = token - reach; from <= token + reach; ++from, out += hidden) {
+          if (from < first || from >= end) {
+            std::fill_n(out, hidden, 0.0F);
+          } else {
+            std::copy_n(workspace.convolved.data() + from * hidden, hidden, out);
+          }
+        }
+      }
+      const auto neighbours = rows_of(workspace.intermediate.data(), rows, width * hidden);
+      const auto states = rows_of(workspace.hidden.data + begin * hidden, rows, hidden);
+      timed_linear(workspace.stage_times, as_const(neighbours), convolution_->kernel,
+                   {.activation = encoder.convolution_act, .residual = as_const(states)}, states);
+      kernels::layer_norm(*kernels_, as_const(states), hidden, convolution_->norm.view(), states);
+    }
   }
 }
 

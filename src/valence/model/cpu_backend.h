@@ -30,6 +30,7 @@ class CpuBackend {
     kernels::RowsView<float> hidden;    ///< the current hidden states: in `states`, or in `chosen_rows`
     AlignedBuffer<float> states;        ///< [total_tokens, hidden_size]
     AlignedBuffer<float> embedded;      ///< [total_tokens, embedding_size], where it is another width
+    AlignedBuffer<float> convolved;     ///< the embeddings, for the convolution that comes later
     AlignedBuffer<float> chosen_rows;   ///< [batch_size, hidden_size], the last layer's output
     AlignedBuffer<float> normed;        ///< what a block reads, where its norm stands before it
     AlignedBuffer<float> qkv;           ///< [total_tokens, q|k|v]; in the last layer k|v only
@@ -57,6 +58,8 @@ class CpuBackend {
   void embed(const PackedBatch& batch, Workspace& workspace) const;
   void attention_block(std::int64_t layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace) const;
   void ffn_block(std::int64_t layer, Workspace& workspace) const;
+  [[nodiscard]] bool has_convolution() const { return convolution_.has_value(); }
+  void convolve(const PackedBatch& batch, Workspace& workspace) const;
   void classify(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const;
 
   /// What of the parts below another backend uses, which runs the products in less than f32.
@@ -80,9 +83,15 @@ class CpuBackend {
     F32Norm output_norm;
   };
 
+  struct Convolution {
+    kernels::PackedLinear kernel;  ///< of a row's neighbours side by side: [hidden, width * hidden]
+    F32Norm norm;
+  };
+
   CpuBackend(const ModelSpec& spec, const kernels::KernelTable& kernels, EncoderAttention attention)
       : spec_(spec), kernels_(&kernels), attention_(std::move(attention)) {}
   Layer pack_layer(const LayerWeights& weights, bool one_row) const;
+  Convolution pack_convolution(const ConvolutionWeights& weights) const;
   kernels::RowsView<const float> attention_input(const Layer& layer, Workspace& workspace) const;
   void pool(const PackedBatch& batch, Workspace& workspace) const;
 
@@ -92,6 +101,7 @@ class CpuBackend {
   PackedTable word_, position_, token_type_;
   std::optional<F32Norm> embedding_norm_;
   std::optional<kernels::PackedLinear> embedding_projection_;
+  std::optional<Convolution> convolution_;
   std::vector<std::shared_ptr<const Layer>> layers_;  ///< layers with the same parameters share one; null: not packed
   std::optional<F32Norm> final_norm_;
   std::optional<kernels::PackedLinear> head_dense_;

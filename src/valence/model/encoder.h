@@ -15,6 +15,7 @@ void forward(const B& backend, const PackedBatch& batch, typename B::Workspace& 
   for (std::int64_t layer = 0; layer <= last; ++layer) {
     backend.attention_block(layer, batch, layer == last ? backend.last_rows() : OutputRows::kAll, workspace);
     backend.ffn_block(layer, workspace);
+    if (layer == 0 && backend.has_convolution()) backend.convolve(batch, workspace);
   }
   backend.classify(batch, workspace, logits);
 }

@@ -96,6 +96,10 @@ struct EncoderSpec {
   bool first_attention_norm = true;  ///< kPre: layer 0 normalises what its attention reads (ModernBERT does not)
   bool final_norm = false;           ///< a norm over the last hidden states
   bool gated = false;                ///< feed-forward: act(gate(x)) * up(x)
+  /// > 0: the first layer's output gets a convolution of the embeddings over so many neighbours added, and is
+  /// normalised (DeBERTa-v2 xlarge). Odd.
+  std::int64_t convolution_width = 0;
+  Activation convolution_act = Activation::kTanh;
   std::int64_t layer_groups = 0;     ///< > 0: so many groups of layers share their parameters (ALBERT), each having
   std::int64_t layers_in_group = 1;  ///< so many of its own, run in turn; num_hidden_layers counts every run
   Biases biases = {};

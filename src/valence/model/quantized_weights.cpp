@@ -82,7 +82,7 @@ Result<QuantizedWeights> QuantizedWeights::make(const Model& model) {
     } else {
       std::vector<float> values(static_cast<std::size_t>(view.elements()));
       copy_as_f32(view, values);
-      quantised.vectors_.emplace(name, std::move(values));
+      quantised.vectors_.emplace(name, Kept{view.shape, std::move(values)});
     }
   }
   return quantised;
@@ -113,8 +113,8 @@ TensorTable QuantizedWeights::tensors(const StoragePlan& plan) {
   for (auto& [name, matrix] : matrices_) {
     append(table, name, matrix, matrix.layer ? plan.layers[static_cast<std::size_t>(*matrix.layer)] : plan.rest);
   }
-  for (const auto& [name, values] : vectors_) {
-    table.emplace(name, view_of(DType::kF32, {static_cast<std::int64_t>(values.size())}, values));
+  for (const auto& [name, kept] : vectors_) {
+    table.emplace(name, view_of(DType::kF32, kept.shape, kept.values));
   }
   return table;
 }

@@ -57,7 +57,11 @@ class QuantizedWeights {
   void append(TensorTable& table, const std::string& name, Matrix& matrix, MatrixStorage storage);
 
   std::map<std::string, Matrix> matrices_;
-  std::map<std::string, std::vector<float>> vectors_;
+  struct Kept {
+    Shape shape;
+    std::vector<float> values;
+  };
+  std::map<std::string, Kept> vectors_;  ///< and tensors of more than two dimensions
 };
 
 /// Every layer int8 but those of `kept`.

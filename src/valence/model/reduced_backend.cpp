@@ -438,6 +438,11 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
   if (pre) workspace.operand_is_current = norm != nullptr;
 }
 
+void ReducedBackend::convolve(const PackedBatch& batch, Workspace& workspace) const {
+  f32_.convolve(batch, workspace.f32);
+  workspace.operand_is_current = false;
+}
+
 void ReducedBackend::classify(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const {
   f32_.classify(batch, workspace.f32, logits);
 }
@@ -445,7 +450,7 @@ void ReducedBackend::classify(const PackedBatch& batch, Workspace& workspace, st
 bool ReducedBackend::works_in_teams() const {
   const EncoderSpec& encoder = spec_.encoder;
   return encoder.has_plain_attention() && encoder.norm_placement == NormPlacement::kPost && !encoder.gated &&
-         last_rows() == OutputRows::kOneOfEach;
+         !has_convolution() && last_rows() == OutputRows::kOneOfEach;
 }
 
 }  // namespace valence

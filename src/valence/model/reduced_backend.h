@@ -52,6 +52,8 @@ class ReducedBackend {
   void embed(const PackedBatch& batch, Workspace& workspace) const;
   void attention_block(std::int64_t layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace) const;
   void ffn_block(std::int64_t layer, Workspace& workspace) const;
+  [[nodiscard]] bool has_convolution() const { return f32_.has_convolution(); }
+  void convolve(const PackedBatch& batch, Workspace& workspace) const;
   void classify(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const;
 
   /// Whether forward_together() does this model: the plain post-norm encoders.

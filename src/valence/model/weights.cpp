@@ -58,6 +58,7 @@ class Binder {
   LinearWeights layer_linear(const std::string& name, Extent out_features, Extent in_features, bool has_bias);
   LayerNormWeights norm(const std::string& name, Extent width);
   void relative_embeddings(EmbeddingWeights& weights);
+  ConvolutionWeights convolution();
   void attention(const std::string& prefix, LayerWeights& layer);
   void feed_forward(const std::string& prefix, LayerWeights& layer);
   std::optional<TensorView> claim(const std::string& name);
@@ -202,6 +203,22 @@ void Binder::relative_embeddings(EmbeddingWeights& weights) {
       matrix(actual(names_.relative_embeddings) + ".weight",
              {relative.table_rows(), bias ? "relative_attention_num_buckets" : "position_buckets"}, columns);
   if (relative.normalised) weights.relative_norm = norm(actual(names_.relative_norm), hidden());
+}
+
+ConvolutionWeights Binder::convolution() {
+  const std::string name = actual(names_.convolution);
+  ConvolutionWeights weights;
+  if (const auto kernel = claim(name + ".weight")) {
+    if (!is_floating(kernel->dtype) || has_blocks(kernel->dtype)) {
+      refuse(fmt::format("tensor {} is {}, expected F32, F16 or BF16", in_quotes(name + ".weight"),
+                         valence::name(kernel->dtype)));
+    }
+    check_shape(name + ".weight", *kernel, {hidden(), hidden(), {spec_.encoder.convolution_width, "conv_kernel_size"}});
+    weights.weight = *kernel;
+  }
+  weights.bias = vector(name + ".bias", hidden());
+  weights.norm = norm(actual(names_.convolution_norm), hidden());
+  return weights;
 }
 
 EmbeddingWeights Binder::embeddings() {
@@ -363,6 +380,7 @@ Result<ModelWeights> Binder::bind() {
   ModelWeights weights;
   weights.embeddings = embeddings();
   for (std::int64_t i = 0; i < spec_.encoder.num_hidden_layers; ++i) weights.layers.push_back(layer(i));
+  if (spec_.encoder.convolution_width > 0) weights.convolution = convolution();
   if (spec_.encoder.final_norm) weights.final_norm = norm(actual(names_.final_norm), hidden());
   const HeadSpec& head = spec_.head;
   if (head.has_dense) weights.head_dense = linear(actual(names_.head_dense), hidden(), hidden(), head.dense_bias);

@@ -77,8 +77,15 @@ struct LayerWeights {
 /// Whether two layers are the same parameters (ALBERT): their tensors lie in the same place.
 [[nodiscard]] bool share_parameters(const LayerWeights& a, const LayerWeights& b);
 
+struct ConvolutionWeights {
+  TensorView weight;  ///< [hidden_size outputs, hidden_size inputs, convolution_width]
+  TensorView bias;    ///< [hidden_size]
+  LayerNormWeights norm;
+};
+
 struct ModelWeights {
   EmbeddingWeights embeddings;
+  std::optional<ConvolutionWeights> convolution;
   std::vector<LayerWeights> layers;
   std::optional<LayerNormWeights> final_norm;
   std::optional<LinearWeights> head_dense;

@@ -32,8 +32,8 @@ TEST(Etag, QuotesAndWeaknessGo) {
 TEST(BlobName, LengthTellsTheHash) {
   EXPECT_EQ(parse_blob_name(kSha256OfAbc)->kind, BlobName::Kind::kSha256);
   EXPECT_EQ(parse_blob_name(kGitOidOfHello)->kind, BlobName::Kind::kGitSha1);
-  for (const std::string name : {std::string(), std::string("../x"), std::string(40, 'G'), std::string(40, 'A'),
-                                 std::string(39, 'a'), std::string(64, 'a') + ".incomplete"}) {
+  for (const std::string& name : {std::string(), std::string("../x"), std::string(40, 'G'), std::string(40, 'A'),
+                                  std::string(39, 'a'), std::string(64, 'a') + ".incomplete"}) {
     EXPECT_FALSE(parse_blob_name(name)) << name;
   }
 }

@@ -136,10 +136,10 @@ class PatternedAttention : public OnEachIsa {};
 VALENCE_ON_EACH_ISA(PatternedAttention);
 
 TEST_P(PatternedAttention, AgreesWithTheReferenceForEveryLength) {
-  const AttentionShape shape{4, 32};
+  const AttentionShape shape{4, 16};
   for (const Pattern& pattern : kPatterns) {
     const PatternMemory memory(pattern, shape);
-    for (const int length : {1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 97, 127, 128, 129, 130, kLongest}) {
+    for (const int length : {1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 49, 64, 127, 128, 129, 130, kLongest}) {
       const auto cu_seqlens = offsets({length});
       const auto values = random_floats(length * qkv_width(pattern, shape), 2.0F);
       const QkvView qkv = packed_qkv(values.data(), shape, pattern.num_kv_heads);

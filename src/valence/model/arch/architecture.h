@@ -49,6 +49,8 @@ struct TensorNames {
   std::string_view embedding_projection = {};  ///< from the tables' width to hidden_size
   std::string_view relative_embeddings = {};   ///< the table of RelativePositions
   std::string_view relative_norm = {};
+  std::string_view convolution = {};
+  std::string_view convolution_norm = {};
   std::string_view final_norm = {};
   std::string_view head_dense = {};
   std::string_view head_norm = {};

@@ -78,6 +78,23 @@ Status configure_relative(const Json& config, EncoderSpec& encoder) {
   return {};
 }
 
+/// ConvLayer of modeling_deberta_v2.py: after the first layer of the xlarge models.
+Status configure_convolution(const Json& config, EncoderSpec& encoder) {
+  constexpr std::int64_t kWidest = 63;
+  VALENCE_TRY(encoder.convolution_width, size_or(config, "conv_kernel_size", 0, 0, kWidest));
+  if (encoder.convolution_width == 0) return {};
+  if (encoder.convolution_width % 2 == 0) {
+    return config.invalid(fmt::format("conv_kernel_size {}: expected an odd number", encoder.convolution_width));
+  }
+  VALENCE_TRY(const std::int64_t groups, size_or(config, "conv_groups", 1, 1, kMaxHiddenSize));
+  if (groups != 1) return unsupported(config, fmt::format("conv_groups {}: only 1 is supported", groups));
+  if (encoder.num_hidden_layers < 2) {
+    return unsupported(config, "conv_kernel_size in a model of one layer");
+  }
+  VALENCE_TRY(encoder.convolution_act, activation_or(config, "conv_act", "tanh"));
+  return {};
+}
+
 Status configure(const Json& config, ModelSpec& spec) {
   EncoderSpec& encoder = spec.encoder;
   VALENCE_TRY(encoder.has_position_table, config.boolean_or("position_biased_input", true));
@@ -88,14 +105,7 @@ Status configure(const Json& config, ModelSpec& spec) {
     return unsupported(config, fmt::format("embedding_size {}: only hidden_size, {}, is supported", embedding_size,
                                            encoder.hidden_size));
   }
-  VALENCE_TRY(const std::int64_t kernel, config.integer_or("conv_kernel_size", 0));
-  if (kernel > 0) {
-    return unsupported(config,
-                       fmt::format("conv_kernel_size {}: the convolution of the DeBERTa-v2 xlarge models is "
-                                   "not built in",
-                                   kernel),
-                       "choose a DeBERTa-v3 model, or a DeBERTa-v2 without conv_kernel_size");
-  }
+  VALENCE_TRY_STATUS(configure_convolution(config, encoder));
   VALENCE_TRY(const std::int64_t pooled, size_or(config, "pooler_hidden_size", encoder.hidden_size, 1, kMaxHiddenSize));
   if (pooled != encoder.hidden_size) {
     return config.invalid(fmt::format("pooler_hidden_size {}: expected hidden_size, {}", pooled, encoder.hidden_size));
@@ -116,6 +126,8 @@ constexpr Architecture kDebertaV2{
               .embeddings_norm = "deberta.embeddings.LayerNorm",
               .relative_embeddings = "deberta.encoder.rel_embeddings",
               .relative_norm = "deberta.encoder.LayerNorm",
+              .convolution = "deberta.encoder.conv.conv",
+              .convolution_norm = "deberta.encoder.conv.LayerNorm",
               .head_dense = "pooler.dense",
               .classifier = "classifier",
               .layers = "deberta.encoder.layer",
