@@ -43,7 +43,7 @@ def arguments():
     parser.add_argument("--shared", type=Path, default=root.parent / "shared", help="holds data/ and tokenizers/")
     parser.add_argument("--folder", type=Path, default=root / "build/peers", help="where the models are made")
     what = parser.add_argument_group("what runs")
-    what.add_argument("--models", type=comma_separated(shapes.ALL), default=list(shapes.ALL))
+    what.add_argument("--models", type=comma_separated(shapes.ALL), default=shapes.DEFAULT)
     what.add_argument("--engines", type=comma_separated(everyone), default=everyone, help="names of catalog.py")
     what.add_argument("--without", type=comma_separated(everyone), default=[], help="all engines but these")
     what.add_argument("--workloads", type=comma_separated(workload.SOURCES), default=list(workload.SOURCES))

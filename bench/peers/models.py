@@ -14,8 +14,19 @@ SEED = 20
 
 
 def config_of(shape, layers):
-    from transformers import BertConfig, DistilBertConfig
+    from transformers import AutoConfig, BertConfig, DistilBertConfig
 
+    if shape.model_type:
+        sizes = {
+            "hidden_size": shape.hidden,
+            "intermediate_size": shape.intermediate,
+            "num_attention_heads": shape.heads,
+            "num_hidden_layers": layers,
+        }
+        if shape.model_type == "gpt2":
+            names = {"hidden_size": "n_embd", "num_attention_heads": "n_head", "num_hidden_layers": "n_layer"}
+            sizes = {names[key]: value for key, value in sizes.items() if key in names}
+        return AutoConfig.for_model(shape.model_type, vocab_size=30522, num_labels=2, **sizes, **shape.settings)
     if not shape.token_types:
         return DistilBertConfig(
             num_labels=2, dim=shape.hidden, hidden_dim=shape.intermediate, n_heads=shape.heads, n_layers=layers
@@ -42,7 +53,8 @@ def make(shape, folder, layers, shared):
     model = AutoModelForSequenceClassification.from_config(config_of(shape, layers)).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            is_norm_weight = "layernorm" in name.lower().replace("_", "") and name.endswith("weight")
+            module = name.split(".")[-2].lower()
+            is_norm_weight = ("norm" in module or module.startswith("ln_")) and name.endswith("weight")
             parameter.normal_(mean=1.0 if is_norm_weight else 0.0, std=STD)
     model.save_pretrained(folder / "hf")
     for file in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
@@ -54,7 +66,11 @@ def load_torch(folder, attention, dtype=None):
     from transformers import AutoModelForSequenceClassification
 
     hf = Path(folder) / "hf"
-    return AutoModelForSequenceClassification.from_pretrained(hf, attn_implementation=attention, dtype=dtype).eval()
+    auto = AutoModelForSequenceClassification
+    try:
+        return auto.from_pretrained(hf, attn_implementation=attention, dtype=dtype).eval()
+    except ValueError:  # DeBERTa has no other form
+        return auto.from_pretrained(hf, attn_implementation="eager", dtype=dtype).eval()
 
 
 def logits_only(model):
