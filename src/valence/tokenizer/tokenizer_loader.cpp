@@ -57,9 +57,7 @@ Result<std::shared_ptr<Tokenizer::Parts>> parse_parts(std::string_view text, con
   if (const auto pre_tokenizer = root.find("pre_tokenizer")) {
     VALENCE_TRY(parts->pre_tokenizer, tokenizer::parse_pre_tokenizer(*pre_tokenizer));
   }
-  VALENCE_TRY(parts->model,
-              tokenizer::parse_model(model, std::move(extracted.vocabulary).value_or(tokenizer::VocabularyEntries{}),
-                                     std::move(extracted.merges).value_or(tokenizer::MergeRules{})));
+  VALENCE_TRY(parts->model, tokenizer::parse_model(model, std::move(extracted)));
   const auto& vocabulary = parts->model->vocabulary();
   VALENCE_TRY(const auto added_tokens, parse_added_tokens(root));
   VALENCE_TRY(parts->added_tokens, AddedTokens::build(added_tokens, vocabulary, parts->normalizer.get(),
