@@ -46,6 +46,10 @@ SHARED_MODELS = [  # folder of DIR/tokenizers, file, what stands beside it where
     ("t5-small", "tokenizer.json", None),
 ]
 
+# Every scalar by itself between these. U+00AA has a rule: what extends its grapheme is replaced with it.
+SWEEPS = {"alone": ("", ""), "between": ("a", "b"), "after a mapped character": ("\u00aa", "")}
+SWEPT_IN_EVERY_WAY = ("albert-base-v2/spiece.model", "small xlm_roberta")
+
 
 def hard_sentencepiece_texts():
     """Beside the hard texts of the other families: ends, runs and kinds of spaces, byte order marks, what rules touch."""
@@ -54,7 +58,7 @@ def hard_sentencepiece_texts():
             "x\u2026\u2026y", "\u2026", "e\u0301", "e\u0301\u0301", "E\u0301x", "ae\u0301\u0323", "\ufb01\u0301", "\u00aa\u0301b",
             "\u00aa\u200d", "\u00bd cup", "\u2460\u2461", "\u1100\u1161\u11a8", "\r\n", "a\r\nb", "\n\r", "\uff21\uff41", "\ufdfa\ufdfa",
             "1,000 and 12,", "``quoted''", "` `a''' b", "(a) \"b\" - . \u2013 \u00a3 \u20ac", "it.", "it .", "a-b - c",
-            "<unk> <s> </s> <pad> <mask> [MASK]", "x <mask> y", "x [MASK] y", "<0x41> <0xFF>", "<extra_id_0> <extra_id_99>",
+            "<unk> <s> </s> <pad> <mask> [MASK] <new> <never>", "x <mask> y", "x [MASK] y", "<0x41> <0xFF>", "<extra_id_0> <extra_id_99>",
             "zzzzqqqq\u4e2d\u6587\u4e2d\u6587 xx", "\U0001f600\U0001f600", "\u4e2d", "a\u4e2db\u4e2dc", "\U0010ffff\ue000",
             "a" * 300, "\u4e2d" * 70, "ab " * 60, "\u00e9" * 90, " " * 50, "good" + " " * 40 + "bad"]
 
@@ -90,7 +94,7 @@ def from_directory(files, config):
 
 
 def legacy_pipelines():
-    """Name: the file's name and tokenizer_config.json, over unigram.model."""
+    """Name: the file's name, tokenizer_config.json and other files of JSON, over unigram.model."""
     decoder = {"3": {"content": "<unk>", "special": True, "normalized": False},
                "905": {"content": "<new>", "special": False, "normalized": True, "lstrip": True, "rstrip": True}}
     return {
@@ -113,6 +117,14 @@ def legacy_pipelines():
         "camembert_decoder": ("sentencepiece.bpe.model", {"tokenizer_class": "CamembertTokenizer",
                                                           "added_tokens_decoder": decoder}),
         "t5": ("spiece.model", {"tokenizer_class": "T5Tokenizer", "extra_ids": 7}),
+        "t5_listed": ("spiece.model", {"tokenizer_class": "T5Tokenizer", "extra_ids": 2, "additional_special_tokens": [
+            "<extra_id_0>", "<extra_id_1>"]}),
+        "token_files": ("sentencepiece.bpe.model", {"tokenizer_class": "XLMRobertaTokenizer", "mask_token": "<never>"}, {
+            "special_tokens_map.json": {"bos_token": "<s>", "unk_token": {"content": "<unk>", "lstrip": False,
+                                        "normalized": True, "rstrip": False, "single_word": False},
+                                        "mask_token": {"content": "<mask>", "lstrip": True, "normalized": False,
+                                                       "rstrip": False, "single_word": False}},
+            "added_tokens.json": {"<new>": 902, "<mask>": 901}}),
     }
 
 
@@ -206,6 +218,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
     parser.add_argument("--retrain", action="store_true", help="train the small models again")
+    parser.add_argument("--new", action="store_true", help="leave alone what hashes.json has by the same versions")
     parser.add_argument("--cases-only", action="store_true", help="leave hashes.json as it is")
     arguments = parser.parse_args()
     shared = arguments.shared
@@ -222,9 +235,11 @@ def main():
 
     texts = list(dict.fromkeys(hard_texts() + hard_sentencepiece_texts()))
     small, stored = {}, {"legacy": {}, "json": {}}
-    for name, (file, config) in legacy_pipelines().items():
-        small[name] = from_directory({file: model}, config)
-        stored["legacy"][name] = {"file": file, "config": config, "cases": cases_of(small[name], texts)}
+    for name, (file, config, *others) in legacy_pipelines().items():
+        others = others[0] if others else {}
+        small[name] = from_directory({file: model, **{n: json.dumps(f).encode() for n, f in others.items()}}, config)
+        stored["legacy"][name] = {"file": file, "config": config, "others": others,
+                                  "cases": cases_of(small[name], texts)}
     with_charsmap = json_pipelines(model)
     for name, parts in with_charsmap.items():
         small[name] = Tokenizer.from_str(json.dumps(parts))
@@ -242,19 +257,24 @@ def main():
     if arguments.cases_only:
         return
 
-    sweeps, sets = {}, {}
+    path = OUT / "hashes.json"
+    kept = json.loads(path.read_text()) if path.exists() and arguments.new else {}
+    hashes = kept if kept.get("recorded") == recorded else {"recorded": recorded, "sweeps": {}, "sets": {}}
     files = sorted(p for p in (shared / "data").rglob("*") if p.name.endswith((".csv", ".csv.gz", ".jsonl")))
     read = {str(path.relative_to(shared)): texts_of(path) for path in files}
-    every = {f"small {name}": small[name] for name in ("xlm_roberta", "byte_fallback", "llama")}
-    every |= {f"{folder}/{file}": shared_tokenizer(shared / "tokenizers" / folder, file, config)
-              for folder, file, config in SHARED_MODELS}
+    every = {f"{folder}/{file}": shared_tokenizer(shared / "tokenizers" / folder, file, config)
+             for folder, file, config in SHARED_MODELS}
+    every |= {f"small {name}": small[name] for name in ("xlm_roberta", "byte_fallback", "llama")}
     for name, tokenizer in every.items():
-        sweeps[name] = {"alone": sweep(tokenizer, "", ""), "between": sweep(tokenizer, "a", "b"),
-                        "after a mapped character": sweep(tokenizer, "\u00aa", "")}
-        sets[name] = {"hard texts": [len(texts), hash_texts(tokenizer, texts)]}
-        sets[name].update({path: [len(rows), hash_texts(tokenizer, rows)] for path, rows in read.items()})
+        if name in hashes["sweeps"]:
+            continue
+        hashes["sets"][name] = {"hard texts": [len(texts), hash_texts(tokenizer, texts)]}
+        hashes["sets"][name].update({path: [len(rows), hash_texts(tokenizer, rows)] for path, rows in read.items()})
+        write_json(path, hashes)
+        kinds = SWEEPS if name in SWEPT_IN_EVERY_WAY else {"between": SWEEPS["between"]}
+        hashes["sweeps"][name] = {kind: sweep(tokenizer, *around) for kind, around in kinds.items()}
+        write_json(path, hashes)
         print(name, flush=True)
-        write_json(OUT / "hashes.json", {"recorded": recorded, "sweeps": sweeps, "sets": sets})
 
 
 if __name__ == "__main__":

@@ -43,6 +43,9 @@ Tokenizer legacy_tokenizer(const Json& pipeline) {
   const testing::TemporaryDirectory directory;
   fs::copy_file(kGoldens / "unigram.model", directory.path() / must(pipeline.string("file")));
   directory.write("tokenizer_config.json", must(pipeline.at("config")).dump());
+  for (const auto& [name, content] : must(must(pipeline.at("others")).members())) {
+    directory.write(name, content.dump());
+  }
   return must(Tokenizer::load(directory.path()));
 }
 
@@ -100,9 +103,11 @@ TEST(SentencePieceParity, EveryUnicodeScalar) {
       ++skipped;
       continue;
     }
-    testing::compare_sweep(*tokenizer, must(golden.at("alone")), "", "");
     testing::compare_sweep(*tokenizer, must(golden.at("between")), "a", "b");
-    testing::compare_sweep(*tokenizer, must(golden.at("after a mapped character")), "\u00aa", "");
+    if (const auto alone = golden.find("alone")) testing::compare_sweep(*tokenizer, *alone, "", "");
+    if (const auto after = golden.find("after a mapped character")) {
+      testing::compare_sweep(*tokenizer, *after, "\u00aa", "");
+    }
   }
   if (skipped > 0) GTEST_SKIP() << "no vocabularies at " << kShared << ": set VALENCE_SHARED_DIR";
 }
