@@ -1,6 +1,8 @@
 // Texts a second of a tokenizer on one thread, CPU time.
 //
-//   tokenizer_bench MODEL FILE [FILE ...]      a model directory; files of one text a line, or a CSV with a text column
+//   tokenizer_bench [MODEL [FILE ...]]      a model directory, models/default by default; files as valence classify
+//   reads
+//                                           them, examples/reviews.csv by default
 //
 // Of five rounds over all texts the median; every text is tokenized with special tokens, at most 512 of them. With
 // offsets and without.
@@ -80,11 +82,9 @@ Status run(const std::string& model, const std::vector<std::string>& files) {
 }  // namespace valence::bench
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    fmt::print(stderr, "usage: tokenizer_bench MODEL FILE [FILE ...]\n");
-    return 2;
-  }
-  const auto ran = valence::bench::run(argv[1], {argv + 2, argv + argc});
+  std::vector<std::string> files(argv + std::min(argc, 2), argv + argc);
+  if (files.empty()) files.emplace_back("examples/reviews.csv");
+  const auto ran = valence::bench::run(argc > 1 ? argv[1] : "models/default", files);
   if (!ran) fmt::print(stderr, "tokenizer_bench: {}\n", ran.error().to_string());
   return ran ? 0 : 1;
 }

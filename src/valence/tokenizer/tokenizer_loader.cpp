@@ -127,7 +127,8 @@ Result<std::shared_ptr<Tokenizer::Parts>> load_bpe_files(const std::filesystem::
     if (vocab.error().code() != ErrorCode::kNotFound) return fail(std::move(vocab).error());
     return fail(ErrorCode::kNotFound, directory.string(),
                 "has neither tokenizer.json nor vocab.txt nor vocab.json with merges.txt",
-                "save the tokenizer beside the model, with save_pretrained()");
+                "save the tokenizer beside the model, with save_pretrained(); a SentencePiece .model is read if "
+                "tokenizer_config.json names the tokenizer of ALBERT, CamemBERT, DeBERTa-v2, T5 or XLM-RoBERTa");
   }
   VALENCE_TRY(const auto merges, read_file(merges_path, kMaxTokenizerFileBytes));
   std::optional<Json> model_config;
