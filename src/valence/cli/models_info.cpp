@@ -47,9 +47,9 @@ std::string describe(const hub::CachedSnapshot& snapshot) {
   if (!snapshot.refs.empty()) text += fmt::format("revisions:    {}\n", visible_labels(snapshot.refs));
   text +=
       fmt::format("directory:    {}\nlast used:    {}\nfiles:        {} of {}\n", data::visible(snapshot.path.string()),
-                  utc_time(snapshot.last_used()), snapshot.files.size(), megabytes(snapshot.size_bytes()));
+                  utc_time(snapshot.last_used()), snapshot.files.size(), file_size(snapshot.size_bytes()));
   for (const hub::CachedFile& file : snapshot.files) {
-    text += fmt::format("{:>12}  {}\n", file.size_bytes ? megabytes(*file.size_bytes) : "missing",
+    text += fmt::format("{:>12}  {}\n", file.size_bytes ? file_size(*file.size_bytes) : "missing",
                         data::visible(file.name));
   }
   return text;

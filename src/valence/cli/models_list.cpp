@@ -62,7 +62,7 @@ Row row_of(const ListedModel& model) {
   const hub::CachedSnapshot* snapshot = model.snapshot;
   return {model.name,
           snapshot == nullptr ? "built in" : snapshot->commit.substr(0, 7),
-          megabytes(model.size_bytes),
+          file_size(model.size_bytes),
           model.traits.model_type,
           labels_in_short(model.traits.labels),
           snapshot == nullptr ? "" : utc_time(snapshot->last_used()).substr(0, 10),

@@ -99,12 +99,12 @@ std::string plan_text(const hub::PullPlan& plan) {
   for (const hub::PlannedFile& planned : plan.files) {
     std::string state = "to fetch";
     if (planned.is_cached) state = "in the cache";
-    if (planned.partial_bytes > 0) state = fmt::format("to fetch, {} are here", megabytes(planned.partial_bytes));
-    text += fmt::format("{:>12}  {}  ({})\n", megabytes(planned.file.size_bytes.value_or(0)),
+    if (planned.partial_bytes > 0) state = fmt::format("to fetch, {} are here", file_size(planned.partial_bytes));
+    text += fmt::format("{:>12}  {}  ({})\n", file_size(planned.file.size_bytes.value_or(0)),
                         data::visible(planned.file.name), state);
   }
   return text +
-         fmt::format("{:>12}  to fetch, of {}\n", megabytes(plan.missing_bytes()), megabytes(plan.total_bytes()));
+         fmt::format("{:>12}  to fetch, of {}\n", file_size(plan.missing_bytes()), file_size(plan.total_bytes()));
 }
 
 /// Whether what was fetched can label anything: better said now than at its first use.
@@ -158,7 +158,7 @@ ExitCode pull(const PullArguments& arguments, const GlobalOptions& global) {
   if (!snapshot) return failed(snapshot.error(), signals, arguments);
   if (!global.quiet) {
     print_note(fmt::format("{}: {} files, {} ({} fetched), commit {}", arguments.ref, plan->files.size(),
-                           megabytes(plan->total_bytes()), megabytes(plan->missing_bytes()), plan->commit));
+                           file_size(plan->total_bytes()), file_size(plan->missing_bytes()), plan->commit));
     if (arguments.include.empty()) tell_whether_it_runs(*snapshot, arguments.ref);
   }
   return print_to_stdout(snapshot->string() + "\n");

@@ -34,7 +34,7 @@ std::string plan_text(const hub::RemovalPlan& plan) {
     text += fmt::format("{}  commit {}, {} files\n", snapshot.name(), snapshot.commit, snapshot.files.size());
   }
   if (plan.snapshots.empty()) text += fmt::format("{}  unfinished downloads\n", plan.repo);
-  return text + fmt::format("{} to be freed\n", megabytes(plan.freed_bytes));
+  return text + fmt::format("{} to be freed\n", file_size(plan.freed_bytes));
 }
 
 /// Whether the person at the terminal says yes.
@@ -67,7 +67,7 @@ ExitCode remove(const RemoveArguments& arguments, const GlobalOptions& global) {
     }
   }
   if (const Status removed = hub::remove(*cache, *plan); !removed) return failed(removed.error());
-  if (!global.quiet) print_note(fmt::format("{}: removed, {} freed", arguments.ref, megabytes(plan->freed_bytes)));
+  if (!global.quiet) print_note(fmt::format("{}: removed, {} freed", arguments.ref, file_size(plan->freed_bytes)));
   return ExitCode::kOk;
 }
 

@@ -54,7 +54,7 @@ std::string report_text(const hub::VerifyReport& report) {
     text += fmt::format("{:<10}  {}/{}: {}\n", word_for(file.state), data::visible(file.snapshot),
                         data::visible(file.name), data::visible(file.what));
   }
-  text += fmt::format("{} files, {} hashed: {} good, {} bad", report.files.size(), megabytes(report.hashed_bytes),
+  text += fmt::format("{} files, {} hashed: {} good, {} bad", report.files.size(), file_size(report.hashed_bytes),
                       report.count(hub::FileState::kGood), report.bad());
   const std::size_t unnamed = report.count(hub::FileState::kUnnamed);
   return text + (unnamed > 0 ? fmt::format(", {} without a hash in its name\n", unnamed) : "\n");

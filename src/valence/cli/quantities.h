@@ -11,6 +11,9 @@ namespace valence::cli {
 /// "12.3 MB", of 1e6 bytes: files and memory.
 [[nodiscard]] std::string megabytes(std::uint64_t bytes);
 
+/// "412 B", "1.2 kB", "268.0 MB": files of any size, in powers of 1000.
+[[nodiscard]] std::string file_size(std::uint64_t bytes);
+
 /// "2 MiB" or "48 KiB", as caches are given.
 [[nodiscard]] std::string binary_size(std::uint64_t bytes);
 
