@@ -266,9 +266,10 @@ def main():
              for folder, file, config in SHARED_MODELS}
     every |= {f"small {name}": small[name] for name in ("xlm_roberta", "byte_fallback", "llama")}
     for name, tokenizer in every.items():
+        hashes["sets"].setdefault(name, {})["hard texts"] = [len(texts), hash_texts(tokenizer, texts)]
         if name in hashes["sweeps"]:
+            write_json(path, hashes)
             continue
-        hashes["sets"][name] = {"hard texts": [len(texts), hash_texts(tokenizer, texts)]}
         hashes["sets"][name].update({path: [len(rows), hash_texts(tokenizer, rows)] for path, rows in read.items()})
         write_json(path, hashes)
         kinds = SWEEPS if name in SWEPT_IN_EVERY_WAY else {"between": SWEEPS["between"]}
