@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kNeedDirectory =
-    "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json) or a GGUF file";
+    "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json), a GGUF or an ONNX file";
 
 /// "org/name" whose folder "org" does not exist either: nobody meant a local path.
 bool looks_like_hub_name(const std::string& ref) {
@@ -31,10 +31,6 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   if (ref == kDefaultModelName) return std::nullopt;
   const fs::path path(ref);
   const std::string suffix = path.extension().string();
-  if (suffix == ".onnx") {
-    return fail(ErrorCode::kUnsupported, ref, fmt::format("{} models are not built in yet", suffix.substr(1)),
-                std::string(kNeedDirectory));
-  }
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
     if (looks_like_hub_name(ref)) {
@@ -44,7 +40,7 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
     return fail(ErrorCode::kNotFound, ref, "no such model",
                 fmt::format("{}, or `default`, the built-in model", kNeedDirectory));
   }
-  if (fs::is_directory(path, ignored) || suffix == ".gguf") return path;
+  if (fs::is_directory(path, ignored) || suffix == ".gguf" || suffix == ".onnx") return path;
   if (path.filename() == "model.safetensors") return path.has_parent_path() ? path.parent_path() : fs::path(".");
   return fail(ErrorCode::kInvalidData, ref, "is a file, expected a model directory", std::string(kNeedDirectory));
 }

@@ -10,6 +10,7 @@
 #include "valence/engine/assemble_classifier.h"
 #include "valence/engine/postprocess.h"
 #include "valence/model/gguf_model.h"
+#include "valence/model/onnx_model.h"
 #include "valence/model/model.h"
 
 namespace valence {
@@ -222,6 +223,11 @@ Result<Quantization> Quantization::open(const std::filesystem::path& model_dir, 
   if (gguf) {
     return fail(ErrorCode::kUnsupported, gguf->string(), "is a GGUF file: only Hugging Face directories are quantised",
                 "quantise the checkpoint that it was converted from");
+  }
+  VALENCE_TRY(const auto onnx, find_onnx(model_dir));
+  if (onnx) {
+    return fail(ErrorCode::kUnsupported, onnx->string(), "is an ONNX file: only Hugging Face directories are quantised",
+                "quantise the checkpoint that it was exported from");
   }
   VALENCE_TRY(Model model, load_model(model_dir));
   VALENCE_TRY_STATUS(check_problem_type(model.spec, model_dir.string()));

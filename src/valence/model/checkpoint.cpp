@@ -151,6 +151,15 @@ Checkpoint Checkpoint::from_file(MappedFile file, TensorTable tensors, std::stri
   return checkpoint;
 }
 
+Checkpoint Checkpoint::from_parts(std::vector<MappedFile> files,
+                                  std::vector<std::unique_ptr<std::vector<std::byte>>> made, TensorTable tensors,
+                                  std::string source) {
+  Checkpoint checkpoint = from_tensors(std::move(tensors), std::move(source));
+  checkpoint.files_ = std::move(files);
+  checkpoint.made_ = std::move(made);
+  return checkpoint;
+}
+
 bool Checkpoint::has_safetensors(const std::filesystem::path& model_dir) {
   std::error_code ignored;
   return std::filesystem::exists(model_dir / kSingleFile, ignored) ||

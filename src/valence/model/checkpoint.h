@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,10 @@ class Checkpoint {
   /// Tensors of a file that was read otherwise (GGUF), which the checkpoint keeps mapped.
   static Checkpoint from_file(MappedFile file, TensorTable tensors, std::string source);
 
+  /// The same over several files, and over bytes that were made from them.
+  static Checkpoint from_parts(std::vector<MappedFile> files, std::vector<std::unique_ptr<std::vector<std::byte>>> made,
+                               TensorTable tensors, std::string source);
+
   /// Whether a model directory has safetensors weights, single or sharded.
   [[nodiscard]] static bool has_safetensors(const std::filesystem::path& model_dir);
 
@@ -50,6 +55,7 @@ class Checkpoint {
 
   std::string source_;
   std::vector<MappedFile> files_;
+  std::vector<std::unique_ptr<std::vector<std::byte>>> made_;
   TensorTable tensors_;
 };
 

@@ -7,6 +7,7 @@
 #include "valence/base/json.h"
 #include "valence/model/config.h"
 #include "valence/model/gguf_model.h"
+#include "valence/model/onnx_model.h"
 
 namespace valence {
 namespace {
@@ -48,6 +49,11 @@ Result<std::string> read_config(const std::filesystem::path& model_dir) {
 Result<Model> load_model(const std::filesystem::path& model_dir) {
   VALENCE_TRY(const auto gguf, find_gguf(model_dir));
   if (gguf) return load_gguf(*gguf);
+  VALENCE_TRY(const auto onnx, find_onnx(model_dir));
+  if (onnx) {
+    VALENCE_TRY(OnnxModel model, load_onnx(*onnx));
+    return assemble(model.spec, std::move(model.checkpoint));
+  }
   VALENCE_TRY(const std::string config_text, read_config(model_dir));
   VALENCE_TRY(const Json config, Json::parse(config_text, (model_dir / "config.json").string()));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));
