@@ -1,7 +1,7 @@
 // Share of the core's f32 peak that the kernels reach: products hot and cold, attention, norms, and a whole encoder.
 //
-//   kernels_bench [linear] [attention] [rows] [encoder]     all of them without arguments; VALENCE_ISA picks the
-//   kernels
+//   kernels_bench [linear] [attention] [patterns] [rows] [encoder]     all of them without arguments; VALENCE_ISA picks
+//   the kernels
 //
 // Every figure is the median over rounds; the register-only peak is measured between them, for clocks move.
 // Time is the thread's CPU time, so that other programs on the core cost only the cache they take.
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/attention_patterns.h"
 #include "bench/kernel_operands.h"
 #include "valence/bench/cpu_clock.h"
 #include "valence/bench/peaks.h"
@@ -27,6 +28,7 @@ namespace {
 using kernels::Activation;
 using kernels::KernelTable;
 using kernels::PackedLinear;
+using kernels::QkvView;
 using kernels::RowsView;
 
 constexpr int kRounds = 7;
@@ -112,6 +114,50 @@ void bench_attention(const KernelTable& table) {
     }
     fmt::print("\n");
   }
+}
+
+/// Each pattern's time beside plain attention's over the same tokens, measured in turns.
+void bench_patterns(const KernelTable& table) {
+  using Kind = ArchitecturePattern::Kind;
+  constexpr std::int64_t kLengths[] = {16, 25, 64, 128, 235, 512, 2048};
+  constexpr kernels::AttentionShape kShape{12, 64};
+  constexpr std::int64_t kHidden = kShape.num_heads * kShape.head_dim;
+  fmt::print("\nattention patterns, {} heads of {}, about 512 tokens or one sequence; time over plain attention's\n",
+             kShape.num_heads, kShape.head_dim);
+  fmt::print("{:<26}", "seqlen:");
+  for (const auto seqlen : kLengths) fmt::print("{:>8}", seqlen);
+  for (const Kind kind :
+       {Kind::kPlain, Kind::kGroupedQuery, Kind::kCausal, Kind::kWindow, Kind::kBias, Kind::kDisentangled}) {
+    fmt::print("\n{:<26}",
+               ArchitecturePattern(kind, kShape, 1).label() + (kind == Kind::kPlain ? ", ms" : std::string()));
+    for (const std::int64_t seqlen : kLengths) {
+      const auto cu_seqlens = equal_sequences(512, seqlen);
+      const std::int64_t tokens = cu_seqlens.back();
+      const ArchitecturePattern pattern(kind, kShape, seqlen);
+      const auto qkv = random_floats(tokens * 3 * kHidden, 1.0F);
+      AlignedBuffer<float> out(static_cast<std::size_t>(tokens * kHidden));
+      AlignedBuffer<float> scratch(
+          static_cast<std::size_t>(std::max(self_attention_scratch_floats(table, kShape, seqlen),
+                                            self_attention_scratch_floats(table, kShape, pattern.view(), seqlen))));
+      const auto seconds_of = [&](const kernels::AttentionPattern& what) {
+        const QkvView rows = packed_qkv(qkv.data(), kShape, what.num_kv_heads);
+        const double start = thread_cpu_seconds();
+        self_attention(table, kShape, what, rows, cu_seqlens, kernels::AttentionQueries::kAll, scratch.span(),
+                       view(out, tokens, kHidden));
+        return thread_cpu_seconds() - start;
+      };
+      std::vector<double> plain;
+      std::vector<double> patterned;
+      const double end = thread_cpu_seconds() + kRounds * kRoundSeconds;
+      while (thread_cpu_seconds() < end) {
+        plain.push_back(seconds_of({}));
+        patterned.push_back(seconds_of(pattern.view()));
+      }
+      fmt::print("{:>8.2f}", kind == Kind::kPlain ? 1e3 * median(plain) : median(patterned) / median(plain));
+      std::fflush(stdout);
+    }
+  }
+  fmt::print("\n");
 }
 
 void bench_rows(const KernelTable& table) {
@@ -255,6 +301,7 @@ int run(const std::vector<std::string>& wanted) {
   };
   if (want("linear")) bench_linear(table);
   if (want("attention")) bench_attention(table);
+  if (want("patterns")) bench_patterns(table);
   if (want("rows")) bench_rows(table);
   if (want("encoder")) bench_encoder(table);
   return 0;

@@ -16,6 +16,7 @@ enum class ErrorCode {
   kNotFound,          ///< a file, model or column that is not there
   kInvalidData,       ///< a file or text whose content breaks its format's rules
   kIo,                ///< the operating system refused a read or write
+  kRemote,            ///< the network failed, or the other side of it refused or broke its rules
   kOverloaded,        ///< a bounded resource is used up
   kDeadlineExceeded,  ///< too late to be useful
   kCancelled,         ///< the user or the caller stopped it

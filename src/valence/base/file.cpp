@@ -9,23 +9,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "valence/base/descriptor.h"
+
 namespace valence {
 namespace {
-
-/// Closes the descriptor on every way out.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 tl::unexpected<Error> fail_open(const std::filesystem::path& path, int errno_value) {
   if (errno_value == ENOENT || errno_value == ENOTDIR) {
@@ -91,6 +78,11 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be mapped: {}", system_error_text(errno)));
   }
   return MappedFile(static_cast<const std::byte*>(data), opened.size_bytes);
+}
+
+void sync_directory(const std::filesystem::path& path) {
+  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0) ::fsync(directory.get());
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept

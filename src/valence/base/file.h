@@ -15,6 +15,9 @@ namespace valence {
 /// The bytes of a regular file of at most `max_size_bytes`. A directory, a missing or an over-large file is an error.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes);
 
+/// Makes the entries of a directory durable; a file system that cannot is no reason to fail.
+void sync_directory(const std::filesystem::path& path);
+
 /// A regular file mapped read-only. The bytes live as long as this object; moving it does not move them.
 ///
 /// Callers must expect that another process shortens the file while it is mapped: touching the lost pages raises

@@ -66,6 +66,10 @@ Result<std::optional<data::RunIdentity>> run_identity(const ClassifyArguments& a
   run.settings = settings_of(arguments, options);
   VALENCE_TRY(std::string fingerprint, model_fingerprint(arguments.model));
   run.settings.emplace_back("the model's files", std::move(fingerprint));
+  if (!arguments.adapter.empty()) {
+    VALENCE_TRY(std::string adapter, files_fingerprint(arguments.adapter));
+    run.settings.emplace_back("the adapter's files", std::move(adapter));
+  }
   return run;
 }
 
@@ -105,11 +109,10 @@ std::string summary_line(const pipeline::RunSummary& summary, const std::vector<
 }
 
 Progress::Style progress_style(const ClassifyArguments& arguments, const GlobalOptions& global) {
-  if (global.quiet) return Progress::Style::kQuiet;
-  if (!is_terminal(STDERR_FILENO)) return Progress::Style::kLines;
+  const Progress::Style style = progress_style(global);
   // Rows scrolling by on the same terminal are progress enough, and a line redrawn among them is noise.
   const bool rows_on_terminal = arguments.output == "-" && is_terminal(STDOUT_FILENO);
-  return rows_on_terminal ? Progress::Style::kQuiet : Progress::Style::kTerminal;
+  return style == Progress::Style::kTerminal && rows_on_terminal ? Progress::Style::kQuiet : style;
 }
 
 /// After the run: how it went, in a line or two, and the exit code.

@@ -27,8 +27,15 @@ struct Command {
 
 Command add_classify(CLI::App& app);
 Command add_models(CLI::App& app);
-/// A subcommand of `models`.
+/// Subcommands of `models`.
+Command add_models_list(CLI::App& models);
+Command add_models_info(CLI::App& models);
+Command add_models_card(CLI::App& models);
+Command add_models_pull(CLI::App& models);
+Command add_models_verify(CLI::App& models);
+Command add_models_rm(CLI::App& models);
 Command add_quantize(CLI::App& models);
+Command add_convert(CLI::App& models);
 Command add_bench(CLI::App& app);
 Command add_doctor(CLI::App& app);
 

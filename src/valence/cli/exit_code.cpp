@@ -12,6 +12,8 @@ ExitCode exit_code_for(ErrorCode code) {
       return ExitCode::kBadInput;
     case ErrorCode::kIo:
       return ExitCode::kIo;
+    case ErrorCode::kRemote:
+      return ExitCode::kRemote;
     case ErrorCode::kOverloaded:
     case ErrorCode::kDeadlineExceeded:
       return ExitCode::kOverloaded;

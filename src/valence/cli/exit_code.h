@@ -11,6 +11,7 @@ enum class ExitCode : int {
   kSomeRowsFailed = 1,
   kUsage = 2,
   kBadInput = 3,
+  kRemote = 4,
   kIo = 5,
   kOverloaded = 6,
   kInternal = 70,

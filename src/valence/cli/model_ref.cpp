@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "valence/cli/cached_model.h"
 #include "valence/engine/default_model.h"
 
 namespace valence::cli {
@@ -17,15 +18,27 @@ namespace fs = std::filesystem;
 constexpr std::string_view kNeedDirectory =
     "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json), a GGUF or an ONNX file";
 
-/// "org/name" whose folder "org" does not exist either: nobody meant a local path.
+/// "org/name" of which not even the folder "org" exists: nobody meant a local path.
 bool looks_like_hub_name(const std::string& ref) {
   const auto slash = ref.find('/');
   std::error_code ignored;
-  return slash != std::string::npos && slash > 0 && ref.find('/', slash + 1) == std::string::npos &&
-         ref.front() != '.' && ref.front() != '~' && !fs::exists(ref.substr(0, slash), ignored);
+  return slash != std::string::npos && slash > 0 && !fs::exists(ref.substr(0, slash), ignored);
 }
 
 }  // namespace
+
+Result<std::optional<hub::CachedSnapshot>> find_cached(const std::string& ref) {
+  std::error_code ignored;
+  const auto name = hub::parse_repo_ref(ref);
+  if (!name || ref == kDefaultModelName || fs::exists(ref, ignored)) return std::nullopt;
+  const auto cache = open_cache();
+  if (!cache) return std::nullopt;
+  auto snapshot = cache->read(*name);
+  if (snapshot) return std::optional(std::move(*snapshot));
+  // A word without a slash may be a path that is not there.
+  if (looks_like_hub_name(ref)) return fail(std::move(snapshot).error());
+  return std::nullopt;
+}
 
 Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   if (ref == kDefaultModelName) return std::nullopt;
@@ -33,12 +46,11 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   const std::string suffix = path.extension().string();
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
-    if (looks_like_hub_name(ref)) {
-      return fail(ErrorCode::kUnsupported, ref, "names on the Hugging Face hub are not built in yet",
-                  "download the checkpoint and give its directory");
-    }
+    VALENCE_TRY(const auto cached, find_cached(ref));
+    if (cached) return cached->path;
     return fail(ErrorCode::kNotFound, ref, "no such model",
-                fmt::format("{}, or `default`, the built-in model", kNeedDirectory));
+                fmt::format("{}, a name that `valence models pull` has fetched, or `default`, the built-in model",
+                            kNeedDirectory));
   }
   if (fs::is_directory(path, ignored) || suffix == ".gguf" || suffix == ".onnx") return path;
   if (path.filename() == "model.safetensors") return path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -56,21 +68,15 @@ Result<Model> load_model_of(const std::string& ref) {
   return load_model(default_model().config_json, default_model().weights, "built-in model");
 }
 
-Result<std::string> model_fingerprint(const std::string& ref) {
-  VALENCE_TRY(const auto directory, resolve_model(ref));
-  if (!directory) {
-    const auto weights = default_model().weights;
-    const std::string_view bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
-    return fmt::format("built-in model {:016x}", std::hash<std::string_view>()(bytes));
-  }
+Result<std::string> files_fingerprint(const fs::path& path) {
   std::vector<fs::path> files;
   std::error_code failed;
-  if (fs::is_directory(*directory, failed)) {
-    for (const auto& entry : fs::directory_iterator(*directory, failed)) files.push_back(entry.path());
+  if (fs::is_directory(path, failed)) {
+    for (const auto& entry : fs::directory_iterator(path, failed)) files.push_back(entry.path());
   } else {
-    files.push_back(*directory);
+    files.push_back(path);
   }
-  if (failed) return fail(ErrorCode::kIo, directory->string(), fmt::format("cannot be listed: {}", failed.message()));
+  if (failed) return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be listed: {}", failed.message()));
   std::sort(files.begin(), files.end());
   std::string fingerprint;
   for (const auto& file : files) {
@@ -79,6 +85,16 @@ Result<std::string> model_fingerprint(const std::string& ref) {
                                fs::last_write_time(file, failed).time_since_epoch().count());
   }
   return fingerprint;
+}
+
+Result<std::string> model_fingerprint(const std::string& ref) {
+  VALENCE_TRY(const auto directory, resolve_model(ref));
+  if (!directory) {
+    const auto weights = default_model().weights;
+    const std::string_view bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
+    return fmt::format("built-in model {:016x}", std::hash<std::string_view>()(bytes));
+  }
+  return files_fingerprint(*directory);
 }
 
 }  // namespace valence::cli

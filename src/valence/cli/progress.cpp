@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstdio>
 
+#include "valence/cli/quantities.h"
 #include "valence/cli/terminal.h"
+#include "valence/data/shown_text.h"
 
 namespace valence::cli {
 namespace {
@@ -67,6 +69,25 @@ std::string render_progress(const ProgressState& state, std::size_t width) {
   return line;
 }
 
+std::string render_progress(const DownloadState& state, std::size_t width) {
+  const auto total = static_cast<double>(state.bytes_total);
+  const double fraction = total > 0 ? std::min(1.0, static_cast<double>(state.bytes_done) / total) : 1;
+  const double elapsed = state.elapsed.count();
+  const auto ours = static_cast<double>(state.bytes_done - std::min(state.bytes_done, state.bytes_before));
+  const double rate = elapsed > 0 ? ours / elapsed : 0;
+  std::string line = fmt::format("{} {:3.0f} %  {:.1f} of {}  {}/s", bar(fraction), std::floor(fraction * 100),
+                                 static_cast<double>(state.bytes_done) / 1e6, megabytes(state.bytes_total),
+                                 megabytes(static_cast<std::uint64_t>(rate)));
+  if (rate > 0) {
+    const std::chrono::duration<double> left((1 - fraction) * total / rate);
+    line += fmt::format("  ETA {}", clock_time(left));
+  }
+  if (line.size() > width) line.resize(width);
+  // A name comes from the other side of the network.
+  if (line.size() + 3 < width) line += fmt::format("  {}", data::shown(state.file, width - line.size() - 2, false));
+  return line;
+}
+
 Progress::Progress(Style style)
     : style_(style),
       start_(std::chrono::steady_clock::now()),
@@ -74,7 +95,11 @@ Progress::Progress(Style style)
 
 std::chrono::duration<double> Progress::elapsed() const { return std::chrono::steady_clock::now() - start_; }
 
-void Progress::update(ProgressState state) {
+void Progress::update(ProgressState state) { show(state); }
+void Progress::update(DownloadState state) { show(state); }
+
+template <class State>
+void Progress::show(State& state) {
   const auto now = std::chrono::steady_clock::now();
   if (style_ == Style::kQuiet || now < next_) return;
   state.elapsed = now - start_;
@@ -87,6 +112,11 @@ void Progress::update(ProgressState state) {
     next_ = now + kLineInterval;
     std::fprintf(stderr, "%s\n", render_progress(state, 200).c_str());
   }
+}
+
+Progress::Style progress_style(const GlobalOptions& global) {
+  if (global.quiet) return Progress::Style::kQuiet;
+  return is_terminal(STDERR_FILENO) ? Progress::Style::kTerminal : Progress::Style::kLines;
 }
 
 void Progress::clear() {

@@ -1,5 +1,5 @@
 /// \file
-/// The progress line: rows, rate, time left.
+/// The progress line: rows or bytes, rate, time left.
 #pragma once
 
 #include <chrono>
@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "valence/cli/command.h"
 
 namespace valence::cli {
 
@@ -18,6 +20,18 @@ struct ProgressState {
   std::optional<std::uint64_t> bytes_total;  ///< absent for pipes
   std::chrono::duration<double> elapsed{0};
 };
+
+/// Of files that come over the network.
+struct DownloadState {
+  std::string file;                ///< the one that is arriving
+  std::uint64_t bytes_before = 0;  ///< here when the run began
+  std::uint64_t bytes_done = 0;    ///< here now, those included
+  std::uint64_t bytes_total = 0;
+  std::chrono::duration<double> elapsed{0};
+};
+
+/// "[#########-----------]  45 %  120.6 of 268.0 MB  12.3 MB/s  ETA 0:12  model.safetensors". Pure, as the next.
+[[nodiscard]] std::string render_progress(const DownloadState& state, std::size_t width);
 
 /// One line of at most `width` columns without line end, e.g.
 /// "[#########-----------]  45 %  12,345 rows  2 failed  1,234 rows/s  ETA 0:12". Pure.
@@ -41,15 +55,22 @@ class Progress {
 
   /// Fills in state.elapsed and draws if it is time.
   void update(ProgressState state);
+  void update(DownloadState state);
   /// Removes the line from the terminal, so that other output starts on a clean one.
   void clear();
   [[nodiscard]] std::chrono::duration<double> elapsed() const;
 
  private:
+  template <class State>
+  void show(State& state);
+
   Style style_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point next_;
   bool drawn_ = false;
 };
+
+/// Of a command that writes nothing else to the terminal meanwhile.
+[[nodiscard]] Progress::Style progress_style(const GlobalOptions& global);
 
 }  // namespace valence::cli

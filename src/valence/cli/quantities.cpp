@@ -1,5 +1,6 @@
 #include "valence/cli/quantities.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace valence::cli {
@@ -9,5 +10,7 @@ std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.1f} MB", sta
 std::string binary_size(std::uint64_t bytes) {
   return bytes >= 1U << 20U ? fmt::format("{} MiB", bytes >> 20U) : fmt::format("{} KiB", bytes >> 10U);
 }
+
+std::string utc_time(std::time_t time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(time)); }
 
 }  // namespace valence::cli

@@ -1,7 +1,6 @@
 /// \file
 /// `valence models quantize`: measures int8 against f32 on the user's rows, and writes the model if that is good
 /// enough.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "valence/cli/command.h"
 #include "valence/cli/model_ref.h"
 #include "valence/cli/progress.h"
+#include "valence/cli/quantities.h"
 #include "valence/cli/quantize_report.h"
 #include "valence/cli/signals.h"
 #include "valence/cli/terminal.h"
@@ -140,10 +140,7 @@ std::string name_of_model(const fs::path& model_dir) {
   return data::repaired_utf8(name.empty() ? model_dir.string() : name);
 }
 
-std::string now() {
-  const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
-}
+std::string now() { return utc_time(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())); }
 
 void tell_failed_rows(const pipeline::LabelledTexts& rows, const QuantizationReport& measured) {
   std::size_t told = 0;

@@ -10,6 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "valence/base/file.h"
+
 namespace valence::data {
 namespace {
 
@@ -29,14 +31,6 @@ fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.
 
 tl::unexpected<Error> fail_on(const fs::path& path, std::string_view what, int errno_value) {
   return fail(ErrorCode::kIo, path.string(), fmt::format("{}: {}", what, system_error_text(errno_value)));
-}
-
-/// Makes the entries of a directory durable; a file system that cannot is no reason to fail.
-void sync_directory(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
 }
 
 /// 0, or the errno of what failed.

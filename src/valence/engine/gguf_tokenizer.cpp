@@ -26,8 +26,7 @@ Result<Tokenizer> load_tokenizer(const std::filesystem::path& model) {
   VALENCE_TRY(const auto gguf, find_gguf(model));
   VALENCE_TRY(const auto onnx, find_onnx(model));
   if (onnx) {
-    return Tokenizer::load(directory_with(
-        *onnx, {"tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model"}));
+    return Tokenizer::load(tokenizer_directory(*onnx));
   }
   if (!gguf) return Tokenizer::load(model);
   VALENCE_TRY(const MappedFile mapped, MappedFile::open(*gguf));

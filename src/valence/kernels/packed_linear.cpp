@@ -9,10 +9,6 @@
 namespace valence::kernels {
 namespace {
 
-// Rows of a matrix whose columns lie together that are read at a time: 128 bytes or more of each column, and what they
-// make (0.8 MB of 3072 f32 a row) stays in the level-2 cache.
-constexpr std::int64_t kRowsOfColumns = 64;
-
 // Steps of a panel written at a time: a block of it and a line of each row stay in the level-1 cache.
 constexpr std::int64_t kPackBlock = 16;
 
@@ -35,26 +31,12 @@ WeightRows weight_rows(TensorView weight, std::span<const float> row_scales) {
   VALENCE_ASSERT(weight.shape.size() == 2, "a linear layer's weight is a matrix");
   VALENCE_ASSERT(row_scales.empty() || static_cast<std::int64_t>(row_scales.size()) == weight.shape[0],
                  "one scale a row");
-  const auto scale = [row_scales](std::int64_t out_feature, std::span<float> row) {
+  const auto row_bytes = size_bytes(weight.dtype, static_cast<std::size_t>(weight.shape[1]));
+  return [weight = std::move(weight), row_scales, row_bytes](std::int64_t out_feature, std::span<float> row) {
+    const auto index = static_cast<std::size_t>(out_feature);
+    copy_as_f32({weight.dtype, {weight.shape[1]}, weight.bytes.subspan(index * row_bytes, row_bytes)}, row);
     if (row_scales.empty()) return;
-    for (float& w : row) w *= row_scales[static_cast<std::size_t>(out_feature)];
-  };
-  if (!weight.column_major) {
-    return [weight = std::move(weight), scale](std::int64_t out_feature, std::span<float> row) {
-      copy_rows_as_f32(weight, out_feature, row);
-      scale(out_feature, row);
-    };
-  }
-  return [weight = std::move(weight), scale, window = std::vector<float>(), first = std::int64_t{0}](
-             std::int64_t out_feature, std::span<float> row) mutable {
-    const std::int64_t end = first + static_cast<std::int64_t>(window.size()) / weight.shape[1];
-    if (window.empty() || out_feature < first || out_feature >= end) {
-      first = out_feature;
-      window.resize(static_cast<std::size_t>(std::min(kRowsOfColumns, weight.shape[0] - first)) * row.size());
-      copy_rows_as_f32(weight, first, window);
-    }
-    std::copy_n(window.begin() + (out_feature - first) * weight.shape[1], row.size(), row.begin());
-    scale(out_feature, row);
+    for (float& w : row) w *= row_scales[index];
   };
 }
 

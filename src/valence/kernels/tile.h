@@ -6,8 +6,10 @@
 
 #if defined(__clang__)
 #define VALENCE_UNROLL _Pragma("clang loop unroll(full)")
+#define VALENCE_UNROLL_32 VALENCE_UNROLL
 #else
 #define VALENCE_UNROLL _Pragma("GCC unroll 16")
+#define VALENCE_UNROLL_32 _Pragma("GCC unroll 32")
 #endif
 
 namespace valence::kernels {
@@ -16,6 +18,7 @@ namespace {
 /// How the operands of a tile lie in memory.
 enum class TileOperands {
   kRowsByPanel,    ///< a: rows, a_stride apart. b: a panel, [depth][kVectors * kWidth] (b_stride is not looked at)
+  kRowsByRows,     ///< a: rows, a_stride apart. b: rows, b_stride apart
   kColumnsByRows,  ///< a: columns, a_stride apart: element (i, k) at a[k * a_stride + i]. b: rows, b_stride apart
 };
 
@@ -27,7 +30,7 @@ struct TileCall {
   std::int64_t depth = 0;
   float* c = nullptr;  ///< rows, c_stride apart
   std::int64_t c_stride = 0;
-  bool accumulate = false;         ///< c += a b, else c = a b
+  bool accumulate = false;         ///< c += a b, else c = a b; kColumnsByRows: the chains of an earlier call go on
   const char* prefetch = nullptr;  ///< kPrefetchLines cache lines from here are asked for in the first step,
   std::int64_t prefetch_step = 0;  ///< and so many bytes further in each next one
 };
@@ -38,11 +41,14 @@ template <class V, TileOperands kOperands, int kRows, int kVectors, int kPrefetc
 [[gnu::noinline]] void multiply_tile(const TileCall& call) {
   using Vec = typename V::Vec;
   constexpr bool kPanel = kOperands == TileOperands::kRowsByPanel;
+  constexpr bool kRowsOfA = kOperands != TileOperands::kColumnsByRows;
   Vec sums[kRows][kVectors];
   VALENCE_UNROLL
   for (int i = 0; i < kRows; ++i) {
     VALENCE_UNROLL
-    for (int j = 0; j < kVectors; ++j) sums[i][j] = V::zero();
+    for (int j = 0; j < kVectors; ++j) {
+      sums[i][j] = !kRowsOfA && call.accumulate ? V::load(call.c + i * call.c_stride + j * V::kWidth) : V::zero();
+    }
   }
   const float* a = call.a;
   const float* b = call.b;
@@ -60,15 +66,15 @@ template <class V, TileOperands kOperands, int kRows, int kVectors, int kPrefetc
     if constexpr (kPrefetchLines > 0) prefetch += call.prefetch_step;
     VALENCE_UNROLL
     for (int i = 0; i < kRows; ++i) {
-      const Vec left = V::broadcast(kPanel ? a[i * a_stride + k] : a[i]);
+      const Vec left = V::broadcast(kRowsOfA ? a[i * a_stride + k] : a[i]);
       VALENCE_UNROLL
       for (int j = 0; j < kVectors; ++j) sums[i][j] = V::fma(left, right[j], sums[i][j]);
     }
-    if constexpr (!kPanel) a += a_stride;
+    if constexpr (!kRowsOfA) a += a_stride;
   }
   float* c = call.c;
   const std::int64_t c_stride = call.c_stride;
-  const bool accumulate = call.accumulate;
+  const bool accumulate = kRowsOfA && call.accumulate;
   VALENCE_UNROLL
   for (int i = 0; i < kRows; ++i) {
     VALENCE_UNROLL

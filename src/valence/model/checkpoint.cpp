@@ -151,12 +151,11 @@ Checkpoint Checkpoint::from_file(MappedFile file, TensorTable tensors, std::stri
   return checkpoint;
 }
 
-Checkpoint Checkpoint::from_parts(std::vector<MappedFile> files,
-                                  std::vector<std::unique_ptr<std::vector<std::byte>>> made, TensorTable tensors,
-                                  std::string source) {
-  Checkpoint checkpoint = from_tensors(std::move(tensors), std::move(source));
-  checkpoint.files_ = std::move(files);
-  checkpoint.made_ = std::move(made);
+Checkpoint Checkpoint::from_parts(Parts parts, std::string source) {
+  Checkpoint checkpoint = from_tensors(std::move(parts.tensors), std::move(source));
+  checkpoint.files_ = std::move(parts.files);
+  checkpoint.made_ = std::move(parts.made);
+  checkpoint.transposed_ = std::move(parts.transposed);
   return checkpoint;
 }
 
@@ -164,6 +163,12 @@ bool Checkpoint::has_safetensors(const std::filesystem::path& model_dir) {
   std::error_code ignored;
   return std::filesystem::exists(model_dir / kSingleFile, ignored) ||
          std::filesystem::exists(model_dir / kIndexFile, ignored);
+}
+
+void Checkpoint::replace(const std::string& name, Shape shape, std::vector<float> values) {
+  std::vector<float>& own = own_[name] = std::move(values);
+  tensors_.insert_or_assign(name, TensorView{DType::kF32, std::move(shape), std::as_bytes(std::span(own))});
+  tensors_.erase(name + "_scale");
 }
 
 std::optional<TensorView> Checkpoint::find(std::string_view name) const {

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,9 +33,14 @@ class Checkpoint {
   /// Tensors of a file that was read otherwise (GGUF), which the checkpoint keeps mapped.
   static Checkpoint from_file(MappedFile file, TensorTable tensors, std::string source);
 
-  /// The same over several files, and over bytes that were made from them.
-  static Checkpoint from_parts(std::vector<MappedFile> files, std::vector<std::unique_ptr<std::vector<std::byte>>> made,
-                               TensorTable tensors, std::string source);
+  /// What a file that was read otherwise (ONNX) consists of.
+  struct Parts {
+    std::vector<MappedFile> files;
+    std::vector<std::unique_ptr<std::vector<std::byte>>> made;  ///< bytes that were computed from them
+    TensorTable tensors;
+    std::set<std::string, std::less<>> transposed;  ///< matrices stored [in_features, out_features]
+  };
+  static Checkpoint from_parts(Parts parts, std::string source);
 
   /// Whether a model directory has safetensors weights, single or sharded.
   [[nodiscard]] static bool has_safetensors(const std::filesystem::path& model_dir);
@@ -41,8 +48,13 @@ class Checkpoint {
   /// Tensors that lie in memory and outlive the checkpoint, e.g. those of a quantisation that is being tried.
   static Checkpoint from_tensors(TensorTable tensors, std::string source);
 
+  /// Puts values of the checkpoint's own in a tensor's place, or adds a tensor. Scales of an int8 one go with it.
+  void replace(const std::string& name, Shape shape, std::vector<float> values);
+
   [[nodiscard]] std::optional<TensorView> find(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> names() const;
+  /// Whether the tensor is the matrix of a linear layer turned: [in_features, out_features].
+  [[nodiscard]] bool is_transposed(std::string_view name) const { return transposed_.contains(name); }
   /// Gives back the memory that a tensor's mapped bytes take, after they were copied to where they are used; they stay
   /// readable. Nothing happens to an image in memory.
   void release(const TensorView& tensor) const;
@@ -56,6 +68,8 @@ class Checkpoint {
   std::string source_;
   std::vector<MappedFile> files_;
   std::vector<std::unique_ptr<std::vector<std::byte>>> made_;
+  std::map<std::string, std::vector<float>> own_;
+  std::set<std::string, std::less<>> transposed_;
   TensorTable tensors_;
 };
 

@@ -93,12 +93,6 @@ Status check_layer_norm_eps(const OnnxFile& file, const ModelSpec& spec, double 
       "the files belong to different models");
 }
 
-Checkpoint owning_checkpoint(std::vector<MappedFile> maps, OnnxWeights weights, OnnxFile file) {
-  std::vector<std::unique_ptr<std::vector<std::byte>>> made = std::move(weights.made);
-  std::ranges::move(file.decoded, std::back_inserter(made));
-  return Checkpoint::from_parts(std::move(maps), std::move(made), std::move(weights.tensors), file.source);
-}
-
 }  // namespace
 
 Result<std::optional<fs::path>> find_onnx(const fs::path& model) {
@@ -137,10 +131,16 @@ fs::path directory_with(const fs::path& onnx_file, std::initializer_list<std::st
   return beside;
 }
 
-Result<OnnxWeights> onnx_weights(const OnnxFile& file, const ModelSpec& spec, const Json& config) {
+fs::path tokenizer_directory(const fs::path& onnx_file) {
+  return directory_with(
+      onnx_file, {"tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model"});
+}
+
+Result<Checkpoint::Parts> onnx_weights(const OnnxFile& file, const ModelSpec& spec, const Json& config) {
   VALENCE_TRY_STATUS(check_opset(file));
   VALENCE_TRY(const FixedSizes fixed, fixed_sizes(file));
-  VALENCE_TRY(const std::int64_t pad_id, config.integer_or("pad_token_id", 0));
+  VALENCE_TRY(const std::int64_t stated_pad, config.integer_or("pad_token_id", 0));
+  const std::int64_t pad_id = spec.encoder.padding_id >= 0 ? spec.encoder.padding_id : stated_pad;
   const Architecture* const architecture = find_architecture(spec.model_type);
   std::optional<onnx::FoundWeights> found;
   // Two batches whose sizes share no factor: what holds by chance for one does not for the other.
@@ -157,8 +157,7 @@ Result<OnnxWeights> onnx_weights(const OnnxFile& file, const ModelSpec& spec, co
     found = std::move(of_batch);
   }
   VALENCE_TRY_STATUS(check_layer_norm_eps(file, spec, found->layer_norm_eps));
-  VALENCE_TRY(onnx::RecoveredTensors recovered, onnx::recover_tensors(file, *found));
-  return OnnxWeights{std::move(recovered.tensors), std::move(recovered.made)};
+  return onnx::recover_tensors(file, *found);
 }
 
 Result<OnnxModel> load_onnx(const fs::path& onnx_file) {
@@ -175,9 +174,11 @@ Result<OnnxModel> load_onnx(const fs::path& onnx_file) {
   VALENCE_TRY(MappedFile mapped, MappedFile::open(onnx_file));
   VALENCE_TRY(OnnxFile file, parse_onnx(mapped.bytes(), onnx_file.string()));
   VALENCE_TRY(std::vector<MappedFile> maps, onnx::map_external_data(file, onnx_file.parent_path()));
-  VALENCE_TRY(OnnxWeights weights, onnx_weights(file, spec, config));
-  maps.push_back(std::move(mapped));
-  return OnnxModel{std::move(spec), owning_checkpoint(std::move(maps), std::move(weights), std::move(file))};
+  VALENCE_TRY(Checkpoint::Parts parts, onnx_weights(file, spec, config));
+  parts.files = std::move(maps);
+  parts.files.push_back(std::move(mapped));
+  std::ranges::move(file.decoded, std::back_inserter(parts.made));
+  return OnnxModel{std::move(spec), Checkpoint::from_parts(std::move(parts), onnx_file.string())};
 }
 
 }  // namespace valence

@@ -3,9 +3,7 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
-#include <vector>
 
 #include "valence/base/error.h"
 #include "valence/base/json.h"
@@ -24,19 +22,17 @@ Result<std::optional<std::filesystem::path>> find_onnx(const std::filesystem::pa
 [[nodiscard]] std::filesystem::path directory_with(const std::filesystem::path& onnx_file,
                                                    std::initializer_list<std::string_view> names);
 
-/// What a graph's tensors are, once the graph is known to be a classifier of `spec`.
-struct OnnxWeights {
-  TensorTable tensors;
-  std::vector<std::unique_ptr<std::vector<std::byte>>> made;  ///< bytes that no file holds: see recovered_tensors.h
-};
+/// The same for the tokenizer's files.
+[[nodiscard]] std::filesystem::path tokenizer_directory(const std::filesystem::path& onnx_file);
 
-/// The graph does not run here: it is read as a formula, which must be that of the architecture, and its weights run on
-/// our own encoder. Exporters name matrices "onnx::MatMul_123", fold constants and write masks in a hundred ways, so
-/// names are not looked at: the graph is walked twice with small batches, and what depends on weights must be the
-/// layers of `config` in their order, with nothing before, between or after them.
+/// What a graph's tensors are (onnx/recovered_tensors.h). The graph does not run here: it is read as a formula, which
+/// must be that of the architecture, and its weights run on our own encoder. Exporters name matrices
+/// "onnx::MatMul_123", fold constants and write masks in a hundred ways, so names are not looked at: the graph is
+/// walked twice with small batches, and what depends on weights must be the layers of `config` in their order, with
+/// nothing before, between or after them.
 ///
 /// All tensors of `file` must have their bytes. Errors: kUnsupported names the node that is not understood.
-Result<OnnxWeights> onnx_weights(const OnnxFile& file, const ModelSpec& spec, const Json& config);
+Result<Checkpoint::Parts> onnx_weights(const OnnxFile& file, const ModelSpec& spec, const Json& config);
 
 /// The model in an ONNX file: its specification from config.json, its tensors, and the files they lie in.
 struct OnnxModel {

@@ -43,13 +43,13 @@ Result<QuantizedWeights::Matrix> QuantizedWeights::quantise(const std::string& n
                                                             const std::string& place) {
   const auto rows = static_cast<std::size_t>(source.shape[0]);
   const auto columns = static_cast<std::size_t>(source.shape[1]);
-  Matrix matrix{
-      .source = source, .layer = {}, .quantised = {}, .scales = {}, .fits_f16 = true, .halves = {}, .turned = {}};
+  Matrix matrix{.source = source, .layer = {}, .quantised = {}, .scales = {}, .fits_f16 = true, .halves = {}};
   matrix.quantised.resize(rows * columns);
   matrix.scales.resize(rows);
   std::vector<float> row(columns);
+  const std::size_t row_bytes = size_bytes(source.dtype, columns);
   for (std::size_t i = 0; i < rows; ++i) {
-    copy_rows_as_f32(source, static_cast<std::int64_t>(i), row);
+    copy_as_f32({source.dtype, {source.shape[1]}, source.bytes.subspan(i * row_bytes, row_bytes)}, row);
     if (!std::ranges::all_of(row, [](float value) { return std::isfinite(value); })) {
       return fail(ErrorCode::kInvalidData, place,
                   fmt::format("tensor {} holds a weight in row {} that is no finite number", in_quotes(name), i),
@@ -96,15 +96,7 @@ void QuantizedWeights::append(TensorTable& table, const std::string& name, Matri
     return;
   }
   if (storage == MatrixStorage::kSource || !matrix.fits_f16 || matrix.source.dtype != DType::kF32) {
-    if (!matrix.source.column_major) {
-      table.emplace(name, matrix.source);
-      return;
-    }
-    if (matrix.turned.empty()) {  // files of ours hold rows
-      matrix.turned.resize(matrix.quantised.size());
-      copy_as_f32(matrix.source, matrix.turned);
-    }
-    table.emplace(name, view_of(DType::kF32, shape, matrix.turned));
+    table.emplace(name, matrix.source);
     return;
   }
   if (matrix.halves.empty()) {

@@ -19,7 +19,7 @@ namespace valence {
 enum class MatrixStorage {
   kInt8,    ///< I8 with a scale a row
   kKept,    ///< F16 where that loses next to nothing, else as in the source
-  kSource,  ///< as in the source: shares its memory, unless that lies in columns
+  kSource,  ///< as in the source: shares its memory
 };
 
 struct StoragePlan {
@@ -50,7 +50,6 @@ class QuantizedWeights {
     std::vector<float> scales;
     bool fits_f16 = false;
     std::vector<std::uint16_t> halves;  ///< filled when first asked for
-    std::vector<float> turned;          ///< the source in rows if it lies in columns; filled when first asked for
   };
 
   QuantizedWeights() = default;

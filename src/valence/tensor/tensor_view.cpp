@@ -30,8 +30,17 @@ std::int64_t TensorView::elements() const {
   return product;
 }
 
+TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t rows) {
+  VALENCE_ASSERT(!view.shape.empty() && begin >= 0 && rows >= 0 && begin + rows <= view.shape[0], "within the tensor");
+  TensorView part{view.dtype, view.shape, {}};
+  part.shape[0] = rows;
+  const std::size_t row_bytes = view.shape[0] == 0 ? 0 : view.bytes.size() / static_cast<std::size_t>(view.shape[0]);
+  part.bytes =
+      view.bytes.subspan(static_cast<std::size_t>(begin) * row_bytes, static_cast<std::size_t>(rows) * row_bytes);
+  return part;
+}
+
 void copy_as_f32(const TensorView& view, std::span<float> out) {
-  if (view.column_major) return copy_rows_as_f32(view, 0, out);
   VALENCE_ASSERT(view.bytes.size() == size_bytes(view.dtype, out.size()), "the shape was checked against the bytes");
   switch (view.dtype) {
     case DType::kF32:
@@ -64,30 +73,6 @@ void copy_as_f32(const TensorView& view, std::span<float> out) {
       break;
   }
   VALENCE_ASSERT(false, "the dtype was checked before copying");
-}
-
-void copy_rows_as_f32(const TensorView& matrix, std::int64_t first, std::span<float> out) {
-  VALENCE_ASSERT(matrix.shape.size() == 2, "only matrices have rows");
-  const auto rows = static_cast<std::size_t>(matrix.shape[0]);
-  const auto columns = static_cast<std::size_t>(matrix.shape[1]);
-  const auto begin = static_cast<std::size_t>(first);
-  if (!matrix.column_major) {
-    const std::size_t row_bytes = size_bytes(matrix.dtype, columns);
-    const std::size_t count = columns == 0 ? 0 : out.size() / columns;
-    return copy_as_f32({matrix.dtype,
-                        {static_cast<std::int64_t>(count), matrix.shape[1]},
-                        matrix.bytes.subspan(begin * row_bytes, count * row_bytes)},
-                       out);
-  }
-  const std::size_t count = columns == 0 ? 0 : out.size() / columns;
-  std::vector<float> part(count);
-  for (std::size_t column = 0; column < columns; ++column) {
-    const std::size_t at = size_bytes(matrix.dtype, column * rows + begin);
-    copy_as_f32(
-        {matrix.dtype, {static_cast<std::int64_t>(count)}, matrix.bytes.subspan(at, size_bytes(matrix.dtype, count))},
-        part);
-    for (std::size_t row = 0; row < count; ++row) out[row * columns + column] = part[row];
-  }
 }
 
 }  // namespace valence

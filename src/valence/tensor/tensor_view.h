@@ -27,23 +27,20 @@ struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
   std::span<const std::byte> bytes;
-  /// A matrix (never of blocks) whose columns lie one after another, as ONNX stores a linear layer. The shape is [rows,
-  /// columns] all the same. Only matrices of linear layers may be like this.
-  bool column_major = false;
 
   [[nodiscard]] std::int64_t elements() const;
 };
+
+/// Rows [begin, begin + rows) of a tensor with at least one extent. A vector of a block type (dtype.h) must not be cut
+/// within a block.
+[[nodiscard]] TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t rows);
 
 /// Tensors by name.
 using TensorTable = std::map<std::string, TensorView, std::less<>>;
 
 /// Copies `view` into `out` as f32. Exact for F32, F16, BF16, I8, U8; block types become what
 /// dequantize (block_formats) says. `out.size()` must equal view.elements(). Other types are an internal error: callers
-/// check the dtype first (is_floating or I8). `out` is row-major, whatever the view is.
+/// check the dtype first (is_floating or I8).
 void copy_as_f32(const TensorView& view, std::span<float> out);
-
-/// The same for as many whole rows of a matrix, from row `first` on, as `out` holds. Where columns lie together, some
-/// tens of rows at a time read memory in a better order than one.
-void copy_rows_as_f32(const TensorView& matrix, std::int64_t first, std::span<float> out);
 
 }  // namespace valence

@@ -25,6 +25,22 @@ TEST(Progress, PipeShowsElapsedTimeInsteadOfAnEnd) {
   EXPECT_EQ(render_progress(state, 200), "100 rows  1 rows/s  1:05");
 }
 
+TEST(Progress, DownloadCountsOnlyWhatThisRunFetchedInItsRate) {
+  const DownloadState state{.file = "model.safetensors",
+                            .bytes_before = 100'000'000,
+                            .bytes_done = 120'000'000,
+                            .bytes_total = 268'000'000,
+                            .elapsed = 10s};
+  EXPECT_EQ(render_progress(state, 200),
+            "[########------------]  44 %  120.0 of 268.0 MB  2.0 MB/s  ETA 1:14  model.safetensors");
+  for (const std::size_t width : {10, 60, 75, 80}) EXPECT_LE(render_progress(state, width).size(), width);
+}
+
+TEST(Progress, DownloadShowsAHostileNameAsText) {
+  const DownloadState state{.file = "a\x1b[2Jb", .bytes_done = 1, .bytes_total = 1, .elapsed = 1s};
+  EXPECT_EQ(render_progress(state, 200).find('\x1b'), std::string::npos);
+}
+
 TEST(Progress, LineNeverExceedsTheTerminal) {
   const ProgressState state{
       .rows = 12'345, .failed = 0, .bytes_skipped = 0, .bytes_done = 25, .bytes_total = 100, .elapsed = 10s};

@@ -153,7 +153,7 @@ class ChangedGraph : public ::testing::Test {
     file_.nodes.insert(file_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::move(node));
   }
 
-  [[nodiscard]] Result<OnnxWeights> weights() const {
+  [[nodiscard]] Result<Checkpoint::Parts> weights() const {
     return onnx_weights(file_, parse_config(*config_).value(), *config_);
   }
 

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "valence/model/onnx/node_view.h"
+#include "valence/model/weight_export.h"
 
 namespace valence::onnx {
 namespace {
@@ -33,11 +35,27 @@ FormulaKind kind_of(Activation activation) {
   return FormulaKind::kAdd;  // which is no activation
 }
 
+/// Whether the formula of such a classifier is known here: BERT's and what differs from it by names, widths, positions
+/// and shared layers.
+Status check_kind(const OnnxFile& file, const ModelSpec& spec) {
+  if (is_like_bert(spec)) return {};
+  return fail(
+      ErrorCode::kUnsupported, file.source,
+      fmt::format("ONNX files of such a {} model are not read, only of sequence classifiers of the kind of BERT",
+                  spec.model_type),
+      "give the Hugging Face directory that it was exported from");
+}
+
 class Matcher {
  public:
   Matcher(const OnnxFile& file, const WalkedGraph& graph, const ProbeBatch& batch, const ModelSpec& spec,
           const Architecture& architecture)
-      : file_(file), formulas_(graph.formulas), batch_(batch), spec_(spec), names_(architecture.names) {}
+      : file_(file),
+        formulas_(graph.formulas),
+        batch_(batch),
+        spec_(spec),
+        architecture_(architecture),
+        names_(architecture.names) {}
 
   Result<FoundWeights> match(FormulaId logits);
 
@@ -55,6 +73,7 @@ class Matcher {
   Result<FormulaId> linear(FormulaId id, const std::string& name);
   Result<FormulaId> layer_norm(FormulaId id, const std::string& name);
   Status keep(FormulaId id, const std::string& name, const WeightRef& ref, bool is_linear);
+  [[nodiscard]] bool is_same(const WeightRef& a, const WeightRef& b) const;
   Result<FormulaId> layer(FormulaId id, std::int64_t index);
   Result<FormulaId> attention(FormulaId context, const std::string& prefix);
   Result<FormulaId> masked_scores(FormulaId id) const;
@@ -68,15 +87,30 @@ class Matcher {
   const Formulas& formulas_;
   const ProbeBatch& batch_;
   const ModelSpec& spec_;
+  const Architecture& architecture_;
   const TensorNames& names_;
   FoundWeights found_;
+  bool in_layer_ = false;
   std::optional<double> eps_;
 };
 
 Status Matcher::keep(FormulaId id, const std::string& name, const WeightRef& ref, bool is_linear) {
-  const auto [place, is_new] = found_.parts.try_emplace(name, FoundWeights::Part{ref, is_linear});
-  if (!is_new && place->second.ref != ref) return unexpected(id, fmt::format("{} as before", name));
+  const auto [place, is_new] = found_.parts.try_emplace(name, FoundWeights::Part{ref, is_linear, in_layer_});
+  if (!is_new && !is_same(place->second.ref, ref)) return unexpected(id, fmt::format("{} as before", name));
   return {};
+}
+
+/// Layers that share their parameters (ALBERT) may have them several times in a file, once a layer.
+bool Matcher::is_same(const WeightRef& a, const WeightRef& b) const {
+  const auto equal = [&](std::int32_t first, std::int32_t second) {
+    if (first == second) return true;
+    if (first < 0 || second < 0) return false;
+    const OnnxTensor& x = file_.tensors[static_cast<std::size_t>(first)];
+    const OnnxTensor& y = file_.tensors[static_cast<std::size_t>(second)];
+    return x.type == y.type && x.dims == y.dims && std::ranges::equal(x.bytes, y.bytes);
+  };
+  return a.transposed == b.transposed && a.axis == b.axis && equal(a.tensor, b.tensor) && equal(a.scale, b.scale) &&
+         equal(a.zero_point, b.zero_point);
 }
 
 Result<FormulaId> Matcher::linear(FormulaId id, const std::string& name) {
@@ -120,7 +154,7 @@ Status Matcher::embedding(FormulaId id) {
   if (table.kind != FormulaKind::kEmbedding) return unexpected(id, kExpected);
   std::vector<std::int64_t> positions;
   for (std::int64_t b = 0; b < batch_.batch_size; ++b) {
-    for (std::int64_t s = 0; s < batch_.sequence_length; ++s) positions.push_back(s);
+    for (std::int64_t s = 0; s < batch_.sequence_length; ++s) positions.push_back(spec_.encoder.first_position + s);
   }
   const std::vector<std::int64_t> zeros(positions.size(), 0);
   struct Role {
@@ -131,15 +165,19 @@ Status Matcher::embedding(FormulaId id) {
   for (const Role& role :
        {Role{names_.word_embeddings, &batch_.input_ids}, Role{names_.position_embeddings, &positions},
         Role{names_.token_type_embeddings, &batch_.token_type_ids}, Role{names_.token_type_embeddings, &zeros}}) {
-    if (role.name.empty() || !takes_rows(table, *role.rows)) continue;
+    const bool is_there = role.name != names_.token_type_embeddings || spec_.encoder.type_vocab_size > 0;
+    if (!is_there || !takes_rows(table, *role.rows)) continue;
     return keep(id, std::string(role.name) + ".weight", table.weight, false);
   }
   return unexpected(id, kExpected);
 }
 
 Status Matcher::embeddings(FormulaId id) {
+  if (spec_.encoder.embedding_size > 0) {
+    VALENCE_TRY(id, linear(id, std::string(names_.embedding_projection)));
+  }
   VALENCE_TRY(const FormulaId sum, layer_norm(id, std::string(names_.embeddings_norm)));
-  const std::size_t wanted = names_.token_type_embeddings.empty() ? 2 : 3;
+  const std::size_t wanted = spec_.encoder.type_vocab_size == 0 ? 2 : 3;
   std::vector<FormulaId> open = {sum};
   std::size_t tables = 0;
   while (!open.empty()) {
@@ -249,14 +287,22 @@ Result<FormulaId> Matcher::attention(FormulaId context, const std::string& prefi
 
 /// From a layer's output to its input.
 Result<FormulaId> Matcher::layer(FormulaId id, std::int64_t index) {
-  const std::string prefix = fmt::format("{}.{}.", names_.layers, index);
-  const auto residual = [&](FormulaId sum_id, std::string_view branch) -> Result<std::pair<FormulaId, FormulaId>> {
+  const std::string prefix = (architecture_.layer_module != nullptr ? architecture_.layer_module(spec_, index)
+                                                                    : fmt::format("{}.{}", names_.layers, index)) +
+                             ".";
+  // The branch is the linear layer over what `inner` says; its input may be a linear layer too.
+  const auto residual = [&](FormulaId sum_id, FormulaKind inner,
+                            std::string_view branch) -> Result<std::pair<FormulaId, FormulaId>> {
     VALENCE_TRY(const Formula* const sum, expect(sum_id, FormulaKind::kAdd, fmt::format("{} plus its input", branch)));
-    const bool first = formulas_[sum->a].kind == FormulaKind::kLinear;
-    return first ? std::pair(sum->a, sum->b) : std::pair(sum->b, sum->a);
+    const auto is_branch = [&](FormulaId candidate) {
+      const Formula& formula = formulas_[candidate];
+      return formula.kind == FormulaKind::kLinear && formulas_[formulas_.behind_view(formula.a)].kind == inner;
+    };
+    return is_branch(sum->a) ? std::pair(sum->a, sum->b) : std::pair(sum->b, sum->a);
   };
   VALENCE_TRY(const FormulaId output_sum, layer_norm(id, prefix + std::string(names_.output_norm)));
-  VALENCE_TRY(const auto feed_forward, residual(output_sum, "the feed-forward block"));
+  VALENCE_TRY(const auto feed_forward,
+              residual(output_sum, kind_of(spec_.encoder.hidden_act), "the feed-forward block"));
   VALENCE_TRY(const FormulaId activated, linear(feed_forward.first, prefix + std::string(names_.output)));
   VALENCE_TRY(const Formula* const activation,
               expect(activated, kind_of(spec_.encoder.hidden_act), "the activation that config.json names"));
@@ -264,7 +310,7 @@ Result<FormulaId> Matcher::layer(FormulaId id, std::int64_t index) {
   if (middle != feed_forward.second) return unexpected(feed_forward.second, "the input of the feed-forward block");
 
   VALENCE_TRY(const FormulaId attention_sum, layer_norm(middle, prefix + std::string(names_.attention_norm)));
-  VALENCE_TRY(const auto attended, residual(attention_sum, "attention"));
+  VALENCE_TRY(const auto attended, residual(attention_sum, FormulaKind::kProduct, "attention"));
   VALENCE_TRY(const FormulaId context, linear(attended.first, prefix + std::string(names_.attention_output)));
   VALENCE_TRY(const FormulaId input, attention(context, prefix));
   if (input != attended.second) return unexpected(attended.second, "the input of attention");
@@ -278,9 +324,11 @@ Result<FoundWeights> Matcher::match(FormulaId logits) {
   VALENCE_TRY(const FormulaId first, linear(activation->a, std::string(names_.head_dense)));
   VALENCE_TRY(const Formula* const first_token, expect(first, FormulaKind::kFirst, "the first token"));
   FormulaId hidden = first_token->a;
+  in_layer_ = true;
   for (std::int64_t i = spec_.encoder.num_hidden_layers; i-- > 0;) {
     VALENCE_TRY(hidden, layer(hidden, i));
   }
+  in_layer_ = false;
   VALENCE_TRY_STATUS(embeddings(hidden));
   found_.layer_norm_eps = *eps_;
   return std::move(found_);
@@ -290,6 +338,7 @@ Result<FoundWeights> Matcher::match(FormulaId logits) {
 
 Result<FoundWeights> match_encoder(const OnnxFile& file, const WalkedGraph& graph, const ProbeBatch& batch,
                                    const ModelSpec& spec, const Architecture& architecture) {
+  VALENCE_TRY_STATUS(check_kind(file, spec));
   return Matcher(file, graph, batch, spec, architecture).match(graph.logits);
 }
 

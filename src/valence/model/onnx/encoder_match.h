@@ -17,7 +17,8 @@ namespace valence::onnx {
 struct FoundWeights {
   struct Part {
     WeightRef ref;
-    bool is_linear = false;  ///< a linear layer's matrix, which transformers keeps as [out, in]
+    bool is_linear = false;    ///< a linear layer's matrix, which transformers keeps as [out, in]
+    bool is_in_layer = false;  ///< and it is one of the encoder's layers
   };
   std::map<std::string, Part> parts;
   double layer_norm_eps = 0;  ///< of all normalisations

@@ -166,6 +166,18 @@ FormulaId Formulas::multiply(FormulaId a, FormulaId b, Shape shape) {
     weight.axis = weight.transposed ? 0 : 1;
     return linear(integers.a, weight, integers.shape.back());
   }
+  // Rows of integers, each with its scale.
+  for (const auto& [rows, factors] : {std::pair(a, b), std::pair(b, a)}) {
+    Formula integers = (*this)[rows];
+    const Formula& scales = (*this)[factors];
+    if (integers.kind != FormulaKind::kEmbedding || scales.kind != FormulaKind::kEmbedding ||
+        integers.numbers != scales.numbers || scales.shape.back() != 1 || integers.weight.scale >= 0) {
+      continue;
+    }
+    integers.weight.scale = scales.weight.tensor;
+    integers.weight.axis = 0;
+    return make(std::move(integers));
+  }
   const Scaled left = without_factor(a);
   const Scaled right = without_factor(b);
   const double factor = left.factor * right.factor;

@@ -33,7 +33,7 @@ class Recovery {
   explicit Recovery(const OnnxFile& file) : file_(file) {}
 
   Status add(const std::string& name, const FoundWeights::Part& part);
-  RecoveredTensors take() { return std::move(recovered_); }
+  Checkpoint::Parts take() { return std::move(recovered_); }
 
  private:
   const OnnxTensor& tensor(std::int32_t index) const { return file_.tensors[static_cast<std::size_t>(index)]; }
@@ -44,13 +44,15 @@ class Recovery {
   [[nodiscard]] tl::unexpected<Error> refuse(const std::string& name, const std::string& what) const {
     return fail(ErrorCode::kUnsupported, file_.source, fmt::format("the tensor of {} {}", name, what));
   }
+  /// The elements of a matrix of columns, `width` bytes each, row by row.
+  std::span<const std::byte> turned(std::span<const std::byte> columns, const Matrix& matrix, std::size_t width);
   Status add_integers(const std::string& name, const FoundWeights::Part& part, const Matrix& matrix);
   /// One number for each row; `fallback` where there is no such tensor.
   Result<std::vector<double>> per_row(const std::string& name, std::int32_t index, const Matrix& matrix,
                                       bool runs_along_rows, double fallback) const;
 
   const OnnxFile& file_;
-  RecoveredTensors recovered_;
+  Checkpoint::Parts recovered_;
 };
 
 Result<std::vector<double>> Recovery::per_row(const std::string& name, std::int32_t index, const Matrix& matrix,
@@ -69,6 +71,24 @@ Result<std::vector<double>> Recovery::per_row(const std::string& name, std::int3
   return values;
 }
 
+std::span<const std::byte> Recovery::turned(std::span<const std::byte> columns, const Matrix& matrix,
+                                            std::size_t width) {
+  const auto made = make(columns.size());
+  const auto rows = static_cast<std::size_t>(matrix.rows);
+  const auto row_elements = static_cast<std::size_t>(matrix.columns);
+  constexpr std::size_t kAtATime = 64;  // lines of the source that stay in the cache while rows are written
+  for (std::size_t first = 0; first < rows; first += kAtATime) {
+    const std::size_t last = std::min(rows, first + kAtATime);
+    for (std::size_t column = 0; column < row_elements; ++column) {
+      for (std::size_t row = first; row < last; ++row) {
+        std::memcpy(made.data() + (row * row_elements + column) * width, columns.data() + (column * rows + row) * width,
+                    width);
+      }
+    }
+  }
+  return made;
+}
+
 Status Recovery::add_integers(const std::string& name, const FoundWeights::Part& part, const Matrix& matrix) {
   const OnnxTensor& stored = tensor(part.ref.tensor);
   const bool is_signed = stored.type == OnnxType::kInt8;
@@ -77,7 +97,7 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
   }
   if (tensor(part.ref.scale).type != OnnxType::kFloat) return refuse(name, "has scales that are not FLOAT");
   // In [in, out] the outputs run along axis 1, turned along axis 0.
-  const bool along_rows = part.is_linear && part.ref.axis == (matrix.column_major ? 1 : 0);
+  const bool along_rows = part.ref.axis == (matrix.column_major ? 1 : 0);
   VALENCE_TRY(const auto scales, per_row(name, part.ref.scale, matrix, along_rows, 1));
   VALENCE_TRY(const auto zeros, per_row(name, part.ref.zero_point, matrix, along_rows, 0));
   const auto rows = static_cast<std::size_t>(matrix.rows);
@@ -85,10 +105,11 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
 
   constexpr double kMiddle = 128;
   if (std::ranges::all_of(zeros, [&](double zero) { return zero == (is_signed ? 0 : kMiddle); })) {
-    TensorView values{DType::kI8, {matrix.rows, matrix.columns}, stored.bytes, matrix.column_major};
+    TensorView values{DType::kI8, {matrix.rows, matrix.columns}, stored.bytes};
+    if (matrix.column_major) values.bytes = turned(stored.bytes, matrix, 1);
     if (!is_signed) {
-      const auto shifted = make(stored.bytes.size());
-      std::ranges::transform(stored.bytes, shifted.begin(), [](std::byte b) { return b ^ std::byte{0x80}; });
+      const auto shifted = make(values.bytes.size());
+      std::ranges::transform(values.bytes, shifted.begin(), [](std::byte b) { return b ^ std::byte{0x80}; });
       values.bytes = shifted;
     }
     const auto scale_bytes = make(rows * sizeof(float));
@@ -131,15 +152,20 @@ Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
   if (!dtype) {
     return refuse(name, fmt::format("is {}: expected FLOAT, FLOAT16 or BFLOAT16", valence::name(stored.type)));
   }
-  Shape shape = stored.dims;
-  if (shape.size() == 2) shape = {matrix.rows, matrix.columns};
-  recovered_.tensors.emplace(name, TensorView{*dtype, std::move(shape), stored.bytes, matrix.column_major});
+  TensorView view{*dtype, stored.dims, stored.bytes};
+  if (matrix.column_major && part.is_in_layer) {
+    recovered_.transposed.insert(name);
+  } else if (matrix.column_major) {
+    view.shape = {matrix.rows, matrix.columns};
+    view.bytes = turned(stored.bytes, matrix, size_bytes(*dtype));
+  }
+  recovered_.tensors.emplace(name, std::move(view));
   return {};
 }
 
 }  // namespace
 
-Result<RecoveredTensors> recover_tensors(const OnnxFile& file, const FoundWeights& found) {
+Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found) {
   Recovery recovery(file);
   for (const auto& [name, part] : found.parts) VALENCE_TRY_STATUS(recovery.add(name, part));
   return recovery.take();
