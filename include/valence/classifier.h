@@ -45,8 +45,8 @@ struct ClassifierParts;  // internal; src/valence/engine/assemble_classifier.h
 /// the compute threads. The same text gives bit-equal scores alone, in any batch and with any thread count.
 class Classifier {
  public:
-  /// A Hugging Face model directory (config.json, model.safetensors, tokenizer.json or vocab.txt), a GGUF file, or a
-  /// directory whose only weights are one.
+  /// A Hugging Face model directory (config.json, model.safetensors, tokenizer.json or vocab.txt), a GGUF or
+  /// ONNX file, or a directory whose only weights are one.
   static Result<std::shared_ptr<const Classifier>> load(const std::filesystem::path& model_dir,
                                                         const ClassifierOptions& options);
   /// The built-in model: negative, neutral, positive. Reads no file.

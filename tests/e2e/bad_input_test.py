@@ -128,7 +128,7 @@ class Models(InTemporaryFolder):
         self.assert_refused(valence("classify", "-t", "a", "-m", self.folder / "nowhere"), 3, "nowhere", "default")
 
     def test_formats_of_later_versions_say_so(self):
-        self.assert_refused(valence("classify", "-t", "a", "-m", "model.onnx"), 2, "model.onnx", "not built in")
+        self.assert_refused(valence("classify", "-t", "a", "-m", "model.onnx"), 3, "model.onnx", "no such model")
 
     def test_truncated_safetensors(self):
         whole = self.weights()

@@ -26,8 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const valence::EncoderSpec& encoder = spec->encoder;
   require(encoder.vocab_size > 0 && encoder.hidden_size > 0 && encoder.intermediate_size > 0);
   require(encoder.num_hidden_layers > 0 && encoder.num_hidden_layers <= 1024);
-  require(encoder.hidden_size % encoder.num_attention_heads == 0);
-  require(encoder.max_position_embeddings > 0 && encoder.type_vocab_size >= 0);
+  require(encoder.head_size() > 0 && encoder.query_size() <= 65536);
+  require(encoder.num_attention_heads % encoder.key_value_heads() == 0);
+  require(encoder.layer_attention.empty() ||
+          static_cast<std::int64_t>(encoder.layer_attention.size()) == encoder.num_hidden_layers);
+  require(encoder.max_sequence_length() > 0 && encoder.type_vocab_size >= 0);
   require(encoder.layer_norm_eps >= 0 && encoder.layer_norm_eps <= 1);
   require(!spec->head.labels.empty());
   return 0;

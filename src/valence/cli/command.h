@@ -35,6 +35,7 @@ Command add_models_pull(CLI::App& models);
 Command add_models_verify(CLI::App& models);
 Command add_models_rm(CLI::App& models);
 Command add_quantize(CLI::App& models);
+Command add_convert(CLI::App& models);
 Command add_bench(CLI::App& app);
 Command add_doctor(CLI::App& app);
 

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kNeedDirectory =
-    "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json) or a GGUF file";
+    "give a Hugging Face model directory (config.json, model.safetensors, tokenizer.json), a GGUF or an ONNX file";
 
 /// "org/name" of which not even the folder "org" exists: nobody meant a local path.
 bool looks_like_hub_name(const std::string& ref) {
@@ -44,10 +44,6 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
   if (ref == kDefaultModelName) return std::nullopt;
   const fs::path path(ref);
   const std::string suffix = path.extension().string();
-  if (suffix == ".onnx") {
-    return fail(ErrorCode::kUnsupported, ref, fmt::format("{} models are not built in yet", suffix.substr(1)),
-                std::string(kNeedDirectory));
-  }
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
     VALENCE_TRY(const auto cached, find_cached(ref));
@@ -56,7 +52,7 @@ Result<std::optional<fs::path>> resolve_model(const std::string& ref) {
                 fmt::format("{}, a name that `valence models pull` has fetched, or `default`, the built-in model",
                             kNeedDirectory));
   }
-  if (fs::is_directory(path, ignored) || suffix == ".gguf") return path;
+  if (fs::is_directory(path, ignored) || suffix == ".gguf" || suffix == ".onnx") return path;
   if (path.filename() == "model.safetensors") return path.has_parent_path() ? path.parent_path() : fs::path(".");
   return fail(ErrorCode::kInvalidData, ref, "is a file, expected a model directory", std::string(kNeedDirectory));
 }

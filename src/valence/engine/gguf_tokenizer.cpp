@@ -5,6 +5,7 @@
 #include "valence/base/file.h"
 #include "valence/base/json.h"
 #include "valence/model/gguf_model.h"
+#include "valence/model/onnx_model.h"
 #include "valence/tensor/gguf_reader.h"
 #include "valence/tokenizer/ggml_vocabulary.h"
 #include "valence/tokenizer/vocabulary.h"
@@ -23,6 +24,10 @@ Result<std::optional<std::int64_t>> first_integer(const GgufMetadata& metadata, 
 
 Result<Tokenizer> load_tokenizer(const std::filesystem::path& model) {
   VALENCE_TRY(const auto gguf, find_gguf(model));
+  VALENCE_TRY(const auto onnx, find_onnx(model));
+  if (onnx) {
+    return Tokenizer::load(tokenizer_directory(*onnx));
+  }
   if (!gguf) return Tokenizer::load(model);
   VALENCE_TRY(const MappedFile mapped, MappedFile::open(*gguf));
   VALENCE_TRY(const GgufFile file, parse_gguf(mapped.bytes(), gguf->string()));

@@ -11,6 +11,7 @@
 #include "valence/engine/postprocess.h"
 #include "valence/model/gguf_model.h"
 #include "valence/model/model.h"
+#include "valence/model/onnx_model.h"
 
 namespace valence {
 namespace {
@@ -217,14 +218,37 @@ Result<QuantizationReport> Quantization::Measurement::run() {
   return report;
 }
 
+/// Models whose layers cannot be stored in int8 one by one.
+Status check_layers(const Model& model, const std::string& source) {
+  constexpr auto kHint = "run it with --precision int8, which quantises at load";
+  if (model.spec.head.pooling == Pooling::kNone) {
+    return fail(ErrorCode::kUnsupported, source, "labels tokens: its loss is measured on texts", kHint);
+  }
+  if (model.spec.encoder.layer_groups > 0) {
+    return fail(ErrorCode::kUnsupported, source, "its layers share their parameters: none can be kept alone", kHint);
+  }
+  const bool transposed = std::ranges::any_of(model.weights.layers,
+                                              [](const LayerWeights& layer) { return layer.output.weight.transposed; });
+  if (transposed) {
+    return fail(ErrorCode::kUnsupported, source, "stores its layers' weights [inputs, outputs]", kHint);
+  }
+  return {};
+}
+
 Result<Quantization> Quantization::open(const std::filesystem::path& model_dir, const ClassifierOptions& options) {
   VALENCE_TRY(const auto gguf, find_gguf(model_dir));
   if (gguf) {
     return fail(ErrorCode::kUnsupported, gguf->string(), "is a GGUF file: only Hugging Face directories are quantised",
                 "quantise the checkpoint that it was converted from");
   }
+  VALENCE_TRY(const auto onnx, find_onnx(model_dir));
+  if (onnx) {
+    return fail(ErrorCode::kUnsupported, onnx->string(), "is an ONNX file: only Hugging Face directories are quantised",
+                "quantise the checkpoint that it was exported from");
+  }
   VALENCE_TRY(Model model, load_model(model_dir));
   VALENCE_TRY_STATUS(check_problem_type(model.spec, model_dir.string()));
+  VALENCE_TRY_STATUS(check_layers(model, model_dir.string()));
   VALENCE_TRY(Tokenizer tokenizer, Tokenizer::load(model_dir));
   Quantization quantization(std::move(tokenizer), options);
   quantization.options_.function = ScoreFunction::kNone;  // logits: scores are made of them where they are needed

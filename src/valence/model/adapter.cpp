@@ -15,6 +15,7 @@
 #include "valence/model/adapter_config.h"
 #include "valence/model/arch/registry.h"
 #include "valence/model/config.h"
+#include "valence/model/config_values.h"
 #include "valence/tensor/safetensors_reader.h"
 
 namespace valence {
@@ -61,6 +62,18 @@ bool split_part(const std::string& name, std::string_view part, std::string& mod
   return true;
 }
 
+/// B A of one module, and what it is multiplied with.
+struct LowRankUpdate {
+  std::vector<float> a;  ///< [rank, inputs]
+  std::vector<float> b;  ///< [outputs, rank]
+  std::int64_t outputs, inputs, rank;
+  float scale;
+  bool turned;  ///< the weight is stored [inputs, outputs]
+};
+
+// Far above any that was ever trained with, and products with it stay finite.
+constexpr double kLargestScale = 1e6;
+
 class Merger {
  public:
   Merger(std::string source, AdapterConfig config, const ModelSpec& spec, Checkpoint& checkpoint)
@@ -85,8 +98,11 @@ class Merger {
     return name;
   }
   Status sort(const TensorTable& tensors);
+  using LowRank = LowRankUpdate;
+  Result<std::vector<float>> base_values(const std::string& name, const TensorView& base) const;
+  Result<LowRank> low_rank(const std::string& module, const ModuleUpdate& update, const Shape& shape) const;
   Status update_weight(const std::string& module, const ModuleUpdate& update);
-  Status update_bias(const std::string& module, const ModuleUpdate& update, double scale);
+  Status update_bias(const std::string& module, const ModuleUpdate& update, float scale);
   Status replace(const std::string& name, const TensorView& view);
 
   std::string source_;
@@ -125,89 +141,111 @@ Status Merger::sort(const TensorTable& tensors) {
   return {};
 }
 
-Status Merger::update_weight(const std::string& module, const ModuleUpdate& update) {
-  if (!update.a || !update.b) {
-    return invalid(fmt::format("module {} has lora_{} but no lora_{}", in_quotes(module), update.a ? "A" : "B",
-                               update.a ? "B" : "A"));
+/// The module's weight in the checkpoint as f32, int8 ones by their scales.
+Result<std::vector<float>> Merger::base_values(const std::string& name, const TensorView& base) const {
+  if (base.dtype != DType::kI8) {
+    if (is_floating(base.dtype)) return f32_values(base);
+    return invalid(fmt::format("adapts {}, which is {} in the model, expected F32, F16, BF16 or I8", in_quotes(name),
+                               valence::name(base.dtype)));
   }
+  const auto scales = checkpoint_.find(name + "_scale");
+  if (!scales || scales->dtype != DType::kF32 || scales->shape != Shape{base.shape[0]}) {
+    return invalid(fmt::format("adapts {}, an int8 weight of the model that has no scales", in_quotes(name)));
+  }
+  std::vector<float> values = f32_values(base);
+  const std::vector<float> by_row = f32_values(*scales);
+  const auto columns = static_cast<std::size_t>(base.shape[1]);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= by_row[i / columns];
+  return values;
+}
+
+Result<Merger::LowRank> Merger::low_rank(const std::string& module, const ModuleUpdate& update,
+                                         const Shape& shape) const {
+  if (!update.a || !update.b) {
+    return invalid(fmt::format("module {} has no {}", in_quotes(module),
+                               update.a ? "lora_B" : (update.b ? "lora_A" : "lora_A and lora_B")));
+  }
+  const Shape& a = update.a->shape;
+  const Shape& b = update.b->shape;
+  const bool matrices = shape.size() == 2 && a.size() == 2 && b.size() == 2 && a[0] >= 1 && b[1] == a[0];
+  // GPT-2's layers are stored the other way round, its classifier is not.
+  const bool turned = matrices && transposed_ && module.find(".h.") != std::string::npos;
+  if (!matrices || a[1] != shape[turned ? 0 : 1] || b[0] != shape[turned ? 1 : 0]) {
+    return invalid(fmt::format("module {}: lora_A {} and lora_B {} do not fit its weight {}", in_quotes(module),
+                               to_string(a), to_string(b), to_string(shape)),
+                   "the adapter was trained over another base model");
+  }
+  const auto scale = static_cast<float>(std::clamp(config_.scale(module, a[0]), -kLargestScale, kLargestScale));
+  if (std::isnan(scale) || std::abs(scale) >= static_cast<float>(kLargestScale)) {
+    return invalid(fmt::format("module {}: lora_alpha makes no usable scale", in_quotes(module)));
+  }
+  return LowRank{.a = f32_values(*update.a),
+                 .b = f32_values(*update.b),
+                 .outputs = b[0],
+                 .inputs = a[1],
+                 .rank = a[0],
+                 .scale = scale,
+                 .turned = turned};
+}
+
+/// weight += scale * B A; with magnitudes, each row is then brought to its own length (DoRA).
+void add_low_rank(const LowRankUpdate& update, std::span<const float> magnitudes, std::span<float> weight) {
+  const auto inputs = static_cast<std::size_t>(update.inputs);
+  const auto outputs = static_cast<std::size_t>(update.outputs);
+  const auto rank = static_cast<std::size_t>(update.rank);
+  std::vector<float> delta(inputs);
+  for (std::size_t row = 0; row < outputs; ++row) {
+    std::fill(delta.begin(), delta.end(), 0.0F);
+    for (std::size_t k = 0; k < rank; ++k) {
+      const float factor = update.b[row * rank + k];
+      for (std::size_t column = 0; column < inputs; ++column) delta[column] += factor * update.a[k * inputs + column];
+    }
+    double squares = 0;
+    for (std::size_t column = 0; column < inputs; ++column) {
+      float& value = weight[update.turned ? column * outputs + row : row * inputs + column];
+      value += update.scale * delta[column];
+      squares += static_cast<double>(value) * static_cast<double>(value);
+    }
+    if (magnitudes.empty()) continue;
+    const auto factor = static_cast<float>(static_cast<double>(magnitudes[row]) / std::sqrt(squares));
+    for (float& value : weight.subspan(row * inputs, inputs)) value *= factor;
+  }
+}
+
+Status Merger::update_weight(const std::string& module, const ModuleUpdate& update) {
   const std::string name = stored_name(module + ".weight");
   const auto base = checkpoint_.find(name);
   if (!base) {
     return invalid(fmt::format("adapts {}, which the model does not have", in_quotes(module)),
                    "the adapter was trained over another base model");
   }
-  const Shape& shape = base->shape;
-  const bool shaped = shape.size() == 2 && update.a->shape.size() == 2 && update.b->shape.size() == 2;
-  // GPT-2's layers are stored the other way round, its classifier is not.
-  const bool turned = shaped && transposed_ && update.a->shape[1] == shape[0] && update.b->shape[0] == shape[1] &&
-                      module.find(".h.") != std::string::npos;
-  const std::int64_t out = shaped ? shape[turned ? 1 : 0] : 0;
-  const std::int64_t in = shaped ? shape[turned ? 0 : 1] : 0;
-  const std::int64_t rank = shaped ? update.a->shape[0] : 0;
-  if (!shaped || rank < 1 || update.a->shape[1] != in || update.b->shape != Shape{out, rank}) {
-    return invalid(fmt::format("module {}: lora_A {} and lora_B {} do not fit its weight {}", in_quotes(module),
-                               to_string(update.a->shape), to_string(update.b->shape), to_string(shape)),
-                   "the adapter was trained over another base model");
-  }
-  const double scale = config_.scale(module, rank);
-  if (!std::isfinite(scale)) return invalid(fmt::format("module {}: its scale is no finite number", in_quotes(module)));
-
-  std::vector<float> weight = f32_values(*base);
-  if (base->dtype == DType::kI8) {
-    const auto scales = checkpoint_.find(name + "_scale");
-    if (!scales || scales->shape != Shape{out} || turned) {
-      return invalid(fmt::format("module {}: the base model's int8 weight has no scales", in_quotes(module)));
-    }
-    const std::vector<float> by_row = f32_values(*scales);
-    for (std::int64_t row = 0; row < out; ++row) {
-      for (std::int64_t column = 0; column < in; ++column) {
-        weight[static_cast<std::size_t>(row * in + column)] *= by_row[static_cast<std::size_t>(row)];
-      }
-    }
-  }
-  const std::vector<float> a = f32_values(*update.a);
-  const std::vector<float> b = f32_values(*update.b);
-  const bool has_magnitude = config_.magnitudes && update.magnitude;
-  if (config_.magnitudes && (!update.magnitude || update.magnitude->shape != Shape{out} || turned)) {
+  VALENCE_TRY(const LowRank low_rank_update, low_rank(module, update, base->shape));
+  const bool has_magnitudes = update.magnitude && update.magnitude->shape == Shape{low_rank_update.outputs};
+  if (config_.magnitudes && (!has_magnitudes || low_rank_update.turned)) {
     return invalid(fmt::format("module {}: use_dora is true, but lora_magnitude_vector is missing or misshapen",
                                in_quotes(module)));
   }
-  const std::vector<float> magnitude = has_magnitude ? f32_values(*update.magnitude) : std::vector<float>();
-  std::vector<float> delta(static_cast<std::size_t>(in));
-  for (std::int64_t row = 0; row < out; ++row) {
-    std::fill(delta.begin(), delta.end(), 0.0F);
-    for (std::int64_t k = 0; k < rank; ++k) {
-      const float factor = b[static_cast<std::size_t>(row * rank + k)];
-      const float* from = a.data() + k * in;
-      for (std::int64_t column = 0; column < in; ++column)
-        delta[static_cast<std::size_t>(column)] += factor * from[column];
-    }
-    double squares = 0;
-    for (std::int64_t column = 0; column < in; ++column) {
-      float& value = weight[static_cast<std::size_t>(turned ? column * out + row : row * in + column)];
-      value += static_cast<float>(scale) * delta[static_cast<std::size_t>(column)];
-      squares += static_cast<double>(value) * static_cast<double>(value);
-    }
-    if (!has_magnitude) continue;
-    const auto factor =
-        static_cast<float>(static_cast<double>(magnitude[static_cast<std::size_t>(row)]) / std::sqrt(squares));
-    for (std::int64_t column = 0; column < in; ++column) weight[static_cast<std::size_t>(row * in + column)] *= factor;
+  VALENCE_TRY(std::vector<float> weight, base_values(name, *base));
+  add_low_rank(low_rank_update, config_.magnitudes ? f32_values(*update.magnitude) : std::vector<float>(), weight);
+  if (!std::all_of(weight.begin(), weight.end(), [](float value) { return std::isfinite(value); })) {
+    return invalid(fmt::format("module {}: the merged weight is not finite", in_quotes(module)),
+                   "the training that made the adapter diverged; take an earlier one");
   }
-  checkpoint_.replace(name, shape, std::move(weight));
-  return update_bias(module, update, scale);
+  checkpoint_.replace(name, base->shape, std::move(weight));
+  return update_bias(module, update, low_rank_update.scale);
 }
 
-Status Merger::update_bias(const std::string& module, const ModuleUpdate& update, double scale) {
+Status Merger::update_bias(const std::string& module, const ModuleUpdate& update, float scale) {
   if (!update.b_bias) return {};
   const std::string name = stored_name(module + ".bias");
   const auto base = checkpoint_.find(name);
-  if (!base || base->shape != update.b_bias->shape) {
+  if (!base || !is_floating(base->dtype) || base->shape != update.b_bias->shape) {
     return invalid(fmt::format("module {}: lora_B has a bias, but the model's layer has none of its shape {}",
                                in_quotes(module), to_string(update.b_bias->shape)));
   }
   std::vector<float> bias = f32_values(*base);
   const std::vector<float> added = f32_values(*update.b_bias);
-  for (std::size_t i = 0; i < bias.size(); ++i) bias[i] += static_cast<float>(scale) * added[i];
+  for (std::size_t i = 0; i < bias.size(); ++i) bias[i] += scale * added[i];
   checkpoint_.replace(name, base->shape, std::move(bias));
   return {};
 }
@@ -252,9 +290,16 @@ Status take_labels(const std::filesystem::path& directory, const Checkpoint& che
   if (architecture == nullptr) return {};
   const auto classifier = checkpoint.find(fmt::format("{}.weight", architecture->names.classifier));
   if (!classifier || classifier->shape.empty() || classifier->shape[0] == spec.head.num_labels()) return {};
+  const std::int64_t labels = classifier->shape[0];
+  if (labels < 1 || labels > kMaxLabels) {
+    return fail(ErrorCode::kInvalidData, (directory / kWeightsFile).string(),
+                fmt::format("the classifier has {} rows, expected 1 to {}, one for each label", labels, kMaxLabels));
+  }
   spec.head.labels.clear();
-  for (std::int64_t i = 0; i < std::min(classifier->shape[0], kMaxUnnamedLabels); ++i) {
-    spec.head.labels.push_back(fmt::format("LABEL_{}", i));
+  for (std::int64_t i = 0; i < labels; ++i) spec.head.labels.push_back(fmt::format("LABEL_{}", i));
+  // Other labels than the base's are scored by the rule of their number, as if config.json had named them.
+  if (spec.head.problem_type != ProblemType::kRegression) {
+    spec.head.problem_type = labels == 1 ? ProblemType::kMultiLabel : ProblemType::kSingleLabel;
   }
   return {};
 }

@@ -9,10 +9,14 @@
 namespace valence {
 namespace {
 
-/// Settings of LoraConfig (PEFT 0.19) that change what the tensors mean when they are set.
-constexpr std::array<std::string_view, 7> kChangesTheArithmetic = {
+/// Settings of LoraConfig (PEFT 0.21) that change what the tensors mean when they are set.
+constexpr std::array<std::string_view, 10> kChangesTheArithmetic = {
     "use_qalora",        "use_bdlora",        "alora_invocation_tokens", "arrow_config",
-    "layer_replication", "target_parameters", "trainable_token_indices"};
+    "layer_replication", "target_parameters", "trainable_token_indices", "kasa_config",
+    "monteclora_config", "velora_config"};
+
+/// Initialisers that take something off the base's weights, as init_lora_weights spells them in any case.
+constexpr std::array<std::string_view, 5> kChangesTheBase = {"pissa", "olora", "corda", "loftq", "lora_ga"};
 
 bool is_set(const Json& value) {
   if (value.is_boolean()) return value.as_boolean().value_or(true);
@@ -21,9 +25,9 @@ bool is_set(const Json& value) {
   return true;
 }
 
-Status refuse(const Json& config, std::string what) {
-  return fail(ErrorCode::kUnsupported, config.where(), std::move(what),
-              "merge it into its base with PEFT (merge_and_unload) and load the merged model");
+Error refusal(const Json& config, std::string what) {
+  return {ErrorCode::kUnsupported, config.where(), std::move(what),
+          "merge it into its base with PEFT (merge_and_unload) and load the merged model"};
 }
 
 /// PEFT matches the keys of a pattern as regular expressions at the end of a module's name. Names are what is met.
@@ -35,7 +39,7 @@ Status parse_alpha_pattern(const Json& config, AdapterConfig& parsed) {
     const bool plain = std::all_of(key.begin(), key.end(), [](unsigned char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
     });
-    if (!plain) return refuse(config, fmt::format("alpha_pattern {}: only names are supported", in_quotes(key)));
+    if (!plain) return fail(refusal(config, fmt::format("alpha_pattern {}: only names are supported", in_quotes(key))));
     VALENCE_TRY(const double alpha, value.as_number());
     parsed.alpha_pattern.emplace_back(key, alpha);
   }
@@ -65,15 +69,20 @@ Result<AdapterConfig> parse_adapter_config(const Json& config) {
   }
   for (const std::string_view key : kChangesTheArithmetic) {
     const auto value = config.find(key);
-    if (value && is_set(*value)) VALENCE_TRY_STATUS(refuse(config, fmt::format("{} is set, and not built in", key)));
+    if (value && is_set(*value)) return fail(refusal(config, fmt::format("{} is set, and not built in", key)));
+  }
+  VALENCE_TRY(const std::string task, config.string_or("task_type", "SEQ_CLS"));
+  if (task != "SEQ_CLS") {
+    return fail(refusal(config, fmt::format("task_type {}: only \"SEQ_CLS\" is supported", in_quotes(task))));
   }
   if (const auto initial = config.find("init_lora_weights"); initial && initial->is_string()) {
     VALENCE_TRY(const std::string how, initial->as_string());
-    for (const std::string_view changes_base : {"pissa", "olora", "corda", "loftq"}) {
-      if (how.starts_with(changes_base)) {
-        VALENCE_TRY_STATUS(refuse(
-            config, fmt::format("init_lora_weights {} changed the base model's weights as well", in_quotes(how))));
-      }
+    std::string lower = how;
+    for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    for (const std::string_view changes_base : kChangesTheBase) {
+      if (!lower.starts_with(changes_base)) continue;
+      return fail(refusal(
+          config, fmt::format("init_lora_weights {} changed the base model's weights as well", in_quotes(how))));
     }
   }
   AdapterConfig parsed;

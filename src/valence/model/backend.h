@@ -30,7 +30,8 @@ enum class OutputRows { kAll, kOneOfEach };
 /// blocks are the backend's own, so that it may keep whatever it likes between them (an int8 backend: row scales and
 /// packed q, k, v). What it must keep: a sequence's result does not depend on the rest of the batch, to the bit.
 ///
-/// Blocks are called in order: embed, then attention and feed-forward for each layer, then classify. After a block with
+/// Blocks are called in order: embed, then attention and feed-forward for each layer (after the first, convolve), then
+/// classify. After a block with
 /// OutputRows::kOneOfEach the hidden states have one row a sequence, and only classify follows.
 template <class B>
 concept Backend = requires(const B backend, typename B::Workspace& workspace, const PackedBatch& batch,

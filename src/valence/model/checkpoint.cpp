@@ -151,6 +151,14 @@ Checkpoint Checkpoint::from_file(MappedFile file, TensorTable tensors, std::stri
   return checkpoint;
 }
 
+Checkpoint Checkpoint::from_parts(Parts parts, std::string source) {
+  Checkpoint checkpoint = from_tensors(std::move(parts.tensors), std::move(source));
+  checkpoint.files_ = std::move(parts.files);
+  checkpoint.made_ = std::move(parts.made);
+  checkpoint.transposed_ = std::move(parts.transposed);
+  return checkpoint;
+}
+
 bool Checkpoint::has_safetensors(const std::filesystem::path& model_dir) {
   std::error_code ignored;
   return std::filesystem::exists(model_dir / kSingleFile, ignored) ||

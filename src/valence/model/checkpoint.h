@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +33,15 @@ class Checkpoint {
   /// Tensors of a file that was read otherwise (GGUF), which the checkpoint keeps mapped.
   static Checkpoint from_file(MappedFile file, TensorTable tensors, std::string source);
 
+  /// What a file that was read otherwise (ONNX) consists of.
+  struct Parts {
+    std::vector<MappedFile> files;
+    std::vector<std::unique_ptr<std::vector<std::byte>>> made;  ///< bytes that were computed from them
+    TensorTable tensors;
+    std::set<std::string, std::less<>> transposed;  ///< matrices stored [in_features, out_features]
+  };
+  static Checkpoint from_parts(Parts parts, std::string source);
+
   /// Whether a model directory has safetensors weights, single or sharded.
   [[nodiscard]] static bool has_safetensors(const std::filesystem::path& model_dir);
 
@@ -42,6 +53,8 @@ class Checkpoint {
 
   [[nodiscard]] std::optional<TensorView> find(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> names() const;
+  /// Whether the tensor is the matrix of a linear layer turned: [in_features, out_features].
+  [[nodiscard]] bool is_transposed(std::string_view name) const { return transposed_.contains(name); }
   /// Gives back the memory that a tensor's mapped bytes take, after they were copied to where they are used; they stay
   /// readable. Nothing happens to an image in memory.
   void release(const TensorView& tensor) const;
@@ -54,7 +67,9 @@ class Checkpoint {
 
   std::string source_;
   std::vector<MappedFile> files_;
+  std::vector<std::unique_ptr<std::vector<std::byte>>> made_;
   std::map<std::string, std::vector<float>> own_;
+  std::set<std::string, std::less<>> transposed_;
   TensorTable tensors_;
 };
 

@@ -27,7 +27,7 @@ Status refuse_other_computations(const Json& config) {
     VALENCE_TRY(const bool decodes, config.boolean_or(key, false));
     if (decodes) {
       return fail(ErrorCode::kUnsupported, config.where(),
-                  fmt::format("{} is true: decoders are not supported, only encoders classify", key));
+                  fmt::format("{} is true: cross-attention and decoders of this family are not supported", key));
     }
   }
   return {};

@@ -15,8 +15,8 @@ namespace valence {
 /// num_labels that disagrees with it, an unknown problem_type), this is an error.
 ///
 /// Every size is bounded, and nothing is allocated by a declared size. Errors are kInvalidData, or kUnsupported for
-/// what is meaningful but not built (an unknown model_type, relative positions, decoders); they name the document and
-/// key.
+/// what is meaningful but not built (an unknown model_type, cross-attention, a kind of rotary scaling); they name the
+/// document and key.
 Result<ModelSpec> parse_config(const Json& config);
 
 /// The same where the architecture is known and its keys are not those of config.json.
@@ -24,8 +24,5 @@ Result<ModelSpec> parse_config(const Json& config, const Architecture& architect
 
 /// The labels of `config` and their scoring, into `head`.
 Status parse_labels(const Json& config, HeadSpec& head);
-
-/// Labels without names that a model may have at most.
-inline constexpr std::int64_t kMaxUnnamedLabels = 100'000;
 
 }  // namespace valence

@@ -140,11 +140,14 @@ void EncoderAttention::make_distance_rows() {
 void EncoderAttention::project_relative(const Model& model) {
   const RelativePositions& relative = spec_.relative;
   const MatrixView& table = *model.weights.embeddings.relative;
-  const std::int64_t rows = table.rows();
+  // Of the table, only the rows that some distance within the longest text has.
+  const std::int32_t first = distance_rows_.front();
+  const std::int64_t rows = distance_rows_.back() - first + 1;
+  for (std::int32_t& row : distance_rows_) row -= first;
   const std::int64_t hidden = spec_.hidden_size;
   AlignedBuffer<float> embedded(static_cast<std::size_t>(rows * hidden));
   for (std::int64_t row = 0; row < rows; ++row) {
-    copy_row_as_f32(table, row,
+    copy_row_as_f32(table, first + row,
                     embedded.span().subspan(static_cast<std::size_t>(row * hidden), static_cast<std::size_t>(hidden)));
   }
   const RowsView<float> states{embedded.data(), rows, hidden};

@@ -80,11 +80,12 @@ struct EncoderSpec {
   Activation hidden_act = Activation::kGelu;
   float layer_norm_eps = 1e-12F;
 
-  std::int64_t embedding_size = 0;       ///< width of the tables; 0: hidden_size. Otherwise projected to it (ALBERT)
-  bool has_position_table = true;        ///< absolute positions are embedded and added
-  std::int64_t first_position = 0;       ///< the position id of a text's first token (RoBERTa: 2)
-  std::int32_t padding_id = -1;          ///< first_position > 0: tokens that positions do not count, as in transformers
-  bool embedding_norm = true;            ///< a norm over the embeddings
+  std::int64_t embedding_size = 0;  ///< width of the tables; 0: hidden_size. Otherwise projected to it (ALBERT)
+  bool has_position_table = true;   ///< absolute positions are embedded and added
+  std::int64_t first_position = 0;  ///< the position id of a text's first token (RoBERTa: 2)
+  std::int32_t padding_id =
+      -1;                      ///< tokens that positions do not count (RoBERTa), and that do not end a text (decoders)
+  bool embedding_norm = true;  ///< a norm over the embeddings
   std::int64_t num_key_value_heads = 0;  ///< 0: num_attention_heads. Fewer: each serves several heads (Llama)
   std::int64_t head_dim = 0;             ///< 0: hidden_size / num_attention_heads
   bool head_norms = false;               ///< queries and keys are normalised a head at a time (Qwen3)

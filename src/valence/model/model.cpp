@@ -1,5 +1,7 @@
 #include "valence/model/model.h"
 
+#include <fmt/format.h>
+
 #include <system_error>
 #include <utility>
 
@@ -8,6 +10,7 @@
 #include "valence/model/adapter.h"
 #include "valence/model/config.h"
 #include "valence/model/gguf_model.h"
+#include "valence/model/onnx_model.h"
 
 namespace valence {
 namespace {
@@ -53,11 +56,16 @@ Result<Model> load_model(const std::filesystem::path& model_dir) { return load_m
 
 Result<Model> load_model(const std::filesystem::path& model_dir, const std::filesystem::path& adapter) {
   VALENCE_TRY(const auto gguf, find_gguf(model_dir));
-  if (gguf && !adapter.empty()) {
+  VALENCE_TRY(const auto onnx, gguf ? Result<std::optional<std::filesystem::path>>() : find_onnx(model_dir));
+  if ((gguf || onnx) && !adapter.empty()) {
     return fail(ErrorCode::kUnsupported, adapter.string(), "a PEFT adapter names the tensors of a Hugging Face model",
-                "give the directory that the GGUF file was converted from");
+                fmt::format("give the directory that the {} file was converted from", gguf ? "GGUF" : "ONNX"));
   }
   if (gguf) return load_gguf(*gguf);
+  if (onnx) {
+    VALENCE_TRY(OnnxModel model, load_onnx(*onnx));
+    return assemble(std::move(model.spec), std::move(model.checkpoint));
+  }
   VALENCE_TRY(const std::string config_text, read_config(model_dir));
   VALENCE_TRY(const Json config, Json::parse(config_text, (model_dir / "config.json").string()));
   VALENCE_TRY(ModelSpec spec, parse_config(config));

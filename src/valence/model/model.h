@@ -22,7 +22,7 @@ struct Model {
 };
 
 /// Reads config.json and the weights of a Hugging Face model directory, and checks one against the other; or the same
-/// from a GGUF file, which `model` names or is the only weights of (gguf_model.h).
+/// from a GGUF or ONNX file, which `model` names or is the only weights of (gguf_model.h, onnx_model.h).
 Result<Model> load_model(const std::filesystem::path& model);
 
 /// The same with a PEFT adapter (adapter.h) merged into it; an empty path: none.

@@ -26,9 +26,9 @@ class ReducedBackend {
   /// What one caller mutates. Buffers grow to the largest batch seen and stay.
   struct Workspace {
     CpuBackend::Workspace f32;             ///< holds the hidden states
-    bool operand_is_current = false;       ///< `operand` is the hidden states
-    OperandBuffer operand;                 ///< [total_tokens, hidden_size]
-    OperandBuffer context;                 ///< attention's output, quantised: [total_tokens, hidden_size]
+    bool operand_is_current = false;       ///< `operand` is what the next block reads
+    OperandBuffer operand;                 ///< [total_tokens, hidden_size]: the hidden states, pre-norm their norm
+    OperandBuffer context;                 ///< attention's output, quantised: [total_tokens, query_size]
     OperandBuffer wide;                    ///< a chunk of the feed-forward: [rows, intermediate_size]
     AlignedBuffer<std::byte> projected;    ///< staged q|k|v of a chunk, or a chunk of the feed-forward
     AlignedBuffer<std::byte> queries;      ///< staged, the last layer's

@@ -168,7 +168,9 @@ LinearWeights Binder::linear(const std::string& name, Extent out_features, Exten
 
 /// The same within a layer, where an architecture may store them the other way round.
 LinearWeights Binder::layer_linear(const std::string& name, Extent out_features, Extent in_features, bool has_bias) {
-  if (!architecture_.transposed_linears) return linear(name, out_features, in_features, has_bias);
+  if (!architecture_.transposed_linears && !checkpoint_.is_transposed(name + ".weight")) {
+    return linear(name, out_features, in_features, has_bias);
+  }
   LinearWeights weights{matrix(name + ".weight", in_features, out_features), std::nullopt};
   weights.weight.transposed = true;
   weights.weight.row_count = out_features.size;

@@ -131,9 +131,9 @@ TEST(Config, SettingsThatMeanAnotherComputationAreRefused) {
   EXPECT_EQ(refusal(bert(R"(, "position_embedding_type": "relative_key")")),
             "config.json: position_embedding_type \"relative_key\": only \"absolute\" is supported.");
   EXPECT_EQ(refusal(bert(R"(, "is_decoder": true)")),
-            "config.json: is_decoder is true: decoders are not supported, only encoders classify.");
+            "config.json: is_decoder is true: cross-attention and decoders of this family are not supported.");
   EXPECT_EQ(refusal(bert(R"(, "add_cross_attention": true)")),
-            "config.json: add_cross_attention is true: decoders are not supported, only encoders classify.");
+            "config.json: add_cross_attention is true: cross-attention and decoders of this family are not supported.");
   EXPECT_EQ(refusal(bert(R"(, "position_embedding_type": "absolute", "is_decoder": false)")), "accepted");
 }
 

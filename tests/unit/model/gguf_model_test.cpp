@@ -3,23 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "support/gguf_image.h"
+#include "support/golden_logits.h"
 #include "support/model_goldens.h"
 #include "support/safetensors_image.h"
 #include "support/temporary_directory.h"
 #include "valence/model/model.h"
-#include "valence/model/runner.h"
 
 namespace valence {
 namespace {
 
 using testing::GgufImage;
+using testing::logits_of;
 using testing::ModelGolden;
 using testing::TemporaryDirectory;
 
@@ -27,30 +26,6 @@ const std::filesystem::path kGoldens = VALENCE_TESTS_DIR "/parity/data/gguf";
 
 // The project's promise for f32: largest difference of any logit over the largest absolute logit of the golden.
 constexpr double kF32RelativeParity = 5e-5;
-
-std::vector<float> logits_of(Model model, const std::vector<testing::GoldenSequence>& sequences) {
-  const bool has_types = model.spec.encoder.type_vocab_size > 0;
-  const auto runner = make_runner(std::move(model)).value();
-  const auto workspace = runner->make_workspace();
-  std::vector<float> all;
-  for (const auto& sequence : sequences) {
-    std::vector<std::int32_t> positions(sequence.input_ids.size());
-    std::iota(positions.begin(), positions.end(), 0);
-    const auto length = static_cast<std::int32_t>(sequence.input_ids.size());
-    const std::vector<std::int32_t> cu_seqlens = {0, length};
-    const std::span<const std::int32_t> types = sequence.token_type_ids;
-    std::vector<float> logits(sequence.logits.size());
-    const auto ran = runner->run({.input_ids = sequence.input_ids,
-                                  .token_type_ids = has_types ? types : std::span<const std::int32_t>(),
-                                  .position_ids = positions,
-                                  .cu_seqlens = cu_seqlens,
-                                  .max_seqlen = length},
-                                 *workspace, logits);
-    EXPECT_TRUE(ran.has_value());
-    all.insert(all.end(), logits.begin(), logits.end());
-  }
-  return all;
-}
 
 class GgufParity : public ::testing::TestWithParam<std::string> {};
 
@@ -61,17 +36,9 @@ TEST_P(GgufParity, LogitsAreThoseOfTheReferenceWithTheWeightsAsDequantised) {
   ASSERT_TRUE(model) << model.error().to_string();
   EXPECT_TRUE(model->weights.unused.empty());
   const auto logits = logits_of(std::move(*model), golden->sequences);
-  double largest = 0;
-  double difference = 0;
-  std::size_t at = 0;
-  for (const auto& sequence : golden->sequences) {
-    for (const float expected : sequence.logits) {
-      largest = std::max(largest, static_cast<double>(std::abs(expected)));
-      difference = std::max(difference, std::abs(static_cast<double>(expected) - logits[at++]));
-    }
-  }
-  EXPECT_LE(difference, kF32RelativeParity * largest);
-  RecordProperty("relative_difference", std::to_string(difference / largest));
+  const double difference = testing::relative_difference(logits, golden->sequences);
+  EXPECT_LE(difference, kF32RelativeParity);
+  RecordProperty("relative_difference", std::to_string(difference));
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, GgufParity,

@@ -83,7 +83,12 @@ Status configure_plain_llama(const Json& config, ModelSpec& spec) {
 }
 
 Status configure_mistral(const Json& config, ModelSpec& spec) {
+  constexpr std::int64_t kDefaultWindow = 4096;  // where the key is absent; null is none
   VALENCE_TRY_STATUS(configure_llama(config, spec));
+  if (!config.at("sliding_window")) {
+    for (LayerAttention& layer : spec.encoder.layer_attention) layer.window = kDefaultWindow - 1;
+    return {};
+  }
   return configure_windows(config, 0, spec.encoder);
 }
 

@@ -1,0 +1,34 @@
+/// \file
+/// A model of any form that valence loads, as what other forms are written from.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "valence/base/error.h"
+#include "valence/model/gguf_export.h"
+#include "valence/model/model.h"
+#include "valence/tokenizer.h"
+
+namespace valence::cli {
+
+struct ConvertSource {
+  Model model;
+  std::string name;                                        ///< of the model, for people
+  std::string config_json;                                 ///< as transformers reads it, for weights in f32
+  std::vector<std::pair<std::string, std::string>> files;  ///< tokenizer, licence: name and content
+  Tokenizer tokenizer;
+  bool has_reference_names = true;  ///< tensors are called as transformers does
+};
+
+/// `ref` as -m takes it.
+Result<ConvertSource> open_convert_source(const std::string& ref);
+
+/// config.json with another `dtype`: transformers gives the weights the one that it names.
+Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype);
+
+/// The WordPiece vocabulary that GGUF keeps. Errors: kUnsupported for another kind of tokenizer.
+Result<GgufVocabulary> gguf_vocabulary(const ConvertSource& source);
+
+}  // namespace valence::cli

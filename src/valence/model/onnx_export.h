@@ -1,0 +1,26 @@
+/// \file
+/// A classifier as an ONNX file that any runtime of the format runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "valence/base/error.h"
+#include "valence/model/model.h"
+
+namespace valence {
+
+enum class OnnxWeightType : std::uint8_t {
+  kF32,
+  kF16,   ///< stored as halves, computed in f32
+  kInt8,  ///< layers: DynamicQuantizeLinear and MatMulInteger with a scale an output; tables: a scale a row; head: f32
+};
+
+/// Operator set 17 without operators of other domains. Inputs, as optimum has them: input_ids, attention_mask and,
+/// where the model has token types, token_type_ids, INT64 [batch_size, sequence_length]; output: logits, FLOAT
+/// [batch_size, labels]. Matrices that are int8 already keep their integers under kInt8.
+///
+/// Errors: kUnsupported for what is no encoder of the kind of BERT (weight_export.h), or above the 2 GB of the format.
+Result<std::string> export_onnx(const Model& model, OnnxWeightType type);
+
+}  // namespace valence

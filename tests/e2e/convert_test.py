@@ -1,0 +1,151 @@
+"""`valence models convert`: every way there and back, and what other readers make of the files."""
+import importlib.util
+import json
+import struct
+import unittest
+from pathlib import Path
+
+from support import InTemporaryFolder, lines, valence
+
+TEXTS = ["good", "the bad not goodly !", "a b c d e f g h i j k l m n o p"]
+# The bar of a conversion to f32: largest difference over the largest logit.
+F32_PARITY = 1e-4
+Q8_PARITY = 0.2
+
+
+def has(*packages):
+    return all(importlib.util.find_spec(package) for package in packages)
+
+
+class Converting(InTemporaryFolder):
+    def convert(self, source, target, name, *options):
+        out = self.folder / name
+        result = valence("models", "convert", source, "--to", target, "-o", out, *options)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        return out
+
+    def logits(self, model):
+        texts = [word for text in TEXTS for word in ("-t", text)]
+        result = valence("classify", "-m", model, "--precision", "fp32", "--function", "none", "--top-k", "all", "-f",
+                         "jsonl", *texts)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        return [{score["label"]: score["score"] for score in line["scores"]} for line in lines(result)]
+
+    def assert_close(self, found, expected, bar=F32_PARITY):
+        largest = max(abs(value) for line in expected for value in line.values())
+        for one, other in zip(found, expected):
+            for label, value in other.items():
+                self.assertLessEqual(abs(one[label] - value), bar * largest)
+
+    def test_every_format_and_back_gives_the_source_to_the_bit(self):
+        expected = self.logits(self.model)
+        onnx = self.convert(self.model, "onnx", "onnx")
+        self.assertEqual(self.logits(onnx), expected)
+        gguf = self.convert(onnx, "gguf", "model.gguf")
+        self.assertEqual(self.logits(gguf), expected)
+        back = self.convert(gguf, "safetensors", "back")
+        self.assertEqual(self.logits(back), expected)
+
+    def test_reduced_types_stay_near_the_source(self):
+        expected = self.logits(self.model)
+        for target, dtype in [("safetensors", "f16"), ("safetensors", "bf16"), ("onnx", "f16"), ("onnx", "q8_0"),
+                              ("gguf", "f16"), ("gguf", "bf16"), ("gguf", "q8_0")]:
+            name = f"{target}-{dtype}" + (".gguf" if target == "gguf" else "")
+            self.assert_close(self.logits(self.convert(self.model, target, name, "--dtype", dtype)), expected, Q8_PARITY)
+
+    def test_built_in_model_goes_out_in_every_format(self):
+        expected = valence("classify", "-t", "This is wonderful", "-f", "jsonl")
+        label = lines(expected)[0]["label"]
+        for target, name in [("safetensors", "default"), ("onnx", "default-onnx"), ("gguf", "default.gguf")]:
+            out = self.convert("default", target, name)
+            result = valence("classify", "-m", out, "-t", "This is wonderful", "-f", "jsonl")
+            self.assertEqual(lines(result)[0]["label"], label)
+
+    def test_nothing_is_overwritten(self):
+        (self.folder / "full").mkdir()
+        self.file("full/file", "mine")
+        self.assert_refused(valence("models", "convert", self.model, "--to", "onnx", "-o", self.folder / "full"), 2)
+        there = self.file("there.gguf", "mine")
+        self.assert_refused(valence("models", "convert", self.model, "--to", "gguf", "-o", there), 2, "there already")
+        self.assertEqual(there.read_bytes(), b"mine")
+
+    def test_dry_run_writes_nothing(self):
+        before = sorted(self.folder.iterdir())
+        result = valence("models", "convert", self.model, "--to", "onnx", "-o", self.folder / "out", "--dry-run")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_what_makes_no_sense_is_said(self):
+        out = self.folder / "out"
+        for options, needle in [(["--to", "pickle"], "--to"), (["--to", "onnx", "--dtype", "bf16"], "bf16"),
+                                (["--to", "safetensors", "--dtype", "q8_0"], "models quantize"),
+                                (["--to", "gguf"], ".gguf")]:
+            self.assert_refused(valence("models", "convert", self.model, "-o", out, *options), 2, needle)
+            self.assertFalse(out.exists())
+
+    def test_only_the_result_is_left(self):
+        before = set(self.folder.iterdir())
+        out = self.convert(self.model, "gguf", "model.gguf")
+        self.assertEqual(set(self.folder.iterdir()) - before, {out})
+
+    @unittest.skipUnless(has("onnxruntime", "onnx", "numpy"), "onnxruntime, onnx and numpy are not installed")
+    def test_onnxruntime_computes_the_same(self):
+        import numpy
+        import onnx
+        import onnxruntime
+        expected = self.logits(self.model)
+        for dtype, bar in [("f32", F32_PARITY), ("f16", 1e-2), ("q8_0", Q8_PARITY)]:
+            out = self.convert(self.model, "onnx", f"onnx-{dtype}", "--dtype", dtype) / "model.onnx"
+            onnx.checker.check_model(str(out), full_check=True)
+            session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+            ids = [self.ids(text) for text in TEXTS]
+            width = max(map(len, ids))
+            batch = {"input_ids": numpy.array([row + [0] * (width - len(row)) for row in ids]),
+                     "attention_mask": numpy.array([[1] * len(row) + [0] * (width - len(row)) for row in ids]),
+                     "token_type_ids": numpy.zeros((len(ids), width), dtype=numpy.int64)}
+            logits, = session.run(["logits"], batch)
+            self.assert_close([dict(zip(("negative", "positive"), map(float, row))) for row in logits], expected, bar)
+
+    def ids(self, text):
+        """The tiny model's WordPiece, for words that are in its vocabulary."""
+        vocabulary = (self.model / "vocab.txt").read_text().split("\n")
+        pieces = [piece for word in text.split() for piece in (["good", "##ly"] if word == "goodly" else [word])]
+        return [vocabulary.index(piece) for piece in ["[CLS]", *pieces, "[SEP]"]]
+
+    @unittest.skipUnless(has("transformers", "torch"), "transformers and torch are not installed")
+    def test_transformers_computes_the_same(self):
+        import torch
+        from transformers import AutoModelForSequenceClassification
+        expected = self.logits(self.model)
+        gguf = self.convert(self.model, "gguf", "model.gguf")
+        model = AutoModelForSequenceClassification.from_pretrained(self.convert(gguf, "safetensors", "back")).eval()
+        found = []
+        for text in TEXTS:
+            with torch.no_grad():
+                logits = model(torch.tensor([self.ids(text)])).logits[0].tolist()
+            found.append({model.config.id2label[i]: value for i, value in enumerate(logits)})
+        self.assert_close(found, expected)
+
+    @unittest.skipUnless(has("gguf"), "gguf is not installed")
+    def test_gguf_reads_all_tensors_and_keys(self):
+        import gguf
+        reader = gguf.GGUFReader(self.convert(self.model, "gguf", "model.gguf", "--dtype", "q8_0"))
+        names = {tensor.name for tensor in reader.tensors}
+        self.assertEqual(len(names), 5 + 2 * 16 + 4)
+        self.assertLessEqual({"cls.weight", "cls.output.weight", "token_types.weight"}, names)
+        labels = reader.fields["bert.classifier.output_labels"]
+        self.assertEqual([bytes(labels.parts[i]).decode() for i in labels.data], ["negative", "positive"])
+
+    def test_gguf_begins_as_the_format_says(self):
+        image = self.convert(self.model, "gguf", "model.gguf").read_bytes()
+        magic, version, tensors, _ = struct.unpack_from("<4sIQQ", image)
+        self.assertEqual((magic, version, tensors), (b"GGUF", 3, 5 + 2 * 16 + 4))
+
+    def test_configuration_says_the_type_of_the_weights(self):
+        out = self.convert(self.model, "safetensors", "half", "--dtype", "f16")
+        self.assertEqual(json.loads((out / "config.json").read_text())["dtype"], "float16")
+        self.assertEqual((Path(out) / "vocab.txt").read_text(), (self.model / "vocab.txt").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()

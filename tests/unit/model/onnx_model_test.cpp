@@ -1,0 +1,390 @@
+#include "valence/model/onnx_model.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "support/golden_logits.h"
+#include "support/model_goldens.h"
+#include "support/temporary_directory.h"
+#include "valence/base/file.h"
+#include "valence/model/config.h"
+#include "valence/model/model.h"
+
+namespace valence {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::logits_of;
+using testing::ModelGolden;
+using testing::TemporaryDirectory;
+
+const fs::path kGoldens = VALENCE_TESTS_DIR "/parity/data/onnx";
+
+// The project's promise for f32: largest difference of any logit over the largest absolute logit of the golden.
+constexpr double kF32RelativeParity = 5e-5;
+
+/// A directory as optimum lays it out: the golden's config.json and `model.onnx`.
+class ExportDirectory {
+ public:
+  explicit ExportDirectory(const std::string& name) {
+    auto loaded = testing::load_model_golden(kGoldens / (name + ".json"));
+    EXPECT_TRUE(loaded) << loaded.error().to_string();
+    golden = std::move(*loaded);
+    folder.write("config.json", golden.config_json);
+    fs::copy_file(kGoldens / (name + ".onnx"), path() / "model.onnx");
+    const std::string beside = name + ".onnx_data";
+    if (fs::exists(kGoldens / beside)) fs::copy_file(kGoldens / beside, path() / beside);
+  }
+  [[nodiscard]] const fs::path& path() const { return folder.path(); }
+
+  TemporaryDirectory folder;
+  ModelGolden golden;
+};
+
+class OnnxParity : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(OnnxParity, LogitsAreThoseOfTheReferenceWithTheWeightsAsDequantised) {
+  const ExportDirectory exported(GetParam());
+  auto model = load_model(exported.path());
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_TRUE(model->weights.unused.empty());
+  const auto logits = logits_of(std::move(*model), exported.golden.sequences, Precision::kFp32);
+  const double difference = testing::relative_difference(logits, exported.golden.sequences);
+  EXPECT_LE(difference, kF32RelativeParity);
+  RecordProperty("relative_difference", std::to_string(difference));
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, OnnxParity,
+                         ::testing::Values("bert_traced", "bert_dynamo", "bert_half", "bert_tanh_gelu", "bert_fixed",
+                                           "bert_beside", "bert_i8", "bert_u8", "bert_u8_outputs", "distilbert_traced",
+                                           "distilbert_dynamo"),
+                         [](const auto& each) { return each.param; });
+
+TEST(OnnxModel, F32WeightsGiveTheLogitsOfTheSafetensorsFormToTheBit) {
+  for (const char* const name : {"bert_traced", "bert_dynamo", "distilbert_traced", "distilbert_dynamo"}) {
+    const ExportDirectory exported(name);
+    const TemporaryDirectory folder;
+    write_checkpoint(exported.golden.checkpoint, folder.path());
+    auto safetensors = load_model(folder.path());
+    ASSERT_TRUE(safetensors) << safetensors.error().to_string();
+    auto onnx = load_model(exported.path() / "model.onnx");
+    ASSERT_TRUE(onnx) << onnx.error().to_string();
+    EXPECT_EQ(logits_of(std::move(*onnx), exported.golden.sequences),
+              logits_of(std::move(*safetensors), exported.golden.sequences))
+        << name;
+  }
+}
+
+TEST(OnnxModel, WeightsWithoutAZeroPointStayIntegers) {
+  const ExportDirectory exported("bert_i8");
+  const auto model = load_model(exported.path());
+  ASSERT_TRUE(model) << model.error().to_string();
+  const auto& query = model->weights.layers[0].query.weight;
+  EXPECT_EQ(query.values.dtype, DType::kI8);
+  ASSERT_TRUE(query.row_scale.has_value());
+}
+
+TEST(OnnxModel, SafetensorsAreChosenWhereBothAreThere) {
+  const ExportDirectory exported("bert_traced");
+  write_checkpoint(exported.golden.checkpoint, exported.path());
+  const auto found = find_onnx(exported.path());
+  ASSERT_TRUE(found) << found.error().to_string();
+  EXPECT_FALSE(found->has_value());
+  EXPECT_EQ(find_onnx(exported.path() / "model.onnx").value(), exported.path() / "model.onnx");
+}
+
+TEST(OnnxModel, FolderNamedOnnxIsFoundWithItsConfigurationADirectoryUp) {
+  const ExportDirectory exported("bert_traced");
+  fs::create_directory(exported.path() / "onnx");
+  fs::rename(exported.path() / "model.onnx", exported.path() / "onnx" / "model.onnx");
+  EXPECT_TRUE(load_model(exported.path()).has_value());
+  EXPECT_TRUE(load_model(exported.path() / "onnx" / "model.onnx").has_value());
+  fs::rename(exported.path() / "onnx" / "model.onnx", exported.path() / "onnx" / "model_quantized.onnx");
+  const auto other = load_model(exported.path());
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().what().find("onnx/model_quantized.onnx"), std::string::npos) << other.error().to_string();
+}
+
+TEST(OnnxModel, WithoutConfigurationItIsRefusedWithTheRemedy) {
+  const ExportDirectory exported("bert_traced");
+  fs::remove(exported.path() / "config.json");
+  const auto model = load_model(exported.path() / "model.onnx");
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(model.error().hint().find("config.json"), std::string::npos);
+}
+
+/// A golden's graph, to be changed and read again.
+class ChangedGraph : public ::testing::Test {
+ protected:
+  void SetUp() override { open("bert_traced"); }
+
+  void open(const std::string& name) {
+    auto loaded = testing::load_model_golden(kGoldens / (name + ".json"));
+    ASSERT_TRUE(loaded) << loaded.error().to_string();
+    config_ = Json::parse(loaded->config_json, "config.json").value();
+    auto text = read_file(kGoldens / (name + ".onnx"), 1U << 20U);
+    ASSERT_TRUE(text) << text.error().to_string();
+    image_ = std::move(*text);
+    file_ = parse_onnx(std::as_bytes(std::span(image_)), "model.onnx").value();
+  }
+
+  [[nodiscard]] std::size_t node_of(std::string_view name) const {
+    for (std::size_t i = 0; i < file_.nodes.size(); ++i) {
+      if (file_.nodes[i].name == name) return i;
+    }
+    ADD_FAILURE() << "no node " << name;
+    return 0;
+  }
+
+  /// Puts `node` between `before` and all that use its result.
+  void insert_after(std::string_view before, OnnxNode node) {
+    const std::size_t at = node_of(before);
+    const std::string_view old = file_.nodes[at].outputs[0];
+    for (OnnxNode& other : file_.nodes) std::ranges::replace(other.inputs, old, std::string_view("inserted"));
+    node.name = "inserted_node";
+    node.outputs = {"inserted"};
+    node.inputs.insert(node.inputs.begin(), old);
+    file_.nodes.insert(file_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::move(node));
+  }
+
+  [[nodiscard]] Result<Checkpoint::Parts> weights() const {
+    return onnx_weights(file_, parse_config(*config_).value(), *config_);
+  }
+
+  /// Expects a refusal that names node and operator.
+  void expect_refused(std::string_view node, std::string_view op) const {
+    const auto result = weights();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), ErrorCode::kUnsupported);
+    const std::string text = result.error().to_string();
+    EXPECT_NE(text.find(std::string(op) + " \"" + std::string(node) + "\""), std::string::npos) << text;
+    EXPECT_NE(text.find("domain"), std::string::npos) << text;
+  }
+
+  std::string image_;
+  std::optional<Json> config_;
+  OnnxFile file_;
+};
+
+constexpr auto kFirstLayersEnd = "/bert/encoder/layer.0/output/LayerNorm/LayerNormalization";
+constexpr auto kIntermediate = "/bert/encoder/layer.0/intermediate/dense/Add";
+
+TEST_F(ChangedGraph, UnchangedItIsRead) {
+  const auto result = weights();
+  EXPECT_TRUE(result) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, OperatorThatNoEncoderHasIsNamed) {
+  insert_after(kFirstLayersEnd,
+               {.name = {}, .op_type = "Selu", .domain = {}, .inputs = {}, .outputs = {}, .attributes = {}});
+  expect_refused("inserted_node", "Selu");
+}
+
+TEST_F(ChangedGraph, ActivationBetweenLayersIsNamed) {
+  insert_after(kFirstLayersEnd,
+               {.name = {}, .op_type = "Tanh", .domain = {}, .inputs = {}, .outputs = {}, .attributes = {}});
+  expect_refused("inserted_node", "Tanh");
+}
+
+TEST_F(ChangedGraph, OperatorOfAnotherDomainIsNamed) {
+  insert_after(
+      kFirstLayersEnd,
+      {.name = {}, .op_type = "Identity", .domain = "org.example", .inputs = {}, .outputs = {}, .attributes = {}});
+  expect_refused("inserted_node", "Identity");
+  EXPECT_NE(weights().error().to_string().find("org.example"), std::string::npos);
+}
+
+TEST_F(ChangedGraph, FactorBetweenLayersIsNamed) {
+  OnnxTensor two;
+  const float value = 2;
+  two.type = OnnxType::kFloat;
+  two.bytes = std::as_bytes(std::span(&value, 1));
+  file_.tensors.push_back(two);
+  file_.initializers.emplace("two", static_cast<std::int32_t>(file_.tensors.size() - 1));
+  insert_after(kFirstLayersEnd,
+               {.name = {}, .op_type = "Mul", .domain = {}, .inputs = {"two"}, .outputs = {}, .attributes = {}});
+  expect_refused("inserted_node", "Mul");
+}
+
+TEST_F(ChangedGraph, IdentityAndCastsChangeNothing) {
+  insert_after(kFirstLayersEnd,
+               {.name = {}, .op_type = "Identity", .domain = {}, .inputs = {}, .outputs = {}, .attributes = {}});
+  EXPECT_TRUE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, LayerLeftOutIsSeen) {
+  // The second layer's users read the first one's result: all tensors are there, and the answers are others.
+  const std::string_view first = file_.nodes[node_of(kFirstLayersEnd)].outputs[0];
+  const std::string_view second =
+      file_.nodes[node_of("/bert/encoder/layer.1/output/LayerNorm/LayerNormalization")].outputs[0];
+  for (OnnxNode& node : file_.nodes) std::ranges::replace(node.inputs, second, first);
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, ResidualOfAnotherPlaceIsSeen) {
+  OnnxNode& sum = file_.nodes[node_of("/bert/encoder/layer.0/output/Add")];
+  const std::string_view embedded = file_.nodes[node_of("/bert/embeddings/LayerNorm/LayerNormalization")].outputs[0];
+  const auto attended =
+      file_.nodes[node_of("/bert/encoder/layer.0/attention/output/LayerNorm/LayerNormalization")].outputs[0];
+  std::ranges::replace(sum.inputs, attended, embedded);
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, OtherActivationThanConfigJsonNamesIsSeen) {
+  for (OnnxNode& node : file_.nodes) {
+    if (node.op_type == "Erf") node.op_type = "Tanh";
+  }
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, KeysInThePlaceOfQueriesAreSeenByTheShape) {
+  // Attention without its turn of the keys: [.., tokens, head_size] x [.., tokens, head_size] does not multiply.
+  for (OnnxNode& node : file_.nodes) {
+    if (node.op_type == "Transpose") node.attributes.clear();
+  }
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, MaskThatHidesNothingIsSeen) {
+  for (OnnxNode& node : file_.nodes) {
+    for (OnnxAttribute& attribute : node.attributes) {
+      if (attribute.tensor < 0) continue;
+      OnnxTensor& tensor = file_.tensors[static_cast<std::size_t>(attribute.tensor)];
+      static const float kZero = 0;
+      if (tensor.type == OnnxType::kFloat && tensor.elements() == 1 && tensor.bytes[3] == std::byte{0xff}) {
+        tensor.bytes = std::as_bytes(std::span(&kZero, 1));
+      }
+    }
+  }
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, CycleIsRefused) {
+  OnnxNode& early = file_.nodes[node_of("/bert/embeddings/Add")];
+  early.inputs[0] = file_.nodes[node_of(kFirstLayersEnd)].outputs[0];
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, OperatorSetOfTheFutureIsRefused) {
+  file_.opset = 99;
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().what().find("operator set 99"), std::string::npos);
+}
+
+TEST_F(ChangedGraph, ConfigurationOfAnotherModelIsSeen) {
+  std::string text = config_->dump();
+  const std::string from = "\"num_attention_heads\":2";
+  ASSERT_NE(text.find(from), std::string::npos);
+  text.replace(text.find(from), from.size(), "\"num_attention_heads\":4");
+  config_ = Json::parse(text, "config.json").value();
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, EveryNodeThatIsLeftOutIsMissed) {
+  // Whatever of a needed graph goes, the rest is not taken for a classifier.
+  const std::vector<OnnxNode> whole = file_.nodes;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (whole[i].op_type == "Constant") continue;
+    file_.nodes = whole;
+    file_.nodes.erase(file_.nodes.begin() + static_cast<std::ptrdiff_t>(i));
+    EXPECT_FALSE(weights().has_value()) << whole[i].name;
+  }
+}
+
+class ExternalData : public ::testing::Test {
+ protected:
+  /// Loads the export with its data file called `location`, which is as long as the name it replaces.
+  [[nodiscard]] Result<Model> load_with_location(const std::string& location) {
+    const std::string old = "bert_beside.onnx_data";
+    EXPECT_EQ(location.size(), old.size());
+    auto image = read_file(exported_.path() / "model.onnx", 1U << 20U).value();
+    for (auto at = image.find(old); at != image.npos; at = image.find(old, at)) image.replace(at, old.size(), location);
+    exported_.folder.write("model.onnx", image);
+    return load_model(exported_.path());
+  }
+  [[nodiscard]] fs::path data() const { return exported_.path() / "bert_beside.onnx_data"; }
+
+  const ExportDirectory exported_{"bert_beside"};
+};
+
+TEST_F(ExternalData, NamesThatLeaveTheDirectoryAreRefused) {
+  for (const std::string location :
+       {"../bert_beside.onnx_d", "a/../../b/c/d/e/f/g/h", "/etc/passwd-----------", "C:bert_beside.onnx_da",
+        "a\\..\\b-------------", ".././././././././././", "sub/../../beside.data"}) {
+    std::string name = location;
+    name.resize(21, 'x');
+    const auto model = load_with_location(name);
+    ASSERT_FALSE(model) << name;
+    EXPECT_EQ(model.error().code(), ErrorCode::kInvalidData) << model.error().to_string();
+  }
+}
+
+TEST_F(ExternalData, FileThatIsMissingIsNamed) {
+  fs::remove(data());
+  const auto model = load_model(exported_.path());
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(model.error().to_string().find("bert_beside.onnx_data"), std::string::npos);
+}
+
+TEST_F(ExternalData, LinksOutOfTheDirectoryAreNotFollowed) {
+  const TemporaryDirectory elsewhere;
+  fs::rename(data(), elsewhere.path() / "data");
+  fs::create_symlink(elsewhere.path() / "data", data());
+  const auto model = load_model(exported_.path());
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code(), ErrorCode::kInvalidData);
+}
+
+TEST_F(ExternalData, LinkedParentIsNotFollowed) {
+  const TemporaryDirectory elsewhere;
+  fs::rename(data(), elsewhere.path() / "bert_beside.da");
+  fs::create_directory_symlink(elsewhere.path(), exported_.path() / "linked");
+  auto model = load_with_location("linked/bert_beside.da");
+  EXPECT_FALSE(model.has_value());
+}
+
+TEST_F(ExternalData, HardLinksAreRefused) {
+  const TemporaryDirectory elsewhere;
+  fs::create_hard_link(data(), elsewhere.path() / "other");
+  const auto model = load_model(exported_.path());
+  ASSERT_FALSE(model);
+  EXPECT_NE(model.error().what().find("hard link"), std::string::npos);
+}
+
+TEST_F(ExternalData, DirectoryInItsPlaceIsRefused) {
+  fs::remove(data());
+  fs::create_directory(data());
+  EXPECT_FALSE(load_model(exported_.path()).has_value());
+}
+
+TEST_F(ExternalData, FileThatIsTooShortIsRefused) {
+  fs::resize_file(data(), fs::file_size(data()) - 1);
+  const auto model = load_model(exported_.path());
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code(), ErrorCode::kInvalidData);
+}
+
+TEST_F(ExternalData, SnapshotOfTheHuggingFaceCacheIsRead) {
+  const TemporaryDirectory cache;
+  const fs::path snapshot = cache.path() / "models--org--name" / "snapshots" / "0123abc";
+  const fs::path blobs = cache.path() / "models--org--name" / "blobs";
+  fs::create_directories(snapshot);
+  fs::create_directories(blobs);
+  for (const char* const name : {"config.json", "model.onnx", "bert_beside.onnx_data"}) {
+    fs::copy_file(exported_.path() / name, blobs / (std::string("blob-of-") + name));
+    fs::create_symlink(fs::path("../../blobs") / (std::string("blob-of-") + name), snapshot / name);
+  }
+  const auto model = load_model(snapshot);
+  EXPECT_TRUE(model) << model.error().to_string();
+}
+
+}  // namespace
+}  // namespace valence

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Records ONNX exports of tiny classifiers and what transformers computes, for the tests of the ONNX reader.
+
+    python tools/make_onnx_goldens.py --out tests/parity/data/onnx
+
+<name>.onnx   exports of BERT and DistilBERT with weights by the recipe of tests/support/random_checkpoint.h, made in the
+              ways that are common: torch.onnx.export by tracing and by torch.export (its notes about Python's stack
+              left out, for size), eager and SDPA attention, halves, weights beside the file, and onnxruntime's dynamic
+              quantisation (signed and unsigned, a scale a matrix or an output).
+<name>.json   beside each: config.json, and the logits that transformers computes in f32 from the weights as they are in
+              the file, dequantised by (integer - zero point) * scale where they are integers.
+
+Needs torch, transformers, onnx, onnxscript, onnxruntime and numpy; their versions are written into the goldens.
+"""
+
+import argparse
+import contextlib
+import copy
+import importlib.metadata
+import io
+import json
+import logging
+import pathlib
+import warnings
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from transformers import (BertConfig, BertForSequenceClassification, DistilBertConfig,
+                          DistilBertForSequenceClassification)
+
+import make_model_goldens as recipe
+
+LABELS = {"id2label": {0: "negative", 1: "neutral", 2: "positive"},
+          "label2id": {"negative": 0, "neutral": 1, "positive": 2}}
+
+
+def bert(layers=2, **more):
+    return BertForSequenceClassification(BertConfig(
+        vocab_size=40, hidden_size=16, num_hidden_layers=layers, num_attention_heads=2, intermediate_size=24,
+        max_position_embeddings=20, architectures=["BertForSequenceClassification"], **LABELS, **more))
+
+
+def distilbert(**more):
+    return DistilBertForSequenceClassification(DistilBertConfig(
+        vocab_size=40, dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=20,
+        architectures=["DistilBertForSequenceClassification"], **LABELS, **more))
+
+
+def export(model, path, attention, traced, half, dynamic=True):
+    model = copy.deepcopy(model)
+    model.set_attn_implementation(attention)
+    if half:
+        model = model.half()
+    ids = torch.arange(3, 17).reshape(2, 7)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    inputs["attention_mask"][1, 5:] = 0
+    if model.config.model_type == "bert":
+        inputs["token_type_ids"] = torch.zeros_like(ids)
+    if traced:
+        axes = {name: {0: "batch_size", 1: "sequence_length"} for name in inputs} | {"logits": {0: "batch_size"}}
+        torch.onnx.export(model, (inputs,), path, input_names=list(inputs), output_names=["logits"], opset_version=17,
+                          dynamic_axes=axes if dynamic else None, dynamo=False)
+        return
+    shape = {0: torch.export.Dim("batch", min=1, max=64), 1: torch.export.Dim("sequence", min=2, max=20)}
+    torch.onnx.export(model, (), path, kwargs=inputs, input_names=list(inputs), output_names=["logits"], dynamo=True,
+                      dynamic_shapes={name: shape for name in inputs}, verbose=False, external_data=False)
+    proto = onnx.load(path)
+    for part in [*proto.graph.node, *proto.graph.input, *proto.graph.output, *proto.graph.initializer,
+                 *proto.graph.value_info, proto.graph, proto]:
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(proto, path)
+
+
+def module_of(name):
+    """/bert/encoder/layer.0/output/dense/MatMul_quant -> bert.encoder.layer.0.output.dense"""
+    return ".".join(name.strip("/").split("/")[:-1])
+
+
+def dequantize(values, scale, zero):
+    return ((values.astype(np.int32) - zero.astype(np.int32)).astype(np.float32) * scale).astype(np.float32)
+
+
+def take_weights(model, path):
+    """Gives `model` the weights that the quantised file holds."""
+    proto = onnx.load(path)
+    tensors = {each.name: numpy_helper.to_array(each) for each in proto.graph.initializer}
+    state = model.state_dict()
+    taken = 0
+    for name in state:
+        if f"{name}_quantized" in tensors:
+            state[name] = torch.from_numpy(dequantize(*(tensors[f"{name}_{part}"]
+                                                        for part in ("quantized", "scale", "zero_point"))))
+            taken += 1
+    for node in proto.graph.node:
+        if node.op_type == "MatMulInteger":
+            stem = node.input[1].removesuffix("_quantized")
+            values = dequantize(tensors[node.input[1]], tensors[f"{stem}_scale"], tensors[node.input[3]])
+            state[f"{module_of(node.name)}.weight"] = torch.from_numpy(values.T.copy())
+            taken += 1
+    model.load_state_dict(state)
+    return taken
+
+
+def record(out, versions, name, model, note, **settings):
+    sequences = recipe.make_sequences(1, [1, 2, 5, 11, 16, 20], 40, getattr(model.config, "type_vocab_size", 0))
+    noise = recipe.record(model, sequences)
+    golden = {"name": name, "command": "tools/make_onnx_goldens.py", "versions": versions, "note": note,
+              "config": json.loads(model.config.to_json_string()), "reference_noise": float(f"{noise:.2e}")}
+    golden |= settings
+    golden["sequences"] = sequences
+    recipe.write(out / f"{name}.json", golden)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(1)
+    versions = recipe.versions() | {package: importlib.metadata.version(package)
+                                    for package in ("onnx", "onnxscript", "onnxruntime")}
+
+    exports = [  # name, model, attention, traced, half, note
+        ("bert_traced", bert(), "eager", True, False, "torch.onnx.export, traced"),
+        ("bert_dynamo", bert(), "sdpa", False, False, "torch.onnx.export, torch.export"),
+        ("bert_half", bert(layers=1), "sdpa", True, True, "halves"),
+        ("bert_tanh_gelu", bert(layers=1, hidden_act="gelu_new"), "sdpa", True, False, "gelu written out with tanh"),
+        ("distilbert_traced", distilbert(), "sdpa", True, False, "torch.onnx.export, traced"),
+        ("distilbert_dynamo", distilbert(), "eager", False, False, "torch.onnx.export, torch.export"),
+    ]
+    for name, model, attention, traced, half, note in exports:
+        model.eval()
+        weights = recipe.randomize(model, 1, "F32")
+        with contextlib.redirect_stdout(io.StringIO()):
+            export(model, out / f"{name}.onnx", attention, traced, half)
+        if half:
+            model = model.half().float()
+            record(out, versions, name, model, note)
+        else:
+            record(out, versions, name, model, note, weights=weights)
+
+    fixed = bert(layers=1).eval()
+    recipe.randomize(fixed, 1, "F32")
+    export(fixed, out / "bert_fixed.onnx", "eager", True, False, dynamic=False)
+    record(out, versions, "bert_fixed", fixed, "a graph for batches of 2 x 7 only")
+
+    beside = bert(layers=1).eval()
+    recipe.randomize(beside, 1, "F32")
+    export(beside, out / "bert_beside.onnx", "eager", True, False)
+    onnx.save(onnx.load(out / "bert_beside.onnx"), out / "bert_beside.onnx", save_as_external_data=True,
+              location="bert_beside.onnx_data", size_threshold=256)
+    record(out, versions, "bert_beside", beside, "weights in another file")
+
+    for name, settings in {"bert_i8": {"weight_type": QuantType.QInt8, "per_channel": True},
+                           "bert_u8": {"weight_type": QuantType.QUInt8},
+                           "bert_u8_outputs": {"weight_type": QuantType.QUInt8, "per_channel": True,
+                                               "reduce_range": True}}.items():
+        model = bert(layers=1).eval()
+        recipe.randomize(model, 1, "F32")
+        export(model, out / "source.onnx", "sdpa", True, False)
+        quantize_dynamic(out / "source.onnx", out / f"{name}.onnx", **settings)
+        (out / "source.onnx").unlink()
+        taken = take_weights(model, out / f"{name}.onnx")
+        record(out, versions, name, model, "onnxruntime.quantization.quantize_dynamic", quantized_tensors=taken)
+
+
+if __name__ == "__main__":
+    main()
