@@ -53,8 +53,8 @@ struct EncodeOptions {
 /// on the right reads only as far as it must, apart from the check that the text is UTF-8.
 class Tokenizer {
  public:
-  /// The tokenizer of a model directory: tokenizer.json, or else vocab.txt, as BertTokenizerFast would read it with
-  /// tokenizer_config.json, or else vocab.json and merges.txt, as RobertaTokenizer or GPT2Tokenizer would, whichever
+  /// The tokenizer of a model directory: tokenizer.json, or else vocab.txt, as BertTokenizerFast would read it, or else
+  /// vocab.json with merges.txt or a SentencePiece .model, as that tokenizer of transformers 5 would which
   /// tokenizer_config.json or config.json names. A component this build does not know is ErrorCode::kUnsupported.
   static Result<Tokenizer> load(const std::filesystem::path& model_directory);
 

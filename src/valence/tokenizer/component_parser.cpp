@@ -9,9 +9,12 @@
 #include <string_view>
 #include <utility>
 
+#include "valence/base/base64.h"
 #include "valence/base/utf8.h"
 #include "valence/tokenizer/bpe.h"
 #include "valence/tokenizer/byte_level.h"
+#include "valence/tokenizer/metaspace.h"
+#include "valence/tokenizer/precompiled.h"
 #include "valence/tokenizer/wordpiece.h"
 
 namespace valence::tokenizer {
@@ -78,12 +81,17 @@ Parsed<Normalizer> parse_bert_normalizer(const Json& json) {
 
 Parsed<Normalizer> parse_replace(const Json& json) {
   VALENCE_TRY(const Json pattern, json.at("pattern"));
+  VALENCE_TRY(const std::string content, json.string("content"));
   if (pattern.find("Regex")) {
-    return fail(ErrorCode::kUnsupported, pattern.where(), "a Replace with a regular expression is not supported",
-                "valence knows Replace with a String; use a model with one of these");
+    VALENCE_TRY(const std::string regex, pattern.string("Regex"));
+    auto runs = RunPattern::parse(regex);
+    if (runs) return make<Normalizer, ReplaceRuns>(*std::move(runs), content);
+    return fail(ErrorCode::kUnsupported, pattern.where(),
+                fmt::format("the regular expression {} is not supported", in_quotes(regex)),
+                "valence knows Replace with a String or with runs of characters such as \" {2,}\" and "
+                "\"\\s{2,}|[\\n\\r\\t]\"; use a model with one of these");
   }
   VALENCE_TRY(const std::string literal, pattern.string("String"));
-  VALENCE_TRY(const std::string content, json.string("content"));
   if (literal.empty()) return pattern.invalid("expected a pattern that is not empty");
   return make<Normalizer, Replace>(literal, content);
 }
@@ -97,6 +105,15 @@ Parsed<Normalizer> parse_strip(const Json& json) {
 Parsed<Normalizer> parse_prepend(const Json& json) {
   VALENCE_TRY(const std::string prefix, json.string("prepend"));
   return make<Normalizer, Prepend>(prefix);
+}
+
+Parsed<Normalizer> parse_precompiled(const Json& json) {
+  VALENCE_TRY(const Json charsmap, json.at("precompiled_charsmap"));
+  VALENCE_TRY(const std::string text, charsmap.as_string());
+  const auto bytes = decode_base64(text);
+  if (!bytes) return charsmap.invalid("expected base64");
+  VALENCE_TRY(auto map, CharacterMap::parse(*bytes, charsmap.where()));
+  return make<Normalizer, Precompiled>(std::move(map));
 }
 
 Parsed<Normalizer> parse_normalizer_sequence(const Json& json) {
@@ -163,6 +180,38 @@ Parsed<PreTokenizer> parse_byte_level(const Json& json) {
   return make<PreTokenizer, ByteLevelPreTokenizer>(options);
 }
 
+Result<PrependScheme> parse_prepend_scheme(const Json& json) {
+  struct Named {
+    std::string_view name;
+    PrependScheme scheme;
+  };
+  static constexpr Named kSchemes[] = {
+      {"always", PrependScheme::kAlways}, {"first", PrependScheme::kFirst}, {"never", PrependScheme::kNever}};
+  VALENCE_TRY(const std::string name, json.string_or("prepend_scheme", "always"));
+  for (const auto& known : kSchemes) {
+    if (known.name == name) return known.scheme;
+  }
+  return not_supported(json, "prepend_scheme", name, kSchemes);
+}
+
+/// add_prefix_space is what files from before prepend_scheme have; str_rep, once a copy of replacement, means nothing.
+Parsed<PreTokenizer> parse_metaspace(const Json& json) {
+  MetaspaceOptions options;
+  VALENCE_TRY(const Json replacement, json.at("replacement"));
+  VALENCE_TRY(const std::string text, replacement.as_string());
+  const std::u32string characters = to_code_points(text);
+  if (characters.size() != 1) return replacement.invalid("expected one character");
+  options.replacement = characters.front();
+  VALENCE_TRY(options.prepend_scheme, parse_prepend_scheme(json));
+  VALENCE_TRY(const bool add_prefix_space, json.boolean_or("add_prefix_space", true));
+  if (!add_prefix_space && options.prepend_scheme != PrependScheme::kNever) {
+    return json.invalid("add_prefix_space is false, but prepend_scheme is not \"never\"",
+                        "set prepend_scheme to \"never\"");
+  }
+  VALENCE_TRY(options.split, json.boolean_or("split", true));
+  return make<PreTokenizer, MetaspacePreTokenizer>(options);
+}
+
 Parsed<PreTokenizer> parse_digits(const Json& json) {
   VALENCE_TRY(const bool individual_digits, json.boolean_or("individual_digits", false));
   return make<PreTokenizer, DigitsPreTokenizer>(individual_digits);
@@ -207,6 +256,20 @@ Parsed<Model> parse_bpe(const Json& json, Vocabulary vocabulary, const MergeRule
   return std::unique_ptr<const Model>(std::move(model));
 }
 
+Parsed<Model> parse_unigram(const Json& json, ScoredVocabulary vocabulary) {
+  UnigramOptions options;
+  const auto unk_id = json.find("unk_id");
+  if (!unk_id) {
+    return fail(ErrorCode::kUnsupported, json.where(),
+                "a Unigram without unk_id: the reference fails at the first unknown character",
+                "set unk_id to the id of the token for unknown characters");
+  }
+  VALENCE_TRY(options.unk_id, unk_id->as_integer());
+  VALENCE_TRY(options.byte_fallback, json.boolean_or("byte_fallback", false));
+  VALENCE_TRY(auto model, Unigram::build(std::move(vocabulary), options, json.where()));
+  return std::unique_ptr<const Model>(std::move(model));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<const Normalizer>> parse_normalizer(const Json& json) {
@@ -222,6 +285,8 @@ Result<std::unique_ptr<const Normalizer>> parse_normalizer(const Json& json) {
       {"Strip", parse_strip},
       {"Replace", parse_replace},
       {"Prepend", parse_prepend},
+      {"Nmt", [](const Json&) { return make<Normalizer, Nmt>(); }},
+      {"Precompiled", parse_precompiled},
   };
   return parse_stage<Normalizer>(json, "normalizer", kTypes);
 }
@@ -236,24 +301,35 @@ Result<std::unique_ptr<const PreTokenizer>> parse_pre_tokenizer(const Json& json
       {"Digits", parse_digits},
       {"Split", parse_split},
       {"ByteLevel", parse_byte_level},
+      {"Metaspace", parse_metaspace},
   };
   return parse_stage<PreTokenizer>(json, "pre_tokenizer", kTypes);
 }
 
-Result<std::unique_ptr<const Model>> parse_model(const Json& json, VocabularyEntries entries, MergeRules merges) {
-  static constexpr std::string_view kKnown = "valence knows BPE and WordPiece; use a model with one of these";
-  // Old files leave `type` out; then only BPE has merges, and only WordPiece the longest word.
-  const std::string guess = json.find("merges")                     ? "BPE"
+Result<std::unique_ptr<const Model>> parse_model(const Json& json, ExtractedModel extracted) {
+  static constexpr std::string_view kKnown = "valence knows BPE, Unigram and WordPiece; use a model with one of these";
+  // Old files leave `type` out; then only Unigram's vocabulary is a list, only BPE has merges, and only WordPiece the
+  // longest word.
+  const std::string guess = extracted.scored                        ? "Unigram"
+                            : json.find("merges")                   ? "BPE"
                             : json.find("max_input_chars_per_word") ? "WordPiece"
                                                                     : "unnamed";
   VALENCE_TRY(const std::string type, json.string_or("type", guess));
-  if (type != "WordPiece" && type != "BPE") {
+  if (type != "WordPiece" && type != "BPE" && type != "Unigram") {
     return fail(ErrorCode::kUnsupported, json.where(), fmt::format("model \"{}\" is not supported", type),
                 std::string(kKnown));
   }
+  if ((type == "Unigram") != extracted.scored.has_value()) {
+    VALENCE_TRY(const Json vocab, json.at("vocab"));
+    return vocab.invalid(extracted.scored ? "expected an object from tokens to ids"
+                                          : "expected an array of [token, score]");
+  }
+  if (extracted.scored) return parse_unigram(json, *std::move(extracted.scored));
   const std::string where = fmt::format("{}.vocab", json.where());
-  VALENCE_TRY(auto vocabulary, Vocabulary::build(std::move(entries), RepeatedToken::kRefused, where));
-  return type == "BPE" ? parse_bpe(json, std::move(vocabulary), merges) : parse_word_piece(json, std::move(vocabulary));
+  VALENCE_TRY(auto vocabulary, Vocabulary::build(std::move(extracted.vocabulary).value_or(VocabularyEntries{}),
+                                                 RepeatedToken::kRefused, where));
+  if (type == "WordPiece") return parse_word_piece(json, std::move(vocabulary));
+  return parse_bpe(json, std::move(vocabulary), extracted.merges.value_or(MergeRules{}));
 }
 
 Result<AddedToken> parse_added_token(const Json& json) {

@@ -134,8 +134,8 @@ Result<std::shared_ptr<Tokenizer::Parts>> build_from_bpe_files(BpeFamily family,
     VALENCE_TRY(auto token, named_special_token(config, role.key, role.fallback));
     roles.push_back(std::move(token));
   }
-  VALENCE_TRY(parts->added_tokens,
-              collect_added_tokens(config, roles, parts->model->vocabulary(), nullptr, files.vocab_name));
+  VALENCE_TRY(parts->added_tokens, collect_added_tokens(config, roles, MissingRole::kLeftOut, {},
+                                                        parts->model->vocabulary(), nullptr, files.vocab_name));
   if (roberta) {
     VALENCE_TRY(parts->post_processor,
                 roberta_post_processor(config, parts->added_tokens, add_prefix_space, files.vocab_name));

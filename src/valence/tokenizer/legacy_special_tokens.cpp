@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <map>
 #include <unordered_set>
 #include <utility>
 
@@ -55,6 +57,23 @@ Result<std::vector<AddedToken>> read_extra_special_tokens(const std::optional<Js
   return tokens;
 }
 
+/// {"token": id, ...} of added_tokens.json as an added_tokens_decoder, in JSON. A token that is also the value of one
+/// of `settings` is special.
+Result<std::string> decoder_of(const Json& added_tokens, const std::map<std::string, std::string>& settings) {
+  VALENCE_TRY(const auto ids, added_tokens.integer_members());
+  std::string decoder = "{";
+  for (const auto& [token, id] : ids) {
+    std::string content;
+    append_json_string(content, token);
+    const bool special = std::any_of(settings.begin(), settings.end(), [&](const auto& setting) {
+      return setting.first.ends_with("_token") && setting.second.find(content) != std::string::npos;
+    });
+    fmt::format_to(std::back_inserter(decoder), R"({}"{}":{{"content":{},"normalized":{},"special":{}}})",
+                   decoder.size() > 1 ? "," : "", id, content, !special, special);
+  }
+  return decoder + "}";
+}
+
 }  // namespace
 
 Result<bool> boolean_setting(const std::optional<Json>& config, std::string_view key, bool fallback) {
@@ -73,6 +92,7 @@ Result<AddedToken> named_special_token(const std::optional<Json>& config, std::s
 }
 
 Result<AddedTokens> collect_added_tokens(const std::optional<Json>& config, std::span<const AddedToken> roles,
+                                         MissingRole missing, std::span<const AddedToken> further,
                                          const Vocabulary& vocabulary, const Normalizer* normalizer,
                                          const std::string& source_name) {
   std::vector<AddedToken> all;
@@ -93,11 +113,51 @@ Result<AddedTokens> collect_added_tokens(const std::optional<Json>& config, std:
     all.push_back(token);
   }
   for (const auto& token : roles) {
-    if (vocabulary.find(token.content)) add_once(token);
+    if (missing == MissingRole::kAdded || vocabulary.find(token.content)) add_once(token);
   }
   VALENCE_TRY(auto extra, read_extra_special_tokens(config));
   for (auto& token : extra) add_once(std::move(token));
+  for (const auto& token : further) add_once(token);
   return AddedTokens::build(all, vocabulary, normalizer, source_name);
+}
+
+Result<bool> lists_extra_special_tokens(const std::optional<Json>& config) {
+  if (!config) return false;
+  VALENCE_TRY(const auto members, config->members());
+  return std::any_of(members.begin(), members.end(), [](const auto& member) {
+    const auto& [key, value] = member;
+    return (key == "additional_special_tokens" || key == "extra_special_tokens") && !value.is_object();
+  });
+}
+
+Result<std::optional<Json>> with_token_files(const std::optional<Json>& config,
+                                             const std::optional<Json>& special_tokens_map,
+                                             const std::optional<Json>& added_tokens) {
+  if ((config && config->find("added_tokens_decoder")) || (!special_tokens_map && !added_tokens)) return config;
+  std::map<std::string, std::string> settings;  // each as JSON
+  std::string where;
+  for (const auto* source : {&config, &special_tokens_map}) {
+    if (!*source) continue;
+    if (!where.empty()) where += " and ";
+    where += (*source)->where();
+    VALENCE_TRY(const auto members, (*source)->members());
+    for (const auto& [key, value] : members) settings[key] = value.dump();
+  }
+  if (added_tokens) {
+    if (!where.empty()) where += " and ";
+    where += added_tokens->where();
+    VALENCE_TRY(settings["added_tokens_decoder"], decoder_of(*added_tokens, settings));
+  }
+  std::string text = "{";
+  for (const auto& [key, value] : settings) {
+    if (text.size() > 1) text += ',';
+    append_json_string(text, key);
+    text += ':';
+    text += value;
+  }
+  text += '}';
+  VALENCE_TRY(Json merged, Json::parse(text, std::move(where)));
+  return merged;
 }
 
 Result<std::int32_t> required_id(const AddedTokens& added, const AddedToken& token, std::string_view role,

@@ -74,7 +74,8 @@ Result<std::shared_ptr<Tokenizer::Parts>> build_from_vocab_txt(std::string_view 
   parts->model = std::move(model);
   const std::array roles{special.unk, special.sep, special.pad, special.cls, special.mask};
   VALENCE_TRY(parts->added_tokens,
-              collect_added_tokens(config, roles, parts->model->vocabulary(), parts->normalizer.get(), source_name));
+              collect_added_tokens(config, roles, MissingRole::kLeftOut, {}, parts->model->vocabulary(),
+                                   parts->normalizer.get(), source_name));
   VALENCE_TRY(const std::int32_t cls_id, required_id(parts->added_tokens, special.cls, "classification", source_name));
   VALENCE_TRY(const std::int32_t sep_id, required_id(parts->added_tokens, special.sep, "separator", source_name));
   parts->post_processor = PostProcessor::bert(cls_id, sep_id);

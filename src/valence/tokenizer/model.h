@@ -10,14 +10,15 @@
 
 namespace valence::tokenizer {
 
-/// `begin` and `end` are bytes within the word; begin < end, and the tokens of a word go from left to right.
+/// `begin` and `end` are bytes within the word; begin < end. The tokens of a word go from left to right; those that
+/// spell the bytes of one unknown stretch may all tell that stretch.
 struct ModelToken {
   std::int32_t id;
   std::uint32_t begin;
   std::uint32_t end;
 };
 
-/// Immutable, thread-safe. WordPiece and BPE; Unigram is a further implementation.
+/// Immutable, thread-safe. WordPiece, BPE and Unigram.
 class Model {
  public:
   virtual ~Model() = default;

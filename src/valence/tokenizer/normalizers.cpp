@@ -44,6 +44,15 @@ void space_chinese(NormalizedText& text) {
   text.assign(std::move(spaced));
 }
 
+/// What do_nmt of Hugging Face tokenizers removes, and what it makes a space.
+bool is_nmt_control(char32_t c) {
+  return (c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
+}
+bool is_nmt_space(char32_t c) {
+  return c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
+         c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+}
+
 using Edit = NormalizedText::Edit;
 
 /// Decomposes and puts marks in canonical order. A mark keeps its `change` when it moves, as the reference has it.
@@ -193,6 +202,35 @@ void Replace::apply(NormalizedText& text) const {
     for (const char32_t added : content_) replaced.push_back({added, c.source});
   }
   text.assign(std::move(replaced));
+}
+
+ReplaceRuns::ReplaceRuns(RunPattern pattern, std::string_view content)
+    : pattern_(std::move(pattern)), content_(to_code_points(content)) {}
+
+void ReplaceRuns::apply(NormalizedText& text) const {
+  const auto chars = text.chars();
+  std::vector<NormalizedChar> replaced;
+  replaced.reserve(chars.size());
+  for (std::size_t at = 0; at < chars.size();) {
+    const std::size_t size = pattern_.match_at(chars, at);
+    if (size == 0) {
+      replaced.push_back(chars[at++]);
+      continue;
+    }
+    at += size;
+    // New characters take the source of the last one replaced.
+    for (const char32_t added : content_) replaced.push_back({added, chars[at - 1].source});
+  }
+  text.assign(std::move(replaced));
+}
+
+void Nmt::apply(NormalizedText& text) const {
+  remove_where(text, is_nmt_control);
+  std::vector<NormalizedChar> mapped(text.chars().begin(), text.chars().end());
+  for (auto& c : mapped) {
+    if (is_nmt_space(c.code_point)) c.code_point = U' ';
+  }
+  text.assign(std::move(mapped));
 }
 
 Prepend::Prepend(std::string_view prefix) : prefix_(to_code_points(prefix)) {}

@@ -9,6 +9,7 @@
 
 #include "valence/tokenizer/literal_search.h"
 #include "valence/tokenizer/normalized_text.h"
+#include "valence/tokenizer/run_pattern.h"
 
 namespace valence::tokenizer {
 
@@ -78,6 +79,23 @@ class Strip final : public Normalizer {
  private:
   bool left_;
   bool right_;
+};
+
+/// Replaces each run that a regular expression matches, left to right.
+class ReplaceRuns final : public Normalizer {
+ public:
+  ReplaceRuns(RunPattern pattern, std::string_view content);
+  void apply(NormalizedText& text) const override;
+
+ private:
+  RunPattern pattern_;
+  std::u32string content_;
+};
+
+/// Control characters away, other kinds of white space to spaces, as machine translation at Google had it.
+class Nmt final : public Normalizer {
+ public:
+  void apply(NormalizedText& text) const override;
 };
 
 /// Replaces each occurrence of a literal, left to right. `pattern` is not empty.

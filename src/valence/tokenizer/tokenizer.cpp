@@ -69,6 +69,40 @@ PreTokenizedText cut_normalized(NormalizedText text, const AddedTokenMatcher& ma
   return cut;
 }
 
+/// Tokens tell bytes of the word; the characters these belong to are found walking along.
+class CharacterCursor {
+ public:
+  /// The word begins at character `begin` of `text`.
+  CharacterCursor(const NormalizedText& text, std::size_t begin) : text_(text), at_{begin, 0} {}
+
+  [[nodiscard]] ByteSpan source_of(const ModelToken& token) {
+    if (token.begin == last_.begin && token.end == last_.end) return source_;  // bytes of one unknown stretch
+    at_ = walk(at_, token.begin);
+    source_ = text_.source_of(at_.character, walk(at_, token.end - 1).character + 1);
+    last_ = token;
+    return source_;
+  }
+
+ private:
+  struct Place {
+    std::size_t character;
+    std::size_t byte;  // of the word, where it begins
+  };
+  /// From a place at or before `byte` to the character that has it.
+  [[nodiscard]] Place walk(Place from, std::size_t byte) const {
+    while (true) {
+      const std::size_t next = from.byte + utf8_size(text_.chars()[from.character].code_point);
+      if (next > byte) return from;
+      from = {from.character + 1, next};
+    }
+  }
+
+  const NormalizedText& text_;
+  Place at_;  // of the token last asked for
+  ModelToken last_{0, 0, 0};
+  ByteSpan source_;
+};
+
 /// The four stages as the reference has them, for the part of a text that starts at byte `begin` of it.
 void encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std::uint32_t begin, TokenSink& sink) {
   NormalizedText normalized(part, begin);
@@ -87,17 +121,8 @@ void encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std:
     }
     tokens.clear();
     parts.model->tokenize(word, tokens);
-    // Tokens tell bytes of the word; the characters these belong to are found walking along.
-    std::size_t character = piece.begin;
-    std::size_t next_byte = utf8_size(words.text.chars()[character].code_point);
-    const auto character_of = [&](std::size_t byte) {
-      while (next_byte <= byte) next_byte += utf8_size(words.text.chars()[++character].code_point);
-      return character;
-    };
-    for (const auto& token : tokens) {
-      const std::size_t first = character_of(token.begin);
-      sink.push(token.id, words.text.source_of(first, character_of(token.end - 1) + 1));
-    }
+    CharacterCursor cursor(words.text, piece.begin);
+    for (const auto& token : tokens) sink.push(token.id, cursor.source_of(token));
   }
 }
 

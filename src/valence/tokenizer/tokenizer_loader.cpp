@@ -12,6 +12,8 @@
 #include "valence/tokenizer.h"
 #include "valence/tokenizer/component_parser.h"
 #include "valence/tokenizer/legacy_bpe.h"
+#include "valence/tokenizer/legacy_sentencepiece.h"
+#include "valence/tokenizer/legacy_special_tokens.h"
 #include "valence/tokenizer/legacy_vocabulary.h"
 #include "valence/tokenizer/tokenizer_parts.h"
 #include "valence/tokenizer/vocabulary_json.h"
@@ -57,9 +59,7 @@ Result<std::shared_ptr<Tokenizer::Parts>> parse_parts(std::string_view text, con
   if (const auto pre_tokenizer = root.find("pre_tokenizer")) {
     VALENCE_TRY(parts->pre_tokenizer, tokenizer::parse_pre_tokenizer(*pre_tokenizer));
   }
-  VALENCE_TRY(parts->model,
-              tokenizer::parse_model(model, std::move(extracted.vocabulary).value_or(tokenizer::VocabularyEntries{}),
-                                     std::move(extracted.merges).value_or(tokenizer::MergeRules{})));
+  VALENCE_TRY(parts->model, tokenizer::parse_model(model, std::move(extracted)));
   const auto& vocabulary = parts->model->vocabulary();
   VALENCE_TRY(const auto added_tokens, parse_added_tokens(root));
   VALENCE_TRY(parts->added_tokens, AddedTokens::build(added_tokens, vocabulary, parts->normalizer.get(),
@@ -82,7 +82,7 @@ Result<std::optional<std::size_t>> parse_model_max_length(const Json& config) {
   return static_cast<std::size_t>(tokens);
 }
 
-/// tokenizer_config.json, if there is one.
+/// tokenizer_config.json or another file of settings, if it is there.
 Result<std::optional<Json>> read_config(const std::filesystem::path& path) {
   auto text = read_file(path, kMaxConfigFileBytes);
   if (!text) {
@@ -92,6 +92,29 @@ Result<std::optional<Json>> read_config(const std::filesystem::path& path) {
   VALENCE_TRY(Json config, Json::parse(*text, path.string()));
   if (!config.is_object()) return config.invalid("expected an object of settings");
   return config;
+}
+
+/// A .model file of SentencePiece, if config names a tokenizer that keeps its vocabulary so and the file is there.
+Result<std::shared_ptr<Tokenizer::Parts>> load_sentencepiece_file(const std::filesystem::path& directory,
+                                                                  const std::optional<Json>& config) {
+  std::optional<Json> model_config;
+  if (!config || !config->find("tokenizer_class")) {
+    VALENCE_TRY(model_config, read_config(directory / "config.json"));
+  }
+  VALENCE_TRY(const auto family, tokenizer::find_sentencepiece_family(config, model_config));
+  if (!family) return nullptr;
+  const auto path = directory / tokenizer::model_file_of(*family);
+  auto file = read_file(path, kMaxTokenizerFileBytes);
+  if (!file) {
+    if (file.error().code() != ErrorCode::kNotFound) return fail(std::move(file).error());
+    return fail(ErrorCode::kNotFound, directory.string(),
+                fmt::format("has neither tokenizer.json nor {}", path.filename().string()),
+                "save the tokenizer beside the model, with save_pretrained()");
+  }
+  VALENCE_TRY(const auto special_tokens_map, read_config(directory / "special_tokens_map.json"));
+  VALENCE_TRY(const auto added_tokens, read_config(directory / "added_tokens.json"));
+  VALENCE_TRY(const auto settings, tokenizer::with_token_files(config, special_tokens_map, added_tokens));
+  return tokenizer::build_from_sentencepiece(*family, *file, path.string(), settings);
 }
 
 /// vocab.json and merges.txt.
@@ -104,7 +127,8 @@ Result<std::shared_ptr<Tokenizer::Parts>> load_bpe_files(const std::filesystem::
     if (vocab.error().code() != ErrorCode::kNotFound) return fail(std::move(vocab).error());
     return fail(ErrorCode::kNotFound, directory.string(),
                 "has neither tokenizer.json nor vocab.txt nor vocab.json with merges.txt",
-                "save the tokenizer beside the model, with save_pretrained()");
+                "save the tokenizer beside the model, with save_pretrained(); a SentencePiece .model is read if "
+                "tokenizer_config.json names the tokenizer of ALBERT, CamemBERT, DeBERTa-v2, T5 or XLM-RoBERTa");
   }
   VALENCE_TRY(const auto merges, read_file(merges_path, kMaxTokenizerFileBytes));
   std::optional<Json> model_config;
@@ -137,7 +161,10 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& model_directory) 
   } else if (vocab.error().code() != ErrorCode::kNotFound) {
     return fail(std::move(vocab).error());
   } else {
-    VALENCE_TRY(parts, load_bpe_files(model_directory, config));
+    VALENCE_TRY(parts, load_sentencepiece_file(model_directory, config));
+    if (parts == nullptr) {
+      VALENCE_TRY(parts, load_bpe_files(model_directory, config));
+    }
   }
   if (config) {
     VALENCE_TRY(parts->model_max_length, parse_model_max_length(*config));

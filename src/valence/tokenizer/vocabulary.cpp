@@ -54,7 +54,7 @@ Result<Vocabulary> Vocabulary::build(VocabularyEntries read, RepeatedToken repea
                 fmt::format("tokens \"{}\" and \"{}\" have the same id {}", vocabulary.text_of(*twin),
                             vocabulary.text_of(*std::next(twin)), twin->id));
   }
-  if (any_repeated) {  // the earlier ids no longer name a token
+  if (any_repeated && repeated == RepeatedToken::kLaterWins) {  // the earlier ids no longer name a token
     std::erase_if(tokens, [&](const Token& token) { return vocabulary.find(vocabulary.text_of(token)) != token.id; });
   }
   return vocabulary;

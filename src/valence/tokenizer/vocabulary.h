@@ -33,10 +33,12 @@ struct VocabularyEntries {
   }
 };
 
-/// What a token that occurs twice means: an error, or (vocab.txt, as Hugging Face reads it) that the later id counts.
-enum class RepeatedToken { kRefused, kLaterWins };
+/// What a token that occurs twice means: an error, or that the later id counts, and then whether the earlier id is that
+/// token's too (Unigram's list) or nobody's (vocab.txt), as Hugging Face reads them.
+enum class RepeatedToken { kRefused, kLaterWins, kLaterFound };
 
-/// Immutable, thread-safe. Every id is in [0, 2^31 - 1) and belongs to one token.
+/// Immutable, thread-safe. Every id is in [0, 2^31 - 1) and belongs to one token; kLaterFound apart, a token has one
+/// id.
 class Vocabulary {
  public:
   /// `where` is how errors name the place of the vocabulary.

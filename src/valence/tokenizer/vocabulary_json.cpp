@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "valence/base/utf8.h"
+#include "valence/tokenizer/score_text.h"
 
 namespace valence::tokenizer {
 namespace {
@@ -23,7 +24,7 @@ class ModelScanner {
     std::string_view name;
     std::size_t value;
   };
-  /// The next such member whose name is "vocab" with an object, or "merges" with an array.
+  /// The next such member whose name is "vocab" with an object or an array, or "merges" with an array.
   std::optional<Member> next() {
     for (; at_ < json_.size(); ++at_) {
       const char c = json_[at_];
@@ -40,7 +41,7 @@ class ModelScanner {
         const char opening = *value < json_.size() ? json_[*value] : '\0';
         if (depth_ == 1) {
           inside_model_ = text == "model" && opening == '{';
-        } else if ((text == "vocab" && opening == '{') || (text == "merges" && opening == '[')) {
+        } else if ((text == "vocab" && (opening == '{' || opening == '[')) || (text == "merges" && opening == '[')) {
           return Member{text, *value};
         }
       }
@@ -80,7 +81,7 @@ class ModelScanner {
   bool inside_model_ = false;
 };
 
-/// Reads one object of integers or one array of merges, strictly, from its opening bracket on.
+/// Reads one object of integers, one array of scored tokens or one of merges, strictly, from its opening bracket on.
 class ModelReader {
  public:
   /// `where` is how errors name the value.
@@ -107,6 +108,35 @@ class ModelReader {
       ++at_;
       if (next == '}') break;
       if (next != ',') return expected("',' or '}'");
+    }
+    return vocabulary;
+  }
+
+  /// [["a", -1.5], ...]
+  Result<ScoredVocabulary> read_scored_vocabulary() {
+    ScoredVocabulary vocabulary;
+    std::string token;
+    ++at_;
+    if (peek() == ']') {
+      ++at_;
+      return vocabulary;
+    }
+    while (true) {
+      token.clear();
+      VALENCE_TRY_STATUS(read_character('['));
+      VALENCE_TRY_STATUS(read_string(token));
+      VALENCE_TRY_STATUS(read_character(','));
+      peek();
+      const auto score = read_score(json_.substr(std::min(at_, json_.size())));
+      if (!score) return expected("a score, a finite number");
+      at_ += score->size;
+      VALENCE_TRY_STATUS(read_character(']'));
+      vocabulary.add(token, score->value);
+      if (vocabulary.scores.size() > kMaxVocabularyTokens) break;  // Vocabulary::build says so
+      const char next = peek();
+      ++at_;
+      if (next == ']') break;
+      if (next != ',') return expected("',' or ']'");
     }
     return vocabulary;
   }
@@ -255,19 +285,21 @@ Result<ExtractedModel> extract_model(std::string_view json, const std::string& s
   std::size_t kept_until = 0;
   while (const auto member = scanner.next()) {
     const bool is_vocabulary = member->name == "vocab";
+    const bool is_scored = is_vocabulary && json[member->value] == '[';
     const std::string where = fmt::format("{}: model.{}", source_name, member->name);
     ModelReader reader(json, member->value, where);
-    if (is_vocabulary ? extracted.vocabulary.has_value() : extracted.merges.has_value()) {
-      return fail(ErrorCode::kInvalidData, where, "stands there twice");
-    }
-    if (is_vocabulary) {
+    const bool known = is_vocabulary ? extracted.vocabulary || extracted.scored : extracted.merges.has_value();
+    if (known) return fail(ErrorCode::kInvalidData, where, "stands there twice");
+    if (is_scored) {
+      VALENCE_TRY(extracted.scored, reader.read_scored_vocabulary());
+    } else if (is_vocabulary) {
       VALENCE_TRY(extracted.vocabulary, reader.read_vocabulary());
     } else {
       VALENCE_TRY(extracted.merges, reader.read_merges());
     }
     VALENCE_TRY_STATUS(check_utf8(json, member->value, reader.end(), where));
     extracted.rest += json.substr(kept_until, member->value - kept_until);
-    extracted.rest += is_vocabulary ? "{}" : "[]";
+    extracted.rest += is_vocabulary && !is_scored ? "{}" : "[]";
     kept_until = reader.end();
     scanner.skip_to(kept_until);
   }

@@ -9,19 +9,21 @@
 
 #include "valence/base/error.h"
 #include "valence/tokenizer/merge_rules.h"
+#include "valence/tokenizer/unigram.h"
 #include "valence/tokenizer/vocabulary.h"
 
 namespace valence::tokenizer {
 
 struct ExtractedModel {
   std::optional<VocabularyEntries> vocabulary;  ///< of model.vocab, if that is an object
+  std::optional<ScoredVocabulary> scored;       ///< of model.vocab, if that is an array: Unigram's
   std::optional<MergeRules> merges;             ///< of model.merges, if that is an array
   std::string rest;                             ///< the document with {} and [] in their places
 };
 
 /// What is not there, or is something else, stays in the document: its parser has the word. An error if the vocabulary
-/// is not an object from strings to integers, or the merges not an array of "a b" or ["a", "b"], in valid JSON and
-/// UTF-8.
+/// is neither an object from strings to integers nor an array of [string, number], or the merges not an array of "a b"
+/// or ["a", "b"], in valid JSON and UTF-8.
 Result<ExtractedModel> extract_model(std::string_view json, const std::string& source_name);
 
 /// The same for a file that is the vocabulary, vocab.json.

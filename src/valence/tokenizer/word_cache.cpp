@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace valence::tokenizer {
 
@@ -10,6 +11,12 @@ static_assert(sizeof(WordCache::Entry) == 64);
 std::uint32_t WordCache::new_owner() {
   static std::atomic<std::uint32_t> owners{0};
   return ++owners;
+}
+
+bool WordCache::fresh_follow_each_other() const {
+  std::uint32_t begin = 0;
+  return std::all_of(fresh_.begin(), fresh_.end(),
+                     [&begin](const ModelToken& token) { return token.begin == std::exchange(begin, token.end); });
 }
 
 void WordCache::store(std::size_t place, std::uint32_t owner, std::string_view word) {

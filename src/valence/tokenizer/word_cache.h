@@ -44,8 +44,8 @@ class WordCache {
   /// A number no other owner has.
   [[nodiscard]] static std::uint32_t new_owner();
 
-  /// emit(id, begin, end) for each token of `word`: as kept, or as tokenize(tokens) appends them. These follow each
-  /// other from byte 0 on and end within the word.
+  /// emit(id, begin, end) for each token of `word`: as kept, or as tokenize(tokens) appends them. Kept are those that
+  /// follow each other from byte 0 on.
   template <class Tokenize, class Emit>
   void for_each_token(std::uint32_t owner, std::string_view word, Tokenize tokenize, Emit emit) {
     const bool short_word = word.size() <= kMaxWordBytes;
@@ -62,7 +62,7 @@ class WordCache {
     }
     fresh_.clear();
     tokenize(fresh_);
-    if (short_word && fresh_.size() <= kMaxTokens) store(place, owner, word);
+    if (short_word && fresh_.size() <= kMaxTokens && fresh_follow_each_other()) store(place, owner, word);
     for (const auto& token : fresh_) emit(token.id, token.begin, token.end);
     if (fresh_.capacity() > kMaxFreshTokens) fresh_ = {};
   }
@@ -71,6 +71,7 @@ class WordCache {
   static constexpr std::size_t kEntries = 8192;
   static constexpr std::size_t kMaxFreshTokens = 4096;  // that stay allocated
 
+  [[nodiscard]] bool fresh_follow_each_other() const;
   void store(std::size_t place, std::uint32_t owner, std::string_view word);
 
   std::vector<Entry> entries_;

@@ -35,7 +35,7 @@ TEST(ExtractModel, UnderstandsEveryEscape) {
 TEST(ExtractModel, OnlyModelVocabCounts) {
   for (const char* json : {R"({"vocab":{"a":1}})", R"({"x":{"model":{"vocab":{"a":1}}}})",
                            R"({"model":["vocab",{"a":1}]})", R"({"model":{"x":{"vocab":{"a":1}}}})",
-                           R"({"model":"vocab"})", R"({"model":{"vocab":[1]}})", "{", "", R"({"model":{"vocab)"}) {
+                           R"({"model":"vocab"})", R"({"model":{"vocab":1}})", "{", "", R"({"model":{"vocab)"}) {
     const auto extracted = extract_model(json, "t.json");
     EXPECT_TRUE(extracted.has_value() && !extracted->vocabulary.has_value()) << json;
     EXPECT_EQ(extracted->rest, json);

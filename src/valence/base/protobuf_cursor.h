@@ -1,0 +1,61 @@
+/// \file
+/// Reads the fields of a Protocol Buffers message in order, none beyond its end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "valence/base/error.h"
+
+namespace valence {
+
+/// How a field is written; 3 and 4, groups, are not read.
+enum class ProtobufType : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+
+struct ProtobufField {
+  std::uint32_t number;
+  ProtobufType type;
+  std::uint64_t value;     ///< of kVarint, or the bits of the fixed ones
+  std::string_view bytes;  ///< of kBytes: a string, or a message within the message
+  std::size_t at;          ///< its first byte, counted from the file's
+};
+
+/// Not checked is what the sender's schema asks of the fields: that is the caller's to do. Source: the encoding guide
+/// of Protocol Buffers.
+class ProtobufCursor {
+ public:
+  /// `source` is how errors name the file, and must outlive the cursor.
+  ProtobufCursor(std::string_view file, const std::string& source) : ProtobufCursor(file, 0, source) {}
+
+  /// The next field; nothing at the end of the message.
+  Result<std::optional<ProtobufField>> next();
+
+  /// The message that a field holds. The typed readers refuse a field that is written otherwise.
+  Result<ProtobufCursor> message(const ProtobufField& field) const;
+  Result<std::string_view> bytes(const ProtobufField& field) const;
+  /// The same, in UTF-8.
+  Result<std::string_view> text(const ProtobufField& field) const;
+  /// Integers, enumerators and booleans; negative ones are written as 64 bits.
+  Result<std::int64_t> integer(const ProtobufField& field) const;
+  Result<float> number(const ProtobufField& field) const;
+
+  /// A refusal placed at a byte of the file.
+  [[nodiscard]] tl::unexpected<Error> refuse(std::size_t at, std::string_view what) const;
+
+ private:
+  ProtobufCursor(std::string_view message, std::size_t begin, const std::string& source)
+      : message_(message), begin_(begin), source_(&source) {}
+  Result<std::uint64_t> varint();
+  Result<std::uint64_t> fixed(std::size_t size);
+  Status expect(const ProtobufField& field, ProtobufType type) const;
+
+  std::string_view message_;
+  std::size_t begin_;  // of the message in the file
+  std::size_t at_ = 0;
+  const std::string* source_;
+};
+
+}  // namespace valence

@@ -1,0 +1,35 @@
+// Any bytes as a .model file of SentencePiece, the first of them choosing the family: refused with words, or a
+// tokenizer that encodes twenty texts into ids it has tokens for.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "fuzz/tokenizer_texts.h"
+#include "valence/tokenizer/legacy_sentencepiece.h"
+
+namespace {
+
+using valence::tokenizer::SentencePieceFamily;
+
+constexpr SentencePieceFamily kFamilies[] = {SentencePieceFamily::kAlbert, SentencePieceFamily::kCamembert,
+                                             SentencePieceFamily::kDebertaV2, SentencePieceFamily::kT5,
+                                             SentencePieceFamily::kXlmRoberta};
+
+/// Any of the pieces may be the special tokens, so that few inputs fail for the lack of one.
+constexpr std::string_view kSettings =
+    R"({"unk_token":"<unk>","cls_token":"<s>","sep_token":"</s>","bos_token":"<s>","eos_token":"</s>","extra_ids":2})";
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const std::optional<valence::Json> settings = valence::Json::parse(kSettings, "settings").value();
+  if (size == 0) return 0;
+  const std::string_view file(reinterpret_cast<const char*>(data) + 1, size - 1);
+  auto parts = valence::tokenizer::build_from_sentencepiece(kFamilies[data[0] % std::size(kFamilies)], file, "x.model",
+                                                            settings);
+  valence::testing::require_refused_or_sound(
+      parts ? valence::Result<valence::Tokenizer>(valence::Tokenizer(*std::move(parts)))
+            : valence::Result<valence::Tokenizer>(valence::fail(std::move(parts).error())));
+  return 0;
+}

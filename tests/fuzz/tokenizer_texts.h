@@ -1,0 +1,54 @@
+/// \file
+/// Twenty texts that a tokenizer made of any bytes must bear.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <string_view>
+
+#include "valence/tokenizer.h"
+
+namespace valence::testing {
+
+inline void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+inline constexpr std::string_view kTexts[] = {"",
+                                              " ",
+                                              "a",
+                                              "Hello, World!",
+                                              "unaffable",
+                                              "e\u0301a\u0323\u0301",
+                                              "中文 日本語",
+                                              "각 \u1100\u1161",
+                                              "[MASK][CLS]",
+                                              " [MASK] x",
+                                              "\u302E\u0301a",
+                                              "a\u200Bb\u00ADc",
+                                              "ﬁ ½ Ⅷ",
+                                              "İ ẞ ς",
+                                              "😀👍🏽",
+                                              "\t\n\r\u3000",
+                                              "12345 6",
+                                              "##ing",
+                                              "....!!",
+                                              "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+
+/// Refused with words, or a tokenizer that encodes the texts into ids it has tokens for.
+inline void require_refused_or_sound(const Result<Tokenizer>& tokenizer) {
+  if (!tokenizer) {
+    require(!tokenizer.error().what().empty());
+    return;
+  }
+  for (const std::string_view text : kTexts) {
+    const auto encoding = tokenizer->encode(text);
+    require(encoding.has_value() && encoding->offsets.size() == encoding->ids.size());
+    for (std::size_t i = 0; i < encoding->ids.size(); ++i) {
+      require(static_cast<std::size_t>(encoding->ids[i]) < tokenizer->vocabulary_size());
+      require(encoding->offsets[i].begin <= encoding->offsets[i].end && encoding->offsets[i].end <= text.size());
+    }
+  }
+}
+
+}  // namespace valence::testing
