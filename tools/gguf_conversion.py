@@ -4,19 +4,23 @@ Names come from PyPI's gguf (tensor_mapping.py), special tokens and merges from 
 converter uses too. What that converter loses (BERT's pooler, the score layer of decoders) is kept, as cls and cls.output.
 """
 
+import io
 import json
 import math
 
 import gguf
 import numpy as np
+import sentencepiece
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers.convert_slow_tokenizer import generate_merges
+from transformers.utils import sentencepiece_model_pb2_new as sentencepiece_model_pb2
 
 # What the checkpoint's modules are called in the words that gguf knows; longest first.
 PREFIXES = ["nomic_bert.", "roberta.", "transformer.", "bert.", "model."]
 CORPUS = ["The film was unbelievably good!", "bad, bad films", "a good film is a good film", "the the the was was",
           "it was not good, it was bad", "123 456 films", "Unbelievable! believe it or not", "it's they're we'll don't"]
-TEXTS = ["The film was unbelievably good!", "bad, bad films", "Café 中 \U0001F600 cafe\u0301", "don't IT'S  we'll", "",
+TEXTS = ["\uff21 \ufb01lm", "The film was unbelievably good!", "bad, bad films", "Café 中 \U0001F600 cafe\u0301", "don't IT'S  we'll", "",
          "  ", "a1234 567\n\n x\t\r\n", "<s> good </s> <pad>", "the <mask> film [MASK] was", "\u00a0it\u3000was"]
 
 LLAMA3_WORDS = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
@@ -41,7 +45,7 @@ def byte_level_bpe(specials, words=None):
 
 
 def tokenizer_of(kind):
-    """(tokenizers' Tokenizer, tokenizer_config.json, tokenizer.ggml.pre, where GGUF's tokens come from)"""
+    """(tokenizers' Tokenizer, tokenizer_config.json, tokenizer.ggml.pre)"""
     if kind == "roberta":
         tokenizer = byte_level_bpe([AddedToken(t, special=True) for t in ["<s>", "<pad>", "</s>", "<unk>"]] +
                                    [AddedToken("<mask>", special=True, lstrip=True)])
@@ -74,8 +78,92 @@ def tokenizer_of(kind):
     raise ValueError(kind)
 
 
+# What a small map of SentencePiece rewrites: an ideographic and a no-break space, a ligature, an accent, a wide letter.
+RULES = "3000\t20\nA0\t20\nFB01\t66 69\n65 301\tE9\nFF21\t41\n"
+
+
+def unigram(directory):
+    """A SentencePiece model learned from CORPUS, and the tokenizer that transformers' XLMRobertaTokenizer makes of it."""
+    (directory / "rules.tsv").write_text(RULES)
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CORPUS), model_writer=trained, vocab_size=60, model_type="unigram", num_threads=1,
+        normalization_rule_tsv=str(directory / "rules.tsv"), hard_vocab_limit=False, minloglevel=2)
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(trained.getvalue())
+    charsmap = model.normalizer_spec.precompiled_charsmap
+    specials = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    pieces = specials + [(piece.piece, piece.score) for piece in model.pieces[3:]] + [("<mask>", 0.0)]
+    tokenizer = tokenizers.Tokenizer(models.Unigram(pieces, unk_id=3, byte_fallback=False))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=False)
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token, _ in specials] +
+                                 [AddedToken("<mask>", special=True, lstrip=True)])
+    return tokenizer, pieces, charsmap
+
+
+def write_unigram(writer, size, directory):
+    """The keys of _xlmroberta_set_vocab."""
+    tokenizer, pieces, charsmap = unigram(directory)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    (directory / "tokenizer_config.json").write_text(json.dumps({
+        "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "sep_token": "</s>",
+        "cls_token": "<s>", "mask_token": "<mask>"}))
+    rest = range(len(pieces), size)
+    kinds = [gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.UNKNOWN] + [gguf.TokenType.NORMAL] * (len(pieces) - 5)
+    writer.add_tokenizer_model("t5")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([token for token, _ in pieces] + [f"[PAD{i}]" for i in rest])
+    writer.add_token_scores([score for _, score in pieces] + [-10000.0] * len(rest))
+    writer.add_token_types(kinds + [gguf.TokenType.CONTROL] + [gguf.TokenType.UNUSED] * len(rest))
+    writer.add_add_space_prefix(True)
+    writer.add_remove_extra_whitespaces(True)
+    writer.add_precompiled_charsmap(charsmap)
+    gguf.SpecialVocab(directory, n_vocab=size).add_to_gguf(writer, quiet=True)
+    return tokenizer
+
+
+def sentencepiece_bpe():
+    """A SentencePiece BPE model learned from CORPUS, and the tokenizer.json that Llama 2 was published with for it."""
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CORPUS), model_writer=trained, vocab_size=300, model_type="bpe", byte_fallback=True,
+        num_threads=1, normalization_rule_name="identity", hard_vocab_limit=False, minloglevel=2)
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(trained.getvalue())
+    ids = {piece.piece: i for i, piece in enumerate(model.pieces)}
+    merges = generate_merges(ids, {piece.piece: piece.score for piece in model.pieces})
+    tokenizer = tokenizers.Tokenizer(models.BPE(ids, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", ids["<s>"])])
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in ["<unk>", "<s>", "</s>"]])
+    return tokenizer, model.pieces
+
+
+def write_sentencepiece_bpe(writer, size, directory):
+    """The keys of _set_vocab_sentencepiece."""
+    tokenizer, pieces = sentencepiece_bpe()
+    tokenizer.save(str(directory / "tokenizer.json"))
+    (directory / "tokenizer_config.json").write_text(json.dumps({
+        "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": True, "add_eos_token": False}))
+    rest = range(len(pieces), size)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([piece.piece for piece in pieces] + [f"[PAD{i}]" for i in rest])
+    writer.add_token_scores([piece.score for piece in pieces] + [-10000.0] * len(rest))
+    writer.add_token_types([piece.type for piece in pieces] + [gguf.TokenType.UNUSED] * len(rest))
+    gguf.SpecialVocab(directory, n_vocab=size).add_to_gguf(writer, quiet=True)
+    return tokenizer
+
+
 def write_tokenizer(writer, kind, size, directory):
     """The keys that BertModel, RobertaModel, ... of the converter write for a vocabulary of `size` ids."""
+    if kind == "xlm-roberta":
+        return write_unigram(writer, size, directory)
+    if kind == "sentencepiece":
+        return write_sentencepiece_bpe(writer, size, directory)
     tokenizer, config, pre = tokenizer_of(kind)
     tokenizer.save(str(directory / "tokenizer.json"))
     (directory / "tokenizer_config.json").write_text(json.dumps(config))

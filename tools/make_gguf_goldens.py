@@ -13,7 +13,7 @@ distilbert_*  tiny BERT and DistilBERT classifiers as PyPI's gguf writes them, n
 roberta_*, xlm_roberta_*, modern_bert_*, nomic_bert_*, gpt2_*, llama_*, mistral_*, qwen2_*, qwen3_*
               the same of llama.cpp's other architectures, with their own tokenizers (gguf_conversion.py).
 
-Needs gguf, torch, transformers, tokenizers and numpy; their versions are written into the goldens.
+Needs gguf, torch, transformers, tokenizers, sentencepiece, protobuf and numpy; their versions are written into the goldens.
 """
 
 import argparse
@@ -248,7 +248,7 @@ def architectures():
             ("llama", make("llama", 256, 1, 4, 302, **{**DECODER, "ffn": 1, "num_key_value_heads": 1,
                                                       "attention_bias": True, "mlp_bias": True,
                                                       "rope_parameters": LLAMA3_ROPE}), "llama-bpe", k_blocks),
-        "mistral_f16": ("llama", make("mistral", 32, 2, 4, 302, sliding_window=6, **DECODER), "llama-bpe",
+        "mistral_f16": ("llama", make("mistral", 32, 2, 4, 302, sliding_window=6, **DECODER), "sentencepiece",
                         one_of(Type.F16)),
         "qwen2_q4_1": ("qwen2", make("qwen2", 64, 2, 4, 303, **DECODER), "qwen2", one_of(Type.Q4_1)),
         "qwen3_bf16": ("qwen3", make("qwen3", 32, 2, 4, 303, head_dim=24, **{**DECODER, "rope_parameters": {
@@ -303,7 +303,8 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    versions = {**recipe.versions(), "gguf": importlib.metadata.version("gguf"), "tokenizers": tokenizers.__version__}
+    versions = {**recipe.versions(), "gguf": importlib.metadata.version("gguf"), "tokenizers": tokenizers.__version__,
+                "sentencepiece": importlib.metadata.version("sentencepiece")}
     for index, (name, (arch, model, kind, type_of)) in enumerate(architectures().items()):
         if not arguments.only or name in arguments.only:
             record_architecture(out, versions, index + 10, name, arch, model, kind, type_of)

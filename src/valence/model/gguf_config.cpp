@@ -227,7 +227,7 @@ Result<std::int64_t> positions_before_first(const GgufFile& file, const GgufArch
   VALENCE_TRY(const auto positions, file.metadata.find_integer(files.key("context_length")));
   // A table of another size is refused when it is bound.
   if (!rows || !padding || !positions || *padding < 0 || *positions < 1 || *rows <= *positions) return 0;
-  return *rows - *positions == *padding + 1 ? *padding + 1 : 0;
+  return *rows - *positions - 1 == *padding ? *padding + 1 : 0;
 }
 
 Result<ModelSpec> gguf_spec(const GgufFile& file, const GgufArchitecture& files, const Architecture& architecture) {
