@@ -4,7 +4,6 @@
 #include <tuple>
 #include <utility>
 
-#include "valence/base/json.h"
 #include "valence/tokenizer/bpe.h"
 #include "valence/tokenizer/ggml_vocabulary.h"
 #include "valence/tokenizer/tokenizer_parts.h"
@@ -12,8 +11,9 @@
 namespace valence::tokenizer {
 namespace {
 
-// SentencePiece makes tokens of 16 characters unless it is told otherwise.
-constexpr std::size_t kMaxCharacters = 128;
+// SentencePiece makes tokens of 16 characters unless it is told otherwise. Every cut of a token may be a merge, so that
+// longer ones would make much of a small file.
+constexpr std::size_t kMaxCharacters = 64;
 
 /// A token and a place to cut it into two others.
 struct Cut {
@@ -42,12 +42,11 @@ Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vo
     // Those are found before the model sees the text.
     if (type == GgmlVocabulary::kControl || type == GgmlVocabulary::kUserDefined) continue;
     const std::string_view token = given.tokens[id];
-    if (token.size() > 4 * kMaxCharacters) {
+    const auto borders = character_borders(token.substr(0, 4 * kMaxCharacters + 1));
+    if (borders.size() > kMaxCharacters + 1) {
       return fail(ErrorCode::kInvalidData, where,
-                  fmt::format("tokenizer.ggml.tokens: token {} has {} bytes, more than {}", id, token.size(),
-                              4 * kMaxCharacters));
+                  fmt::format("tokenizer.ggml.tokens: token {} has more than {} characters", id, kMaxCharacters));
     }
-    const auto borders = character_borders(token);
     const std::size_t first = cuts.size();
     for (std::size_t i = 1; i + 1 < borders.size(); ++i) {
       const std::string_view left = token.substr(0, borders[i]);

@@ -52,6 +52,17 @@ TEST(GgufTokenizer, AFileIsAClassifierByItself) {
   EXPECT_EQ((*classifier)->labels(), (std::vector<std::string>{"negative", "neutral", "positive"}));
 }
 
+TEST(GgufTokenizer, AFileOfEachArchitectureIsAClassifier) {
+  for (const auto* name : {"roberta_f16", "xlm_roberta_q8_0", "modern_bert_mean_biases_q8_0", "nomic_bert_q5_1",
+                           "gpt2_q4_0", "llama3_k_blocks", "mistral_f16", "qwen2_q4_1", "qwen3_bf16"}) {
+    const auto classifier = Classifier::load(kGoldens / (std::string(name) + ".gguf"), {.threads = 1});
+    ASSERT_TRUE(classifier) << classifier.error().to_string();
+    EXPECT_TRUE((*classifier)->warnings().empty()) << name;
+    const std::vector<std::string_view> texts = {"the film was good"};
+    EXPECT_TRUE((*classifier)->classify(texts)[0]) << name;
+  }
+}
+
 GgufImage small_vocabulary() {
   GgufImage image;
   image.set_string("tokenizer.ggml.model", "bert");
@@ -193,6 +204,14 @@ TEST(GgufTokenizer, UnigramsThatDoNotFitTogetherAreRefused) {
   GgufImage map = unigram();
   map.set("tokenizer.ggml.precompiled_charsmap", 9, testing::u32_bytes(0) + testing::u64_bytes(2) + "xy");
   EXPECT_NE(refusal(map).find("precompiled_charsmap"), std::string::npos);
+}
+
+TEST(GgufTokenizer, ATokenLongerThanSentencePieceMakesIsRefused) {
+  GgufImage image = unigram();
+  image.set_string("tokenizer.ggml.model", "llama");
+  EXPECT_EQ(ids_of(image, "a a"), (std::vector<std::int32_t>{0, 6, 6})) << "a beginning, and pairs by their scores";
+  image.set_strings("tokenizer.ggml.tokens", {"<s>", "<pad>", "</s>", "<unk>", "a", "b", std::string(65, 'a')});
+  EXPECT_NE(refusal(image).find("token 6 has more than 64 characters"), std::string::npos);
 }
 
 }  // namespace
