@@ -4,19 +4,23 @@
     python tools/make_gguf_goldens.py --out tests/parity/data/gguf
 
 blocks.json   random blocks of every block format and the f32 values that gguf.quants.dequantize makes of them, as bits.
-bert_*.gguf   tiny BERT and DistilBERT classifiers as PyPI's gguf writes them, names and keys as llama.cpp's converter
+bert_*.gguf,
+distilbert_*  tiny BERT and DistilBERT classifiers as PyPI's gguf writes them, names and keys as llama.cpp's converter
               has them, but with the pooler. Beside each a .json: the config.json it stands for, logits that transformers
               computes in f32 from the weights as dequantised, and what BertTokenizerFast makes of some texts.
               bert_f32 has weights by the recipe of tests/support/random_checkpoint.h, so that the same model can be had
               as safetensors. bert_blocks has every block format.
+roberta_*, xlm_roberta_*, modern_bert_*, nomic_bert_*, gpt2_*, llama_*, mistral_*, qwen2_*, qwen3_*
+              the same of llama.cpp's other architectures, with their own tokenizers (gguf_conversion.py).
 
-Needs gguf, torch, transformers, tokenizers and numpy; their versions are written into the goldens.
+Needs gguf, torch, transformers, tokenizers, sentencepiece, protobuf and numpy; their versions are written into the goldens.
 """
 
 import argparse
 import importlib.metadata
 import json
 import pathlib
+import tempfile
 
 import gguf
 import numpy as np
@@ -26,6 +30,7 @@ from gguf import GGMLQuantizationType as Type
 from transformers import (BertConfig, BertForSequenceClassification, BertTokenizerFast, DistilBertConfig,
                           DistilBertForSequenceClassification)
 
+import gguf_conversion as conversion
 import make_model_goldens as recipe
 
 BLOCK_FORMATS = [Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0, Type.Q2_K, Type.Q3_K, Type.Q4_K, Type.Q5_K,
@@ -114,9 +119,13 @@ def write_metadata(writer, config, eps):
     writer.add_layer_norm_eps(eps)
     writer.add_causal_attention(False)
     writer.add_classifier_output_labels([config.id2label[i] for i in range(config.num_labels)])
+    writer.add_token_type_count(getattr(config, "type_vocab_size", 1))
+    write_word_piece(writer, config)
+
+
+def write_word_piece(writer, config):
     vocabulary = vocabulary_of(config.vocab_size)
     controls = [token in SPECIALS for token in vocabulary]
-    writer.add_token_type_count(getattr(config, "type_vocab_size", 1))
     writer.add_tokenizer_model("bert")
     writer.add_tokenizer_pre("default")
     writer.add_token_list([phantom(token, control) for token, control in zip(vocabulary, controls)])
@@ -201,14 +210,106 @@ def record_model(out, versions, name, model_class, config, type_of, eps=1e-12, s
     recipe.write(out / f"{name}.json", golden)
 
 
+NO_PADDING = {"pad_token_id": None, "bos_token_id": 0, "eos_token_id": 1}
+DECODER = {"ffn": 4, "num_labels": 3, "num_key_value_heads": 2, "max_position_embeddings": 64, **NO_PADDING}
+LLAMA3_ROPE = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
+               "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+ROBERTA = {"ffn": 2, "num_labels": 3, "max_position_embeddings": 66, "type_vocab_size": 1, "layer_norm_eps": 1e-5,
+           "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+MODERN_BERT = {"ffn": 2, "max_position_embeddings": 128, "pad_token_id": 3, "bos_token_id": 1, "eos_token_id": 2,
+               "cls_token_id": 1, "sep_token_id": 2, "local_attention": 8}
+
+
+def one_of(*types):
+    """Block formats in turn, by the matrices' order."""
+    counter = iter(range(1 << 30))
+    return lambda name: types[next(counter) % len(types)]
+
+
+def architectures():
+    """name -> (GGUF's architecture, class and configuration, tokenizer, type of each matrix)"""
+    make = recipe.classifier
+    k_blocks = one_of(Type.Q2_K, Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K)
+    return {
+        "roberta_f16": ("bert", make("roberta", 32, 2, 2, 310, **ROBERTA), "roberta", one_of(Type.F16)),
+        "xlm_roberta_q8_0": ("bert", make("xlm-roberta", 32, 1, 2, 64, **ROBERTA), "xlm-roberta", one_of(Type.Q8_0)),
+        "modern_bert_f32": ("modern-bert", make("modernbert", 32, 4, 2, 310, num_labels=3, classifier_pooling="cls",
+                                                **{**MODERN_BERT, "ffn": 2}), "modern-bert", one_of(Type.F32)),
+        "modern_bert_mean_biases_q8_0":
+            ("modern-bert", make("modernbert", 32, 3, 2, 310, num_labels=2, classifier_pooling="mean",
+                                 classifier_bias=True, attention_bias=True, mlp_bias=True, norm_bias=True,
+                                 global_attn_every_n_layers=2, **MODERN_BERT), "modern-bert", one_of(Type.Q8_0)),
+        "nomic_bert_q5_1": ("nomic-bert", make("nomic_bert", 32, 2, 2, 40, ffn=2, num_labels=2,
+                                               max_position_embeddings=64), "bert", one_of(Type.Q5_1)),
+        "gpt2_q4_0": ("gpt2", make("gpt2", 32, 2, 2, 301, num_labels=2, n_positions=64, **NO_PADDING), "gpt-2",
+                      one_of(Type.Q4_0)),
+        "llama_f32": ("llama", make("llama", 32, 2, 4, 302, **DECODER), "llama-bpe", one_of(Type.F32)),
+        "llama3_k_blocks":
+            ("llama", make("llama", 256, 1, 4, 302, **{**DECODER, "ffn": 1, "num_key_value_heads": 1,
+                                                      "attention_bias": True, "mlp_bias": True,
+                                                      "rope_parameters": LLAMA3_ROPE}), "llama-bpe", k_blocks),
+        "mistral_f16": ("llama", make("mistral", 32, 2, 4, 302, sliding_window=6, **DECODER), "sentencepiece",
+                        one_of(Type.F16)),
+        "qwen2_q4_1": ("qwen2", make("qwen2", 64, 2, 4, 303, **DECODER), "qwen2", one_of(Type.Q4_1)),
+        "qwen3_bf16": ("qwen3", make("qwen3", 32, 2, 4, 303, head_dim=24, **{**DECODER, "rope_parameters": {
+            "rope_type": "linear", "factor": 2.0, "rope_theta": 1e6}}), "qwen2", one_of(Type.BF16)),
+    }
+
+
+def record_architecture(out, versions, seed, name, arch, model, kind, type_of):
+    auto, config = model
+    random = np.random.Generator(np.random.PCG64(seed))
+    module = auto.from_config(config, attn_implementation="eager")
+    recipe.randomize(module, seed, "F32")
+    writer = gguf.GGUFWriter(str(out / f"{name}.gguf"), arch)
+    conversion.write_metadata(writer, arch, config)
+    if kind == "bert":
+        write_word_piece(writer, config)
+        texts = tokenized(config)
+    else:
+        with tempfile.TemporaryDirectory() as directory:
+            tokenizer = conversion.write_tokenizer(writer, kind, config.vocab_size, pathlib.Path(directory))
+        texts = [{"text": text, "input_ids": tokenizer.encode(text).ids} for text in conversion.TEXTS]
+    state = module.state_dict()
+    tensors = {key: value.numpy() for key, value in state.items()}
+    with torch.no_grad():
+        for tensor, values, undo in conversion.converted_tensors(arch, config, tensors):
+            quant_type = type_of(tensor) if values.ndim == 2 else Type.F32
+            data, read = stored(tensor, np.ascontiguousarray(values), quant_type, random)
+            for key, original in undo(read.reshape(values.shape)).items():
+                state[key].copy_(torch.from_numpy(np.ascontiguousarray(original)))
+            writer.add_tensor(tensor, data, raw_dtype=quant_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    sequences = recipe.make_sequences(seed, [1, 2, 5, 11, 16, 40], config.vocab_size,
+                                      getattr(config, "type_vocab_size", 0))
+    for sequence in sequences:  # a padding token has a position that conversion loses
+        sequence["input_ids"] = [4 if i == config.pad_token_id else i for i in sequence["input_ids"]]
+    noise = recipe.record(module, sequences)
+    recipe.write(out / f"{name}.json", {
+        "name": name, "command": "tools/make_gguf_goldens.py", "versions": versions,
+        "config": json.loads(config.to_json_string()), "reference_noise": float(f"{noise:.2e}"), "texts": texts,
+        "sequences": sequences})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("tests/parity/data/gguf"))
-    out = parser.parse_args().out
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="record these architectures alone")
+    arguments = parser.parse_args()
+    out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    versions = {**recipe.versions(), "gguf": importlib.metadata.version("gguf"), "tokenizers": tokenizers.__version__}
+    versions = {**recipe.versions(), "gguf": importlib.metadata.version("gguf"), "tokenizers": tokenizers.__version__,
+                "sentencepiece": importlib.metadata.version("sentencepiece")}
+    for index, (name, (arch, model, kind, type_of)) in enumerate(architectures().items()):
+        if not arguments.only or name in arguments.only:
+            record_architecture(out, versions, index + 10, name, arch, model, kind, type_of)
+    if arguments.only:
+        return
     record_blocks(out, versions)
     bert = BertForSequenceClassification
     record_model(out, versions, "bert_f32", bert,

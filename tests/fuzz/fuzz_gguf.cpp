@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     valence::copy_as_f32(view, values);
   }
   if (const auto tokenizer = valence::gguf_tokenizer(file->metadata)) {
-    static_cast<void>(tokenizer->encode("A text, caf\xC3\xA9 [MASK]"));
+    static_cast<void>(tokenizer->encode("A text, caf\xC3\xA9 ab 12 <s> [MASK]"));
   } else {
     require_words(tokenizer.error());
   }
@@ -47,6 +47,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto checkpoint = valence::Checkpoint::from_tensors(std::move(model->tensors), "fuzz.gguf");
   const auto weights = valence::bind_weights(model->spec, *model->architecture, checkpoint);
-  if (!weights) require_words(weights.error());
+  if (!weights) {
+    require_words(weights.error());
+    return 0;
+  }
+  for (const auto* linear : valence::linear_weights(weights->layers.front())) {
+    std::vector<float> row(static_cast<std::size_t>(linear->weight.columns()));
+    for (std::int64_t i = 0; i < linear->weight.rows(); ++i) valence::copy_row_as_f32(linear->weight, i, row);
+  }
   return 0;
 }

@@ -13,8 +13,8 @@ namespace valence {
 /// Of what load_model (model/model.h) takes: a model directory or a GGUF file.
 Result<Tokenizer> load_tokenizer(const std::filesystem::path& model);
 
-/// `tokenizer.huggingface.json` if it is there, which says all; else tokenizer.ggml.model "bert", a WordPiece. Other
-/// kinds are kUnsupported.
+/// `tokenizer.huggingface.json` if it is there, which says all; else what tokenizer.ggml.model names
+/// (tokenizer/ggml_vocabulary.h). Other kinds are kUnsupported.
 Result<Tokenizer> gguf_tokenizer(const GgufMetadata& metadata);
 
 }  // namespace valence

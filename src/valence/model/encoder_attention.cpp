@@ -56,6 +56,7 @@ float inverse_frequency(const RotarySpec& rotary, std::int64_t head_size, std::i
   const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_size);
   const auto power = static_cast<float>(std::pow(rotary.theta, static_cast<double>(exponent)));
   const float frequency = 1.0F / power;
+  if (rotary.frequency_factors) return frequency / (*rotary.frequency_factors)[static_cast<std::size_t>(i)];
   const auto factor = static_cast<float>(rotary.factor);
   switch (rotary.scaling) {
     case RotarySpec::Scaling::kNone:

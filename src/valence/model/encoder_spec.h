@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct RotarySpec {
   double low_freq_factor = 1;  ///< kLlama3 only, as the two below
   double high_freq_factor = 4;
   double original_max_position_embeddings = 8192;
+  /// Divides the frequency of each pair, instead of a scaling whose formula is known; null: nothing does.
+  std::shared_ptr<const std::vector<float>> frequency_factors = {};
 
   friend bool operator==(const RotarySpec&, const RotarySpec&) = default;
 };

@@ -41,16 +41,16 @@ StackedLinear::StackedLinear(std::span<const LinearWeights* const> parts)
     const auto& scales =
         part_scales_.emplace_back(part->weight.row_scale ? f32_values(*part->weight.row_scale) : std::vector<float>());
     all_i8_ = all_i8_ && !scales.empty();
-    scales_.insert(scales_.end(), scales.begin(), scales.end());
-    for (std::int64_t row = 0; row < part->weight.rows(); ++row) owner_.emplace_back(parts_.size(), row);
+    const auto bias = part->bias ? f32_values(*part->bias) : std::vector<float>();
+    for (std::int64_t row = 0; row < part->weight.rows(); ++row) {
+      const std::int64_t stored = part->weight.stored_row(row);
+      const auto at = static_cast<std::size_t>(stored);
+      owner_.emplace_back(parts_.size(), stored);
+      bias_.push_back(part->bias ? bias[at] : 0.0F);
+      if (!scales.empty()) scales_.push_back(scales[at]);
+    }
     parts_.push_back(part->weight.transposed ? transposed_rows(part->weight)
                                              : kernels::weight_rows(part->weight.values, scales));
-    if (!part->bias) {
-      bias_.resize(owner_.size(), 0.0F);
-      continue;
-    }
-    const auto bias = f32_values(*part->bias);
-    bias_.insert(bias_.end(), bias.begin(), bias.end());
   }
 }
 

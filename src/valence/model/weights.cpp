@@ -277,6 +277,10 @@ void Binder::attention(const std::string& prefix, LayerWeights& layer) {
     layer.key = rows_of(stacked, queries.size, keys.size);
     layer.value = rows_of(stacked, queries.size + keys.size, keys.size);
   }
+  if (architecture_.interleaved_rotary) {
+    layer.query.weight.interleaved_head = encoder.head_size();
+    layer.key.weight.interleaved_head = encoder.head_size();
+  }
   if (encoder.head_norms) {
     const Extent head{encoder.head_size(), "head_dim"};
     layer.query_norm = norm(in_layer(names_.query_norm), head);
@@ -401,12 +405,13 @@ void copy_row_as_f32(const MatrixView& matrix, std::int64_t row, std::span<float
     copy_transposed_rows_as_f32(matrix, row, 1, out);
     return;
   }
-  TensorView one_row = valence::rows_of(matrix.values, row, 1);
+  const std::int64_t stored = matrix.stored_row(row);
+  TensorView one_row = valence::rows_of(matrix.values, stored, 1);
   one_row.shape = {matrix.columns()};
   copy_as_f32(one_row, out);
   if (!matrix.row_scale) return;
   float scale = 0;
-  std::memcpy(&scale, matrix.row_scale->bytes.data() + static_cast<std::size_t>(row) * sizeof scale, sizeof scale);
+  std::memcpy(&scale, matrix.row_scale->bytes.data() + static_cast<std::size_t>(stored) * sizeof scale, sizeof scale);
   for (float& value : out) value *= scale;
 }
 

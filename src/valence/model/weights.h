@@ -25,7 +25,17 @@ struct MatrixView {
   bool transposed = false;
   std::int64_t first_row = 0;
   std::int64_t row_count = 0;
+  /// > 0: in the file, each head of so many rows has the two of a rotary pair side by side. Here, as in transformers,
+  /// they are half a head apart.
+  std::int64_t interleaved_head = 0;
 
+  /// Which row of the file is `row`.
+  [[nodiscard]] std::int64_t stored_row(std::int64_t row) const {
+    if (interleaved_head == 0) return row;
+    const std::int64_t pairs = interleaved_head / 2;
+    const std::int64_t within = row % interleaved_head;
+    return row - within + 2 * (within % pairs) + within / pairs;
+  }
   [[nodiscard]] std::int64_t rows() const { return transposed ? row_count : values.shape[0]; }
   [[nodiscard]] std::int64_t columns() const { return transposed ? values.shape[0] : values.shape[1]; }
 };
@@ -40,7 +50,7 @@ void copy_transposed_rows_as_f32(const MatrixView& matrix, std::int64_t first, s
 
 struct LinearWeights {
   MatrixView weight;               ///< [out_features, in_features]
-  std::optional<TensorView> bias;  ///< [out_features]
+  std::optional<TensorView> bias;  ///< [out_features], in the order of the weight's stored rows
 };
 
 struct LayerNormWeights {

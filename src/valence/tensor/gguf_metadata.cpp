@@ -130,6 +130,33 @@ Result<std::optional<bool>> GgufMetadata::find_boolean(std::string_view key) con
   return byte == 1;
 }
 
+Result<std::optional<std::vector<bool>>> GgufMetadata::find_booleans(std::string_view key,
+                                                                     std::uint64_t max_count) const {
+  constexpr std::string_view kExpected = "an array of bools";
+  VALENCE_TRY(const GgufValue* const value, find_array(key, kExpected, max_count));
+  if (value == nullptr) return std::nullopt;
+  if (value->element != GgufType::kBool) return wrong_type(key, kExpected, *value);
+  std::vector<bool> booleans;
+  for (const std::byte byte : value->bytes) booleans.push_back(byte != std::byte{0});
+  return booleans;
+}
+
+Result<std::optional<std::vector<double>>> GgufMetadata::find_numbers(std::string_view key,
+                                                                      std::uint64_t max_count) const {
+  constexpr std::string_view kExpected = "an array of f32";
+  VALENCE_TRY(const GgufValue* const value, find_array(key, kExpected, max_count));
+  if (value == nullptr) return std::nullopt;
+  if (value->element != GgufType::kF32) return wrong_type(key, kExpected, *value);
+  std::vector<double> numbers;
+  numbers.reserve(value->count);
+  for (std::uint64_t i = 0; i < value->count; ++i) {
+    const auto number = gguf_number<float>(value->bytes.subspan(i * sizeof(float), sizeof(float)));
+    if (!std::isfinite(number)) return invalid(key, fmt::format("element {} is infinite or no number", i));
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
 /// Null when the key is absent.
 Result<const GgufValue*> GgufMetadata::find_array(std::string_view key, std::string_view expected,
                                                   std::uint64_t max_count) const {
@@ -174,6 +201,15 @@ Result<std::optional<std::vector<std::int64_t>>> GgufMetadata::find_integers(std
     integers.push_back(*integer);
   }
   return integers;
+}
+
+Result<std::optional<std::string_view>> GgufMetadata::find_bytes(std::string_view key) const {
+  const GgufValue* const value = find(key);
+  if (value == nullptr) return std::nullopt;
+  const bool bytes =
+      value->type == GgufType::kArray && (value->element == GgufType::kU8 || value->element == GgufType::kI8);
+  if (!bytes) return wrong_type(key, "an array of u8", *value);
+  return gguf_text(value->bytes);
 }
 
 }  // namespace valence

@@ -73,6 +73,12 @@ class GgufMetadata {
                                                                                   std::uint64_t max_count) const;
   [[nodiscard]] Result<std::optional<std::vector<std::int64_t>>> find_integers(std::string_view key,
                                                                                std::uint64_t max_count) const;
+  [[nodiscard]] Result<std::optional<std::vector<bool>>> find_booleans(std::string_view key,
+                                                                       std::uint64_t max_count) const;
+  [[nodiscard]] Result<std::optional<std::vector<double>>> find_numbers(std::string_view key,
+                                                                        std::uint64_t max_count) const;
+  /// The bytes of an array of u8 or i8, as a view.
+  [[nodiscard]] Result<std::optional<std::string_view>> find_bytes(std::string_view key) const;
 
   /// The value of a `find_`, or the error that the key is missing.
   template <class T>

@@ -68,8 +68,6 @@ Result<PostProcessor> roberta_post_processor(const std::optional<Json>& config, 
 /// [bos] A [eos] and [bos] A [eos] [bos] B [eos], the second three of type 1.
 Result<PostProcessor> gpt2_post_processor(const std::optional<Json>& config, const AddedTokens& added,
                                           const std::string& where) {
-  using Kind = TemplatePiece::Kind;
-  PostProcessor post_processor;
   const auto token_of = [&](bool wanted, std::string_view key,
                             std::string_view role) -> Result<std::vector<std::int32_t>> {
     if (!wanted) return std::vector<std::int32_t>();
@@ -81,15 +79,7 @@ Result<PostProcessor> gpt2_post_processor(const std::optional<Json>& config, con
   VALENCE_TRY(const bool add_eos, boolean_setting(config, "add_eos_token", false));
   VALENCE_TRY(const auto bos, token_of(add_bos, "bos_token", "beginning"));
   VALENCE_TRY(const auto eos, token_of(add_eos, "eos_token", "end"));
-  const auto append = [&](std::vector<TemplatePiece>& pieces, Kind text, std::int32_t type_id) {
-    if (add_bos) pieces.push_back({Kind::kSpecial, type_id, bos});
-    pieces.push_back({text, type_id, {}});
-    if (add_eos) pieces.push_back({Kind::kSpecial, type_id, eos});
-  };
-  append(post_processor.single, Kind::kFirst, 0);
-  append(post_processor.pair, Kind::kFirst, 0);
-  append(post_processor.pair, Kind::kSecond, 1);
-  return post_processor;
+  return PostProcessor::around_each(bos, eos);
 }
 
 struct Role {

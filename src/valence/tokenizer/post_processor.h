@@ -32,6 +32,9 @@ struct PostProcessor {
   [[nodiscard]] static PostProcessor bert(std::int32_t cls_id, std::int32_t sep_id);
   /// <s> A </s> and <s> A </s> </s> B </s>, all of type 0.
   [[nodiscard]] static PostProcessor roberta(std::int32_t cls_id, std::int32_t sep_id);
+  /// The same tokens before and after each text, which may be none; types 0 and 1.
+  [[nodiscard]] static PostProcessor around_each(const std::vector<std::int32_t>& before,
+                                                 const std::vector<std::int32_t>& after);
 
   [[nodiscard]] static std::size_t special_tokens_in(const std::vector<TemplatePiece>& pieces);
 };

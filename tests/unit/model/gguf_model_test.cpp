@@ -41,8 +41,16 @@ TEST_P(GgufParity, LogitsAreThoseOfTheReferenceWithTheWeightsAsDequantised) {
   RecordProperty("relative_difference", std::to_string(difference));
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, GgufParity,
-                         ::testing::Values("bert_f32", "bert_f16", "bert_blocks", "distilbert_q8_0"),
+std::vector<std::string> golden_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(kGoldens)) {
+    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, GgufParity, ::testing::ValuesIn(golden_names()),
                          [](const auto& each) { return each.param; });
 
 TEST(GgufModel, F32WeightsGiveTheLogitsOfTheSafetensorsFormToTheBit) {
@@ -147,7 +155,7 @@ TEST(GgufModel, OwnKeysSayWhatGgufHasNoKeyFor) {
   EXPECT_EQ(model->spec.encoder.hidden_act, Activation::kGeluTanh);
   EXPECT_EQ(model->spec.head.dense_act, Activation::kRelu);
   image.set_string("valence.head.activation", "swish2");
-  EXPECT_TRUE(says(refusal(image), "valence.head.activation: \"swish2\": expected one of tanh, relu, gelu"));
+  EXPECT_TRUE(says(refusal(image), "valence.head.activation \"swish2\": expected one of gelu, gelu_new"));
 }
 
 TEST(GgufModel, AFileWithoutTokenTypesIsADistilBert) {
@@ -224,14 +232,171 @@ TEST(GgufModel, WhatMeansAnotherComputationIsRefused) {
     change(image);
     return refusal(image);
   };
-  EXPECT_TRUE(
-      says(with([](auto& m) { m.set_string("general.architecture", "llama"); }), "\"llama\": expected \"bert\""));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_string("general.architecture", "t5"); }),
+                   "\"t5\": expected one of bert, modern-bert"));
   EXPECT_TRUE(says(with([](auto& m) { m.remove("general.architecture"); }), "no key \"general.architecture\""));
-  EXPECT_TRUE(says(with([](auto& m) { m.set_bool("bert.attention.causal", true); }), "decoders are not supported"));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_bool("bert.attention.causal", true); }),
+                   "bert.attention.causal is true: an encoder whose"));
   EXPECT_TRUE(says(with([](auto& m) { m.set_u32("bert.pooling_type", 1); }), "bert.pooling_type 1 (mean)"));
   EXPECT_EQ(with([](auto& m) { m.set_u32("bert.pooling_type", 2); }), "accepted");
   EXPECT_EQ(with([](auto& m) { m.set_u32("bert.pooling_type", 4); }), "accepted");
   EXPECT_TRUE(says(with([](auto& m) { m.set_u32("split.count", 3); }), "is one of the 3 parts of a model"));
+}
+
+TEST(GgufModel, OtherKeysAndValuesThatWouldChangeTheComputationAreRefused) {
+  const auto with = [](auto change) {
+    GgufImage image = tiny_bert();
+    change(image);
+    return refusal(image);
+  };
+  EXPECT_TRUE(says(with([](auto& m) { m.set_u32("bert.pooling_type", 9); }), "bert.pooling_type 9: expected 0 (none)"));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_string("valence.head.pooling", "max"); }),
+                   "valence.head.pooling \"max\": expected \"cls\" or \"none\""));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_f32("bert.attention.max_alibi_bias", 8); }),
+                   "bert.attention.max_alibi_bias is 8: only 0 is built in"));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_u32("bert.expert_count", 4); }), "bert.expert_count is 4"));
+  EXPECT_EQ(with([](auto& m) { m.set_u32("bert.expert_count", 0); }), "accepted");
+}
+
+TEST(GgufModel, ARobertaHasLostTheFirstPositionsOrStillHasThem) {
+  GgufImage cut = tiny_bert();
+  cut.set_string("tokenizer.ggml.model", "gpt2");
+  cut.set_u32("tokenizer.ggml.padding_token_id", 1);
+  auto model = load(cut);
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_EQ(model->spec.model_type, "roberta");
+  EXPECT_EQ(model->spec.encoder.first_position, 0);
+  EXPECT_EQ(model->spec.encoder.max_sequence_length(), 2);
+  GgufImage whole = cut;
+  whole.set_f32_tensor("position_embd.weight", {4, 2}, std::vector<float>(8));
+  model = load(whole);
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_EQ(model->spec.encoder.first_position, 2);
+  EXPECT_EQ(model->spec.encoder.max_sequence_length(), 2);
+  GgufImage neither = cut;
+  neither.set_f32_tensor("position_embd.weight", {5, 2}, std::vector<float>(10));
+  EXPECT_TRUE(says(refusal(neither), "position_embd.weight\" has shape [5, 2], expected [2, 2]"));
+}
+
+TEST(GgufModel, ATokenClassifierHasNoDenseLayer) {
+  GgufImage image = tiny_bert();
+  image.remove_tensor("cls.weight");
+  image.remove_tensor("cls.bias");
+  image.set_string("valence.head.pooling", "none");
+  const auto model = load(image);
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_EQ(model->spec.head.pooling, Pooling::kNone);
+  EXPECT_FALSE(model->weights.head_dense.has_value());
+}
+
+/// A Llama of one layer, two heads that share a key and value, and weights that tell their place.
+GgufImage tiny_llama() {
+  constexpr std::int64_t kHidden = 8;
+  GgufImage image;
+  image.set_string("general.architecture", "llama");
+  image.set_u32("llama.embedding_length", kHidden);
+  image.set_u32("llama.attention.head_count", 2);
+  image.set_u32("llama.attention.head_count_kv", 1);
+  image.set_u32("llama.context_length", 16);
+  image.set_u32("llama.block_count", 1);
+  image.set_u32("llama.feed_forward_length", 4);
+  image.set_f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+  image.set_strings("tokenizer.ggml.tokens", {"a", "b"});
+  const auto tensor = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    std::int64_t elements = 1;
+    for (const auto extent : shape) elements *= extent;
+    std::vector<float> values(static_cast<std::size_t>(elements));
+    std::iota(values.begin(), values.end(), 0.0F);
+    image.set_f32_tensor(name + ".weight", shape, values);
+  };
+  tensor("token_embd", {2, kHidden});
+  tensor("output_norm", {kHidden});
+  tensor("blk.0.attn_norm", {kHidden});
+  tensor("blk.0.attn_q", {kHidden, kHidden});
+  tensor("blk.0.attn_k", {4, kHidden});
+  tensor("blk.0.attn_v", {4, kHidden});
+  tensor("blk.0.attn_output", {kHidden, kHidden});
+  tensor("blk.0.ffn_norm", {kHidden});
+  tensor("blk.0.ffn_gate", {4, kHidden});
+  tensor("blk.0.ffn_up", {4, kHidden});
+  tensor("blk.0.ffn_down", {kHidden, 4});
+  tensor("cls.output", {3, kHidden});
+  return image;
+}
+
+TEST(GgufModel, QueriesAndKeysOfLlamaAreReadInTheOrderBeforeConversion) {
+  const auto model = load(tiny_llama());
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_EQ(model->spec.head.pooling, Pooling::kLast);
+  EXPECT_EQ(model->spec.encoder.key_value_heads(), 1);
+  const LayerWeights& layer = model->weights.layers[0];
+  const auto first_of = [](const LinearWeights& linear, std::int64_t row) {
+    std::vector<float> values(8);
+    copy_row_as_f32(linear.weight, row, values);
+    return values[0];
+  };
+  // Heads of four rows: conversion put rows 0, 2, 1, 3 where 0, 1, 2, 3 would be.
+  EXPECT_EQ(first_of(layer.query, 1), 2 * 8);
+  EXPECT_EQ(first_of(layer.query, 2), 1 * 8);
+  EXPECT_EQ(first_of(layer.query, 6), 5 * 8);
+  EXPECT_EQ(first_of(layer.key, 1), 2 * 8);
+  EXPECT_EQ(first_of(layer.value, 1), 1 * 8);
+}
+
+TEST(GgufModel, ADecodersHeadMayBeCalledOtherwise) {
+  GgufImage image = tiny_llama();
+  image.rename_tensor("cls.output.weight", "score.weight");
+  EXPECT_EQ(refusal(image), "accepted");
+  image.remove_tensor("score.weight");
+  EXPECT_TRUE(says(refusal(image), "it is a language model that writes text"));
+}
+
+TEST(GgufModel, WhatALlamaFileMayNotSayIsRefused) {
+  const auto with = [](auto change) {
+    GgufImage image = tiny_llama();
+    change(image);
+    return refusal(image);
+  };
+  EXPECT_TRUE(says(with([](auto& m) { m.set_bool("llama.attention.causal", false); }), "a decoder whose tokens see"));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_u32("llama.pooling_type", 1); }),
+                   "llama.pooling_type 1 (mean): the classification head of llama reads the last token"));
+  EXPECT_EQ(with([](auto& m) { m.set_u32("llama.pooling_type", 3); }), "accepted");
+  EXPECT_TRUE(says(with([](auto& m) { m.set_u32("llama.rope.dimension_count", 2); }), "rope.dimension_count"));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_u32("llama.attention.value_length", 8); }), "attention.value_length"));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_string("llama.rope.scaling.type", "yarn"); }),
+                   "llama.rope.scaling.type: \"yarn\": expected \"none\" or \"linear\""));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_string("llama.rope.scaling.type", "linear"); }),
+                   "no key \"llama.rope.scaling.factor\""));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_i32s("llama.attention.head_count_kv", {}); }), "is an empty array"));
+  EXPECT_TRUE(says(with([](auto& m) { m.set_i32s("llama.attention.head_count_kv", {1, 2}); }), "differs by layer"));
+  EXPECT_EQ(with([](auto& m) { m.set_i32s("llama.attention.head_count_kv", {1, 1}); }), "accepted");
+  const auto factors = [](std::vector<float> values) {
+    GgufImage image = tiny_llama();
+    image.set_f32_tensor("rope_freqs.weight", {static_cast<std::int64_t>(values.size())}, values);
+    return refusal(image);
+  };
+  EXPECT_EQ(factors({1, 8}), "accepted");
+  EXPECT_TRUE(says(factors({1, 8, 8}), "\"rope_freqs.weight\" is F32 [3], expected F32 [2]"));
+  EXPECT_TRUE(says(factors({1, 0}), "holds a factor that is not above 0"));
+}
+
+TEST(GgufModel, WindowsOfSomeLayersAreAPeriodOrAList) {
+  GgufImage image = tiny_llama();
+  image.set_u32("llama.attention.sliding_window", 5);
+  auto model = load(image);
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_EQ(model->spec.model_type, "mistral");
+  EXPECT_EQ(model->spec.encoder.layer_attention[0].window, 4) << "the token itself counts";
+  image.set("llama.attention.sliding_window_pattern", 9, testing::u32_bytes(7) + testing::u64_bytes(1) + '\0');
+  model = load(image);
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_EQ(model->spec.encoder.layer_attention[0].window, -1);
+  image.set("llama.attention.sliding_window_pattern", 9, testing::u32_bytes(7) + testing::u64_bytes(2) + "\1\1");
+  EXPECT_TRUE(says(refusal(image), "has 2 elements, but there are 1 layers"));
+  image.set_u32("llama.attention.sliding_window_pattern", 1);
+  model = load(image);
+  ASSERT_TRUE(model) << model.error().to_string();
+  EXPECT_EQ(model->spec.encoder.layer_attention[0].window, -1) << "the last of each period sees all";
 }
 
 TEST(FindGguf, ADirectoryWithOneFileIsThatFile) {

@@ -82,6 +82,8 @@ struct Architecture {
   std::string_view token_classifier = "classifier";  ///< what *ForTokenClassification calls its classifier
   /// Linear weights are stored [in_features, out_features] (GPT-2).
   bool transposed_linears = false;
+  /// Rows of query and key stand as rotary embeddings of neighbouring pairs want them (llama.cpp's Llama files).
+  bool interleaved_rotary = false;
   std::string_view settings = "config.json";  ///< where the keys stand, for errors
   /// Sets what is not the same for every model of the family and not a size; null: nothing is.
   Status (*configure)(const Json& config, ModelSpec& spec) = nullptr;

@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "valence/tokenizer/bpe.h"
+#include "valence/tokenizer/ggml_vocabulary.h"
+#include "valence/tokenizer/tokenizer_parts.h"
+
+namespace valence::tokenizer {
+namespace {
+
+// SentencePiece makes tokens of 16 characters unless it is told otherwise. Every cut of a token may be a merge, so that
+// longer ones would make much of a small file.
+constexpr std::size_t kMaxCharacters = 64;
+
+/// A token and a place to cut it into two others.
+struct Cut {
+  std::string_view left, right;
+  std::int32_t left_id = 0, right_id = 0;
+  std::size_t left_characters = 0, right_characters = 0;
+  double score = 0;
+};
+
+/// Where the characters of UTF-8 text begin, and its end.
+std::vector<std::size_t> character_borders(std::string_view text) {
+  std::vector<std::size_t> borders;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if ((static_cast<unsigned char>(text[at]) & 0xC0U) != 0x80U) borders.push_back(at);
+  }
+  borders.push_back(text.size());
+  return borders;
+}
+
+/// The pairs that the model merges, the best first: SentencePiece ranks a pair by the score of what it makes. Source:
+/// generate_merges of transformers, convert_slow_tokenizer.py.
+Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vocabulary, const std::string& where) {
+  std::vector<Cut> cuts;
+  for (std::size_t id = 0; id < given.tokens.size(); ++id) {
+    const std::int64_t type = given.type_of(id);
+    // Those are found before the model sees the text.
+    if (type == GgmlVocabulary::kControl || type == GgmlVocabulary::kUserDefined) continue;
+    const std::string_view token = given.tokens[id];
+    const auto borders = character_borders(token.substr(0, 4 * kMaxCharacters + 1));
+    if (borders.size() > kMaxCharacters + 1) {
+      return fail(ErrorCode::kInvalidData, where,
+                  fmt::format("tokenizer.ggml.tokens: token {} has more than {} characters", id, kMaxCharacters));
+    }
+    const std::size_t first = cuts.size();
+    for (std::size_t i = 1; i + 1 < borders.size(); ++i) {
+      const std::string_view left = token.substr(0, borders[i]);
+      const std::string_view right = token.substr(borders[i]);
+      const auto left_id = vocabulary.find(left);
+      const auto right_id = left_id ? vocabulary.find(right) : std::nullopt;
+      if (!right_id) continue;
+      cuts.push_back({left, right, *left_id, *right_id, i, borders.size() - 1 - i, (*given.scores)[id]});
+    }
+    if (cuts.size() > kMaxMerges) {
+      return fail(ErrorCode::kInvalidData, where, fmt::format("its tokens merge in more than {} ways", kMaxMerges));
+    }
+    std::sort(cuts.begin() + static_cast<std::ptrdiff_t>(first), cuts.end(), [](const Cut& a, const Cut& b) {
+      return std::tie(a.left_id, a.right_id) < std::tie(b.left_id, b.right_id);
+    });
+  }
+  std::ranges::stable_sort(cuts, [](const Cut& a, const Cut& b) {
+    return std::tie(a.score, a.left_characters, a.right_characters) >
+           std::tie(b.score, b.left_characters, b.right_characters);
+  });
+  MergeRules rules;
+  for (const Cut& cut : cuts) rules.add(cut.left, cut.right);
+  return rules;
+}
+
+/// Spaces become visible, one more before the text.
+std::unique_ptr<const Normalizer> normalizer(bool add_space_prefix) {
+  constexpr auto kSpace = "\xE2\x96\x81";  // U+2581
+  std::vector<std::unique_ptr<const Normalizer>> steps;
+  if (add_space_prefix) steps.push_back(std::make_unique<const Prepend>(kSpace));
+  steps.push_back(std::make_unique<const Replace>(" ", kSpace));
+  return std::make_unique<const NormalizerSequence>(std::move(steps));
+}
+
+}  // namespace
+
+Result<Tokenizer> build_ggml_sentencepiece(const GgmlVocabulary& vocabulary, const std::string& where) {
+  VALENCE_TRY_STATUS(check_ggml_vocabulary(vocabulary, where));
+  const auto& tokens = vocabulary.tokens;
+  if (!vocabulary.scores) {
+    return fail(ErrorCode::kInvalidData, where, "the metadata has no key \"tokenizer.ggml.scores\"");
+  }
+  VALENCE_TRY(const std::int64_t unk, ggml_special_id(vocabulary.unk, "unknown", "<unk>", tokens, where));
+  VALENCE_TRY(const std::int64_t bos, ggml_special_id(vocabulary.bos, "beginning", "<s>", tokens, where));
+  VALENCE_TRY(const std::int64_t eos, ggml_special_id(vocabulary.eos, "end", "</s>", tokens, where));
+  VocabularyEntries entries;
+  for (std::size_t id = 0; id < tokens.size(); ++id) entries.add(tokens[id], static_cast<std::int64_t>(id));
+  VALENCE_TRY(auto known, Vocabulary::build(std::move(entries), RepeatedToken::kLaterWins, where));
+  VALENCE_TRY(const MergeRules merges, rank_merges(vocabulary, known, where));
+  const BpeOptions options{
+      .unk_token = std::string(tokens[static_cast<std::size_t>(unk)]), .fuse_unk = true, .byte_fallback = true};
+  auto parts = std::make_shared<Tokenizer::Parts>();
+  VALENCE_TRY(parts->model, Bpe::build(std::move(known), merges, options, where));
+  parts->normalizer = normalizer(vocabulary.add_space_prefix.value_or(true));
+  VALENCE_TRY(const auto added, ggml_added_tokens(vocabulary, tokens, where));
+  VALENCE_TRY(parts->added_tokens,
+              AddedTokens::build(added, parts->model->vocabulary(), parts->normalizer.get(), where));
+  std::vector<std::int32_t> before;
+  std::vector<std::int32_t> after;
+  if (vocabulary.add_bos.value_or(true)) before.push_back(static_cast<std::int32_t>(bos));
+  if (vocabulary.add_eos.value_or(false)) after.push_back(static_cast<std::int32_t>(eos));
+  parts->post_processor = PostProcessor::around_each(before, after);
+  parts->choose_fast_path();
+  return Tokenizer(std::move(parts));
+}
+
+}  // namespace valence::tokenizer
