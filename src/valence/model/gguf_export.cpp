@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "valence/model/arch/gguf_bert.h"
+#include "valence/model/arch/gguf_architectures.h"
 #include "valence/model/config_names.h"
 #include "valence/model/weight_export.h"
 
@@ -75,7 +75,7 @@ Result<std::unique_ptr<GgufExport>> export_gguf(const Model& model, const GgufVo
                             spec.model_type),
                 "convert it to safetensors or ONNX");
   }
-  const Architecture& architecture = is_bert ? gguf_bert() : gguf_distilbert();
+  const Architecture& architecture = find_gguf_architecture("bert")->member(spec.model_type);
   const ConfigKeys& keys = architecture.keys;
   auto made = std::make_unique<GgufExport>();
   GgufWriter& writer = made->writer;
