@@ -48,6 +48,17 @@ Result<std::vector<std::int32_t>> kept_labels(const std::vector<std::string>& mo
   return kept;
 }
 
+/// The highest id that a text need not spell a special token to get: of the vocabulary, and of what is put around
+/// texts. Added tokens beyond are for make_sequences. Nothing if the vocabulary is empty.
+std::optional<std::size_t> highest_id_of_any_text(const Tokenizer& tokenizer) {
+  std::size_t size = tokenizer.base_vocabulary_size();
+  for (const auto& around : {tokenizer.encode(""), tokenizer.encode_pair("", "")}) {
+    if (!around) continue;
+    for (const std::int32_t id : around->ids) size = std::max(size, static_cast<std::size_t>(id) + 1);
+  }
+  return size == 0 ? std::nullopt : std::optional(size - 1);
+}
+
 }  // namespace
 
 Status ClassifierOptions::validate() const {
@@ -104,10 +115,11 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
                                                                        const std::string& source) {
   VALENCE_TRY_STATUS(options.validate());
   const ModelSpec spec = model.spec;
-  if (tokenizer.vocabulary_size() > static_cast<std::size_t>(spec.encoder.vocab_size)) {
+  const auto embedding_rows = static_cast<std::size_t>(spec.encoder.vocab_size);
+  if (const auto highest = highest_id_of_any_text(tokenizer); highest && *highest >= embedding_rows) {
     return fail(ErrorCode::kInvalidData, source,
-                fmt::format("the tokenizer knows ids up to {}, but the model's embedding table has {} rows",
-                            tokenizer.vocabulary_size() - 1, spec.encoder.vocab_size),
+                fmt::format("the tokenizer knows ids up to {}, but the model's embedding table has {} rows", *highest,
+                            embedding_rows),
                 "the tokenizer files belong to another checkpoint");
   }
   std::vector<std::string> warnings;
@@ -152,7 +164,8 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
                             spec.encoder.max_position_embeddings));
   }
   impl->limits = {.max_length = options.max_length == 0 ? model_maximum : options.max_length,
-                  .on_long = options.on_long};
+                  .on_long = options.on_long,
+                  .embedding_rows = embedding_rows};
   const std::size_t special_tokens = impl->tokenizer.num_special_tokens_to_add(false);
   if (impl->limits.max_length <= special_tokens) {
     return fail(ErrorCode::kInvalidArgument, "--max-length",

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "valence/base/json.h"
+
 namespace valence {
 namespace {
 
@@ -20,6 +22,17 @@ ContentRange content_of(const Encoding& encoding) {
   std::size_t suffix = 0;
   while (prefix + suffix < special.size() && special[special.size() - 1 - suffix] != 0) ++suffix;
   return {prefix, suffix};
+}
+
+/// The embedding table may be smaller than the tokenizer, which then knows tokens that no text should spell.
+Status check_embeddings(const Tokenizer& tokenizer, std::span<const std::int32_t> ids, std::size_t rows) {
+  if (tokenizer.vocabulary_size() <= rows) return {};
+  const auto beyond = std::find_if(ids.begin(), ids.end(), [rows](std::int32_t id) { return std::size_t(id) >= rows; });
+  if (beyond == ids.end()) return {};
+  return fail(ErrorCode::kInvalidData, "",
+              fmt::format("it spells {}, an added token with id {}, but the model's embedding table has {} rows",
+                          in_quotes(tokenizer.id_to_token(*beyond).value_or("")), *beyond, rows),
+              "the checkpoint was not resized for the tokens that its tokenizer files add");
 }
 
 }  // namespace
@@ -45,6 +58,7 @@ Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_vie
     return fail(ErrorCode::kInvalidData, "", fmt::format("the text has more than {} tokens", limits.max_length),
                 "use --on-long truncate or --on-long window");
   }
+  VALENCE_TRY_STATUS(check_embeddings(tokenizer, encoding.ids, limits.embedding_rows));
   TextSequences result;
   result.truncated = encoding.truncated;
   if (encoding.ids.size() <= limits.max_length) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ namespace valence {
 struct SequenceLimits {
   std::size_t max_length = 0;  ///< tokens of one sequence, special ones included
   LongText on_long = LongText::kTruncate;
+  std::size_t embedding_rows = std::numeric_limits<std::size_t>::max();  ///< ids from here on have no embedding
 };
 
 /// A half-open range of content tokens (special tokens not counted).
@@ -35,7 +37,8 @@ struct TextSequences {
   bool truncated = false;
 };
 
-/// Errors: invalid UTF-8, a text without a single token ("empty text"), an over-long one under LongText::kError.
+/// Errors: invalid UTF-8, a text without a single token ("empty text"), an over-long one under LongText::kError, one
+/// that spells an added token without an embedding.
 Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_view text, const SequenceLimits& limits);
 
 /// The mean of the sequences' logits weighted by their tokens, [num_labels]; of a single sequence its own logits,

@@ -1,5 +1,6 @@
 /// \file
-/// What tokenizer_config.json says about the tokens of checkpoints from before tokenizer.json.
+/// What the files beside a vocabulary say about its tokens: tokenizer_config.json, and of older checkpoints
+/// special_tokens_map.json and added_tokens.json.
 #pragma once
 
 #include <cstdint>
@@ -7,24 +8,41 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "valence/base/json.h"
 #include "valence/tokenizer/added_tokens.h"
 
 namespace valence::tokenizer {
 
-Result<bool> boolean_setting(const std::optional<Json>& config, std::string_view key, bool fallback);
+/// The files as transformers' from_pretrained (5.23) reads them: if tokenizer_config.json has added_tokens_decoder the
+/// other two say nothing; else special_tokens_map.json goes before it.
+struct TokenSettings {
+  std::optional<Json> config = std::nullopt;              ///< tokenizer_config.json
+  std::optional<Json> special_tokens_map = std::nullopt;  ///< special_tokens_map.json
+  std::optional<Json> added_tokens = std::nullopt;        ///< added_tokens.json, tokens with their ids
 
-/// The special token of a role, `cls_token` say, from the configuration, or else `fallback`; an absent one whose
-/// fallback is empty has no content.
-Result<AddedToken> named_special_token(const std::optional<Json>& config, std::string_view key,
-                                       std::string_view fallback);
+  [[nodiscard]] std::optional<Json> find(std::string_view key) const;
+  [[nodiscard]] Result<bool> boolean(std::string_view key, bool fallback) const;
+};
 
-/// Every token once, in the order that gives new ones their ids: added_tokens_decoder, then `roles` that the vocabulary
-/// has, then additional special tokens.
-Result<AddedTokens> collect_added_tokens(const std::optional<Json>& config, std::span<const AddedToken> roles,
-                                         const Vocabulary& vocabulary, const Normalizer* normalizer,
-                                         const std::string& source_name);
+/// The special token of a role, `cls_token` say, from the settings, or else `fallback`; an absent one whose fallback is
+/// empty has no content.
+Result<AddedToken> named_special_token(const TokenSettings& settings, std::string_view key, std::string_view fallback);
+
+/// What a tokenizer class calls the token of a role unless the settings say otherwise; empty: there is none.
+struct RoleDefault {
+  std::string_view key;
+  std::string_view token;
+};
+
+/// Every token once, in the order in which transformers gives new ones their ids, the next after the vocabulary's and
+/// one another's: `listed` (of tokenizer.json, with their ids), then added_tokens_decoder or added_tokens.json by
+/// ascending id, the tokens of the roles, further *_token settings, and the extra special tokens. Of a token listed
+/// before only the flags change.
+Result<AddedTokens> collect_added_tokens(const TokenSettings& settings, std::vector<AddedToken> listed,
+                                         std::span<const RoleDefault> defaults, const Vocabulary& vocabulary,
+                                         const Normalizer* normalizer, const std::string& source_name);
 
 /// The id of the token of a role, which must be among `added`.
 Result<std::int32_t> required_id(const AddedTokens& added, const AddedToken& token, std::string_view role,
