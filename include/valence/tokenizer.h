@@ -91,7 +91,7 @@ class Tokenizer {
 
   /// The text that `ids` stand for, by the `decoder` of tokenizer.json; without one, the tokens with spaces between.
   /// Ids that no token has are left out. Bytes that are no UTF-8 become U+FFFD. Errors: the decoder's replacements make
-  /// more than 256 MiB of it, or a regular expression of its gives up.
+  /// more than 16 MiB of it, or a regular expression of its gives up.
   [[nodiscard]] Result<std::string> decode(std::span<const std::int32_t> ids, const DecodeOptions& options = {}) const;
 
   [[nodiscard]] std::optional<std::int32_t> token_to_id(std::string_view token) const;
