@@ -21,12 +21,13 @@ import sys
 import numpy as np
 import torch
 import transformers
-from transformers import (AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForSequenceClassification,
-                          DistilBertConfig, DistilBertForSequenceClassification)
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 LENGTHS = [1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, 64, 100, 129, 200, 256, 511, 512]
 FEW_LENGTHS = [1, 2, 7, 16, 33, 64, 128, 300, 512]
+FULL_SIZE_LENGTHS = [1, 9, 34, 150]
+TOKEN_LENGTHS = [1, 3, 17, 40]
 
 
 def mix(x):
@@ -87,7 +88,8 @@ def hash_of(values):
 
 def spread(name):
     """Mean and deviation of a parameter: large enough that a wrong activation or a forgotten bias shows."""
-    is_norm = "LayerNorm" in name or "layer_norm" in name
+    module = name.rsplit(".", 2)[-2]
+    is_norm = "norm" in module.lower() or module.startswith("ln_")
     if is_norm:
         return (1.0 if name.endswith(".weight") else 0.0), 0.1
     return 0.0, 0.06
@@ -124,7 +126,7 @@ def logits_of(model, sequence):
     if "token_type_ids" in sequence:
         inputs["token_type_ids"] = torch.tensor([sequence["token_type_ids"]])
     with torch.no_grad():
-        return model(**inputs).logits[0].numpy()
+        return model(**inputs).logits[0].flatten().numpy()
 
 
 def shortest(value):
@@ -144,35 +146,122 @@ def record(model, sequences):
     return max(np.abs(a - b).max() for a, b in zip(f32, f64)) / largest
 
 
-def bert(hidden_size, layers, heads, vocab_size, **settings):
-    settings.setdefault("hidden_act", "gelu")
-    return BertForSequenceClassification, BertConfig(
-        hidden_size=hidden_size, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * hidden_size,
-        vocab_size=vocab_size, architectures=["BertForSequenceClassification"], **settings)
-
-
-def distilbert(dim, layers, heads, vocab_size, **settings):
-    settings.setdefault("activation", "gelu")
-    return DistilBertForSequenceClassification, DistilBertConfig(
-        dim=dim, n_layers=layers, n_heads=heads, hidden_dim=4 * dim, vocab_size=vocab_size,
-        architectures=["DistilBertForSequenceClassification"], **settings)
+def classifier(model_type, hidden_size, layers, heads, vocab_size, *, ffn=4, tokens=False, **settings):
+    """A model's class and configuration, from the sizes that every architecture has."""
+    sizes = {"hidden_size": hidden_size, "num_hidden_layers": layers, "num_attention_heads": heads,
+             "intermediate_size": int(ffn * hidden_size), "vocab_size": vocab_size}
+    names = {"distilbert": {"hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads",
+                            "intermediate_size": "hidden_dim"},
+             "gpt2": {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head",
+                      "intermediate_size": "n_inner"}}.get(model_type, {})
+    sizes = {names.get(key, key): value for key, value in sizes.items()}
+    auto = AutoModelForTokenClassification if tokens else AutoModelForSequenceClassification
+    config = AutoConfig.for_model(model_type, **sizes, **settings)
+    config.architectures = [auto._model_mapping[type(config)].__name__]
+    return auto, config
 
 
 def cases():
     """name -> (class and config, weight format, lengths). Vocabularies are small: they only cost time and space."""
     multi_label = {"num_labels": 4, "problem_type": "multi_label_classification"}
     regression = {"num_labels": 1, "problem_type": "regression"}
+    roberta = {"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1}
+    deberta = {"relative_attention": True, "position_buckets": 256, "norm_rel_ebd": "layer_norm", "share_att_key": True,
+               "pos_att_type": ["p2c", "c2p"], "position_biased_input": False, "max_position_embeddings": 512,
+               "type_vocab_size": 0, "layer_norm_eps": 1e-7}
+    modernbert = {"max_position_embeddings": 8192, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+                  "cls_token_id": 1, "sep_token_id": 2}
+    no_padding = {"pad_token_id": None, "bos_token_id": 1, "eos_token_id": 2}
+    llama3_rope = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
+                   "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
     return {
-        "bert_tiny_gelu": (bert(128, 2, 2, 1000, num_labels=2), "F32", LENGTHS),
-        "bert_tiny_gelu_new_bf16": (bert(128, 2, 2, 1000, num_labels=3, hidden_act="gelu_new"), "BF16", LENGTHS),
-        "bert_tiny_relu_f16_regression": (bert(128, 2, 2, 1000, hidden_act="relu", **regression), "F16", LENGTHS),
-        "bert_tiny_silu_i8_multi_label": (bert(128, 2, 2, 1000, hidden_act="silu", **multi_label), "I8", LENGTHS),
-        "bert_tiny_large_eps": (bert(128, 2, 2, 1000, num_labels=2, layer_norm_eps=1e-3), "F32", FEW_LENGTHS),
-        "distilbert_tiny_relu": (distilbert(128, 2, 2, 1000, num_labels=3, activation="relu"), "F32", LENGTHS),
-        "minilm_l6": (bert(384, 6, 12, 3000, num_labels=3), "F32", LENGTHS),
-        "minilm_l6_i8": (bert(384, 6, 12, 3000, num_labels=3), "I8", FEW_LENGTHS),
-        "distilbert_base": (distilbert(768, 6, 12, 4000, num_labels=2), "F32", LENGTHS),
-        "bert_base": (bert(768, 12, 12, 4000, num_labels=3), "F32", FEW_LENGTHS),
+        "bert_tiny_gelu": (classifier("bert", 128, 2, 2, 1000, num_labels=2), "F32", LENGTHS),
+        "bert_tiny_gelu_new_bf16":
+            (classifier("bert", 128, 2, 2, 1000, num_labels=3, hidden_act="gelu_new"), "BF16", LENGTHS),
+        "bert_tiny_relu_f16_regression":
+            (classifier("bert", 128, 2, 2, 1000, hidden_act="relu", **regression), "F16", LENGTHS),
+        "bert_tiny_silu_i8_multi_label":
+            (classifier("bert", 128, 2, 2, 1000, hidden_act="silu", **multi_label), "I8", LENGTHS),
+        "bert_tiny_large_eps": (classifier("bert", 128, 2, 2, 1000, num_labels=2, layer_norm_eps=1e-3), "F32",
+                                FEW_LENGTHS),
+        "distilbert_tiny_relu": (classifier("distilbert", 128, 2, 2, 1000, num_labels=3, activation="relu"), "F32",
+                                 LENGTHS),
+        "minilm_l6": (classifier("bert", 384, 6, 12, 3000, num_labels=3), "F32", LENGTHS),
+        "minilm_l6_i8": (classifier("bert", 384, 6, 12, 3000, num_labels=3), "I8", FEW_LENGTHS),
+        "distilbert_base": (classifier("distilbert", 768, 6, 12, 4000, num_labels=2), "F32", LENGTHS),
+        "bert_base": (classifier("bert", 768, 12, 12, 4000, num_labels=3), "F32", FEW_LENGTHS),
+        # The other architectures, small, then in full size.
+        "roberta_tiny": (classifier("roberta", 128, 2, 2, 60, num_labels=3, **roberta), "F32", LENGTHS),
+        "xlm_roberta_tiny_multi_label":
+            (classifier("xlm-roberta", 96, 3, 3, 1000, **multi_label, **roberta), "F32", FEW_LENGTHS),
+        "camembert_tiny": (classifier("camembert", 64, 2, 4, 1000, num_labels=2, **roberta), "F32", FEW_LENGTHS),
+        "electra_tiny": (classifier("electra", 128, 2, 2, 1000, num_labels=2, embedding_size=64), "F32", LENGTHS),
+        "electra_tiny_wide_tables":
+            (classifier("electra", 64, 2, 2, 1000, num_labels=2, embedding_size=64), "F32", FEW_LENGTHS),
+        "albert_tiny": (classifier("albert", 128, 4, 2, 1000, num_labels=2, embedding_size=32,
+                                   hidden_act="gelu_new"), "F32", LENGTHS),
+        "albert_tiny_two_groups_of_two":
+            (classifier("albert", 64, 4, 2, 1000, num_labels=3, embedding_size=32, num_hidden_groups=2,
+                        inner_group_num=2), "F32", FEW_LENGTHS),
+        "mpnet_tiny": (classifier("mpnet", 128, 2, 4, 60, num_labels=3, max_position_embeddings=514,
+                                  relative_attention_num_buckets=32, layer_norm_eps=1e-5), "F32", LENGTHS),
+        "deberta_v3_tiny": (classifier("deberta-v2", 128, 2, 2, 1000, num_labels=3, **deberta), "F32", LENGTHS),
+        "deberta_v2_tiny_own_projections":
+            (classifier("deberta-v2", 64, 2, 2, 1000, num_labels=2, **{
+                **deberta, "share_att_key": False, "position_buckets": -1, "max_relative_positions": 40,
+                "pos_att_type": "c2p|p2c", "type_vocab_size": 2, "position_biased_input": True,
+                "norm_rel_ebd": "none"}), "F32", FEW_LENGTHS),
+        "deberta_v2_tiny_c2p":
+            (classifier("deberta-v2", 64, 2, 2, 1000, num_labels=2, **{**deberta, "pos_att_type": ["c2p"],
+                                                                       "position_buckets": 16}), "F32", FEW_LENGTHS),
+        "deberta_v2_tiny_without_relative_attention":
+            (classifier("deberta-v2", 64, 2, 2, 1000, num_labels=2, max_position_embeddings=512), "F32", FEW_LENGTHS),
+        "modernbert_tiny": (classifier("modernbert", 128, 5, 2, 1000, ffn=2, num_labels=3, local_attention=32,
+                                       classifier_pooling="cls", **modernbert), "F32", LENGTHS),
+        "modernbert_tiny_mean_biases":
+            (classifier("modernbert", 96, 4, 3, 1000, ffn=2, num_labels=2, local_attention=128,
+                        classifier_pooling="mean", classifier_bias=True, attention_bias=True, mlp_bias=True,
+                        norm_bias=True, global_attn_every_n_layers=2, **modernbert), "F32", FEW_LENGTHS),
+        "nomic_bert_tiny": (classifier("nomic_bert", 128, 2, 4, 1000, num_labels=2), "F32", LENGTHS),
+        "gte_tiny": (classifier("gte", 96, 2, 2, 1000, num_labels=1, type_vocab_size=0), "F32", FEW_LENGTHS),
+        "gpt2_tiny": (classifier("gpt2", 128, 2, 2, 1000, num_labels=2, n_positions=512, **no_padding), "F32", LENGTHS),
+        "llama_tiny": (classifier("llama", 128, 2, 4, 1000, ffn=2, num_labels=3, num_key_value_heads=2,
+                                  max_position_embeddings=512, **no_padding), "F32", LENGTHS),
+        "llama3_tiny_stretched":
+            (classifier("llama", 128, 2, 4, 1000, ffn=2, num_labels=3, num_key_value_heads=1, head_dim=64,
+                        attention_bias=True, mlp_bias=True, max_position_embeddings=512, rope_parameters=llama3_rope,
+                        **no_padding), "F32", FEW_LENGTHS),
+        "mistral_tiny_window":
+            (classifier("mistral", 128, 2, 4, 1000, ffn=2, num_labels=2, num_key_value_heads=2, sliding_window=20,
+                        max_position_embeddings=512, **no_padding), "F32", FEW_LENGTHS),
+        "qwen2_tiny": (classifier("qwen2", 128, 2, 4, 1000, ffn=2, num_labels=2, num_key_value_heads=2,
+                                  max_position_embeddings=512, **no_padding), "F32", FEW_LENGTHS),
+        "qwen3_tiny": (classifier("qwen3", 128, 2, 4, 1000, ffn=2, num_labels=2, num_key_value_heads=2, head_dim=48,
+                                  max_position_embeddings=512, **no_padding), "F32", FEW_LENGTHS),
+        "roberta_base": (classifier("roberta", 768, 12, 12, 500, num_labels=3, **roberta), "F32", FULL_SIZE_LENGTHS),
+        "electra_small": (classifier("electra", 256, 12, 4, 500, num_labels=2, embedding_size=128), "F32",
+                          FULL_SIZE_LENGTHS),
+        "albert_base": (classifier("albert", 768, 12, 12, 500, num_labels=2, embedding_size=128,
+                                   hidden_act="gelu_new"), "F32", FULL_SIZE_LENGTHS),
+        "mpnet_base": (classifier("mpnet", 768, 12, 12, 500, num_labels=2, max_position_embeddings=514,
+                                  relative_attention_num_buckets=32, layer_norm_eps=1e-5), "F32", FULL_SIZE_LENGTHS),
+        "deberta_v3_base": (classifier("deberta-v2", 768, 12, 12, 500, num_labels=3, **deberta), "F32",
+                            FULL_SIZE_LENGTHS),
+        "modernbert_base": (classifier("modernbert", 768, 22, 12, 500, ffn=1.5, num_labels=3, **modernbert), "F32",
+                            FULL_SIZE_LENGTHS),
+        "gpt2_base": (classifier("gpt2", 768, 12, 12, 500, num_labels=2, **no_padding), "F32", FULL_SIZE_LENGTHS),
+        "qwen3_base": (classifier("qwen3", 1024, 8, 16, 500, ffn=3, num_labels=2, num_key_value_heads=8, head_dim=128,
+                                  **no_padding), "F32", FULL_SIZE_LENGTHS),
+        # Token classification: logits of every token.
+        "bert_tiny_tokens": (classifier("bert", 64, 2, 2, 1000, tokens=True, num_labels=5), "F32", TOKEN_LENGTHS),
+        "distilbert_tiny_tokens":
+            (classifier("distilbert", 64, 2, 2, 1000, tokens=True, num_labels=5), "F32", TOKEN_LENGTHS),
+        "roberta_tiny_tokens":
+            (classifier("roberta", 64, 2, 2, 1000, tokens=True, num_labels=5, **roberta), "F32", TOKEN_LENGTHS),
+        "deberta_v3_tiny_tokens":
+            (classifier("deberta-v2", 64, 2, 2, 1000, tokens=True, num_labels=5, **deberta), "F32", TOKEN_LENGTHS),
+        "modernbert_tiny_tokens": (classifier("modernbert", 64, 3, 2, 1000, ffn=2, tokens=True, num_labels=5,
+                                              **modernbert), "F32", TOKEN_LENGTHS),
     }
 
 
@@ -204,12 +293,11 @@ def command(*options):
 
 
 def record_random(out, only):
-    for index, (name, ((model_class, config), weight_format, lengths)) in enumerate(cases().items()):
-        if only and name != only:
+    for index, (name, ((auto, config), weight_format, lengths)) in enumerate(cases().items()):
+        if only and name not in only:
             continue
         torch.manual_seed(0)
-        config._attn_implementation = "eager"
-        model = model_class(config)
+        model = auto.from_config(config, attn_implementation="eager")
         seed = index + 1
         weights = randomize(model, seed, weight_format)
         sequences = make_sequences(seed, lengths, config.vocab_size, getattr(config, "type_vocab_size", 0))
@@ -243,7 +331,7 @@ def record_checkpoint(out, directory, texts, name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("tests/parity/data/model"))
-    parser.add_argument("--only", help="record this case alone")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="record these cases alone")
     parser.add_argument("--checkpoint", type=pathlib.Path)
     parser.add_argument("--texts", type=pathlib.Path)
     parser.add_argument("--name", default="trained")

@@ -33,6 +33,7 @@ struct ClassifierOptions {
   std::size_t batch_tokens = 0;                ///< token budget of one batch; 0: 512
   ScoreFunction function = ScoreFunction::kModel;
   std::vector<std::string> labels = {};  ///< keep only these and renormalise; empty: all
+  std::filesystem::path adapter = {};    ///< a PEFT LoRA adapter's directory, merged over the model; empty: none
 
   /// Errors: a value outside its range. (Label names are checked by load(), which knows the model's.)
   [[nodiscard]] Status validate() const;

@@ -245,8 +245,12 @@ class Usage(InTemporaryFolder):
             with self.subTest(args=args):
                 self.assert_refused(self.classify("-t", "good", *args), 2, args[0].split("=")[0])
 
+    def test_adapter_that_is_not_there(self):
+        self.assert_refused(self.classify("-t", "good", "--adapter", self.folder / "nowhere"), 3, "adapter_config.json",
+                            "nowhere")
+
     def test_options_of_later_versions_are_refused_not_ignored(self):
-        for args in (["--device", "cuda"], ["--adapter", "x"], ["--zero-shot", "a, b"],
+        for args in (["--device", "cuda"], ["--zero-shot", "a, b"],
                      ["--abstain"], ["--history"]):
             with self.subTest(args=args):
                 self.assert_refused(self.classify("-t", "good", *args), 2, args[0], "not built in")

@@ -105,9 +105,9 @@ class Refusals(InTemporaryFolder):
             self.assert_refused(valence("bench", "-m", self.folder / "nowhere", *args), 3, "nowhere")
 
     def test_model_of_another_kind(self):
-        (self.model / "config.json").write_text('{"model_type": "llama"}')
+        (self.model / "config.json").write_text('{"model_type": "t5"}')
         for args in ((), ("--estimate",)):
-            self.assert_refused(valence("bench", "-m", self.model, *args), 2, "llama")
+            self.assert_refused(valence("bench", "-m", self.model, *args), 2, "t5")
 
     def test_kernels_that_do_not_exist(self):
         environment = dict(os.environ, VALENCE_ISA="nonsense")

@@ -92,6 +92,7 @@ Result<ModelGolden> load_model_golden(const std::filesystem::path& path) {
   VALENCE_TRY(const Json json, Json::parse(text, path.string()));
   ModelGolden golden;
   VALENCE_TRY(golden.name, json.string("name"));
+  VALENCE_TRY(golden.base, json.string_or("base", ""));
   VALENCE_TRY(const Json config, json.at("config"));
   golden.config_json = config.dump();
   VALENCE_TRY(golden.reference_noise, json.number("reference_noise"));

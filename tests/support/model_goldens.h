@@ -21,6 +21,7 @@ struct GoldenSequence {
 
 struct ModelGolden {
   std::string name;
+  std::string base;  ///< of an adapter's: the name of the golden whose weights it was trained over
   std::string config_json;
   /// The weights as a recipe; no tensors when the golden was recorded from a checkpoint on disk.
   RandomCheckpoint checkpoint;

@@ -39,7 +39,16 @@ double bytes_per_weight(Precision precision) {
 }
 
 std::int64_t linear_outputs(const EncoderSpec& spec) {  // of one layer: as many biases, or scales
-  return 5 * spec.hidden_size + spec.intermediate_size;
+  return spec.query_size() + 2 * spec.key_value_size() + 2 * spec.hidden_size +
+         (spec.gated ? 2 : 1) * spec.intermediate_size;
+}
+
+std::int64_t distinct_layers(const EncoderSpec& spec) {
+  return spec.layer_groups > 0 ? spec.layer_groups * spec.layers_in_group : spec.num_hidden_layers;
+}
+
+std::int64_t table_rows(const EncoderSpec& spec) {
+  return spec.vocab_size + (spec.has_position_table ? spec.max_position_embeddings : 0) + spec.type_vocab_size;
 }
 
 double slower(double gflop, double gops, double bytes, double gbs) {
@@ -55,10 +64,12 @@ ParameterCount count_parameters(const ModelSpec& spec) {
   const std::int64_t hidden = encoder.hidden_size;
   const std::int64_t norm = 2 * hidden;
   ParameterCount count;
-  count.embeddings = (encoder.vocab_size + encoder.max_position_embeddings + encoder.type_vocab_size) * hidden;
-  count.linear = encoder.num_hidden_layers * (4 * hidden * hidden + 2 * hidden * encoder.intermediate_size);
-  const std::int64_t head = hidden * hidden + hidden + spec.head.num_labels() * (hidden + 1);
-  count.other = norm + encoder.num_hidden_layers * (linear_outputs(encoder) + 2 * norm) + head;
+  count.embeddings = table_rows(encoder) * encoder.table_width();
+  count.linear = distinct_layers(encoder) * layer_parameters(encoder);
+  const std::int64_t dense = spec.head.has_dense ? hidden * hidden + hidden : 0;
+  const std::int64_t head = dense + spec.head.num_labels() * (hidden + 1);
+  const std::int64_t projection = encoder.embedding_size > 0 ? hidden * (encoder.embedding_size + 1) : 0;
+  count.other = norm + projection + distinct_layers(encoder) * (linear_outputs(encoder) + 2 * norm) + head;
   return count;
 }
 
@@ -66,7 +77,7 @@ std::uint64_t workspace_bytes(const EncoderSpec& spec, const kernels::KernelTabl
                               const kernels::EncoderKernels* reduced, std::size_t batch_tokens) {
   const auto tokens = static_cast<std::int64_t>(batch_tokens);
   const std::int64_t hidden = spec.hidden_size;
-  const std::int64_t longest = std::min(tokens, spec.max_position_embeddings);
+  const std::int64_t longest = std::min(tokens, spec.max_sequence_length());
   constexpr std::int64_t kFloat = sizeof(float);
   if (reduced == nullptr) {
     // Hidden states, q|k|v, attention's output; a chunk of the feed-forward; attention's scratch.
@@ -92,21 +103,19 @@ Estimate estimate(const ModelSpec& spec, const kernels::KernelTable& table, cons
   e.parameters = count_parameters(spec);
   e.linear_flop_per_token = linear_flop_per_token(encoder);
   e.attention_flop_per_square = attention_flop_per_square(encoder);
-  const double scales = e.runs_in == Precision::kInt8
-                            ? 4.0 * static_cast<double>(encoder.num_hidden_layers * linear_outputs(encoder))
-                            : 0;
+  const double scales =
+      e.runs_in == Precision::kInt8 ? 4.0 * static_cast<double>(distinct_layers(encoder) * linear_outputs(encoder)) : 0;
   e.weight_bytes = static_cast<std::uint64_t>(bytes_per_weight(e.runs_in) * static_cast<double>(e.parameters.linear) +
                                               scales + 4.0 * static_cast<double>(e.parameters.other));
   const bool int8_tables = (reduced != nullptr && reduced->quantized) || input.embeddings_are_int8;
-  const std::int64_t table_rows = encoder.vocab_size + encoder.max_position_embeddings + encoder.type_vocab_size;
-  e.embedding_bytes =
-      static_cast<std::uint64_t>(int8_tables ? e.parameters.embeddings + 4 * table_rows : 4 * e.parameters.embeddings);
+  e.embedding_bytes = static_cast<std::uint64_t>(int8_tables ? e.parameters.embeddings + 4 * table_rows(encoder)
+                                                             : 4 * e.parameters.embeddings);
   e.workspace_bytes = input.threads * workspace_bytes(encoder, table, reduced, input.batch_tokens);
   e.total_bytes = e.weight_bytes + e.embedding_bytes + e.workspace_bytes + kProgramBytes;
 
   const double share = reached_share(e.runs_in);
   const auto streamed = static_cast<double>(e.weight_bytes);
-  const auto longest = static_cast<std::uint32_t>(encoder.max_position_embeddings);
+  const auto longest = static_cast<std::uint32_t>(encoder.max_sequence_length());
   if (input.peak_gops > 0) {
     for (const std::uint32_t wanted : {16U, 128U}) {
       const std::uint32_t length = std::min(wanted, longest);

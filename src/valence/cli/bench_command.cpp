@@ -121,7 +121,7 @@ class Bench {
   }
 
   Status measure_stages(const Tokenizer& tokenizer, const EncoderRunner& runner, bench::TextMaker& maker) {
-    std::size_t longest = static_cast<std::size_t>(runner.spec().encoder.max_position_embeddings);
+    std::size_t longest = static_cast<std::size_t>(runner.spec().encoder.max_sequence_length());
     if (const auto own = tokenizer.model_max_length()) longest = std::min(longest, *own);
     for (const bench::Workload& workload : bench::standard_workloads(maker, longest, 1)) {
       VALENCE_TRY_STATUS(step("stages of " + workload.name, 1));

@@ -66,6 +66,10 @@ Result<std::optional<data::RunIdentity>> run_identity(const ClassifyArguments& a
   run.settings = settings_of(arguments, options);
   VALENCE_TRY(std::string fingerprint, model_fingerprint(arguments.model));
   run.settings.emplace_back("the model's files", std::move(fingerprint));
+  if (!arguments.adapter.empty()) {
+    VALENCE_TRY(std::string adapter, files_fingerprint(arguments.adapter));
+    run.settings.emplace_back("the adapter's files", std::move(adapter));
+  }
   return run;
 }
 

@@ -41,7 +41,6 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--device",
                 fmt::format("\"{}\" is not one of cpu, cuda, cuda:N", arguments.device));
   }
-  if (!arguments.adapter.empty()) return not_built_in("--adapter", "running a model with a PEFT adapter");
   if (!arguments.zero_shot.empty()) return not_built_in("--zero-shot", "zero-shot classification");
   if (arguments.abstain) return not_built_in("--abstain", "calibrated abstention", "use --threshold X");
   if (arguments.history) return not_built_in("--history", "the local history");
@@ -188,7 +187,9 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
   app.add_option("--fold", arguments.fold, "Classify equal texts of a window once: on or off [on]")
       ->type_name("ON|OFF")
       ->group(model);
-  app.add_option("--adapter", arguments.adapter, "A PEFT adapter (not built in yet)")->type_name("DIR")->group(model);
+  app.add_option("--adapter", arguments.adapter, "A PEFT LoRA adapter, merged over the model")
+      ->type_name("DIR")
+      ->group(model);
   app.add_option("--zero-shot", arguments.zero_shot, "Labels over an NLI model (not built in yet)")
       ->type_name("\"A, B\"")
       ->group(model);
@@ -213,6 +214,7 @@ Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdou
   VALENCE_TRY(options.classifier.precision, parse_precision(arguments.precision));
   VALENCE_TRY(options.classifier.batch_tokens, parse_count("--batch-tokens", arguments.batch_tokens, kMaxTokens));
   options.classifier.labels = arguments.labels;
+  options.classifier.adapter = arguments.adapter;
   VALENCE_TRY_STATUS(options.classifier.validate());
   // A window is also how long Ctrl-C may go unheard, so it is cut by text as well as by rows.
   const std::size_t threads = options.classifier.threads == 0 ? usable_cores() : options.classifier.threads;

@@ -67,21 +67,15 @@ Result<Tokenizer> load_tokenizer_of(const std::string& ref) {
   return Tokenizer::from_tokenizer_json(default_model().tokenizer_json, "built-in model");
 }
 
-Result<std::string> model_fingerprint(const std::string& ref) {
-  VALENCE_TRY(const auto directory, resolve_model(ref));
-  if (!directory) {
-    const auto weights = default_model().weights;
-    const std::string_view bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
-    return fmt::format("built-in model {:016x}", std::hash<std::string_view>()(bytes));
-  }
+Result<std::string> files_fingerprint(const fs::path& path) {
   std::vector<fs::path> files;
   std::error_code failed;
-  if (fs::is_directory(*directory, failed)) {
-    for (const auto& entry : fs::directory_iterator(*directory, failed)) files.push_back(entry.path());
+  if (fs::is_directory(path, failed)) {
+    for (const auto& entry : fs::directory_iterator(path, failed)) files.push_back(entry.path());
   } else {
-    files.push_back(*directory);
+    files.push_back(path);
   }
-  if (failed) return fail(ErrorCode::kIo, directory->string(), fmt::format("cannot be listed: {}", failed.message()));
+  if (failed) return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be listed: {}", failed.message()));
   std::sort(files.begin(), files.end());
   std::string fingerprint;
   for (const auto& file : files) {
@@ -90,6 +84,16 @@ Result<std::string> model_fingerprint(const std::string& ref) {
                                fs::last_write_time(file, failed).time_since_epoch().count());
   }
   return fingerprint;
+}
+
+Result<std::string> model_fingerprint(const std::string& ref) {
+  VALENCE_TRY(const auto directory, resolve_model(ref));
+  if (!directory) {
+    const auto weights = default_model().weights;
+    const std::string_view bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
+    return fmt::format("built-in model {:016x}", std::hash<std::string_view>()(bytes));
+  }
+  return files_fingerprint(*directory);
 }
 
 }  // namespace valence::cli

@@ -30,4 +30,7 @@ Result<Tokenizer> load_tokenizer_of(const std::string& ref);
 /// A text that changes when the files behind `ref` do: for --resume.
 Result<std::string> model_fingerprint(const std::string& ref);
 
+/// The same of a file, or of the files of a directory.
+Result<std::string> files_fingerprint(const std::filesystem::path& path);
+
 }  // namespace valence::cli

@@ -29,7 +29,7 @@ std::string describe(const ModelSpec& spec) {
       "vocabulary:   {} tokens, texts of up to {}\n"
       "labels:       {}\n",
       spec.model_type, encoder.num_hidden_layers, encoder.hidden_size, encoder.num_attention_heads,
-      encoder.intermediate_size, encoder.vocab_size, encoder.max_position_embeddings, fmt::join(labels, ", "));
+      encoder.intermediate_size, encoder.vocab_size, encoder.max_sequence_length(), fmt::join(labels, ", "));
 }
 
 ExitCode list() {

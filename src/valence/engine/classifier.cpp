@@ -156,16 +156,17 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
   impl->kept = std::move(kept);
   for (const std::int32_t id : impl->kept) impl->labels.push_back(spec.head.labels[static_cast<std::size_t>(id)]);
 
-  std::size_t model_maximum = static_cast<std::size_t>(spec.encoder.max_position_embeddings);
+  std::size_t model_maximum = static_cast<std::size_t>(spec.encoder.max_sequence_length());
   if (const auto own = impl->tokenizer.model_max_length()) model_maximum = std::min(model_maximum, *own);
-  if (options.max_length > static_cast<std::size_t>(spec.encoder.max_position_embeddings)) {
+  if (options.max_length > static_cast<std::size_t>(spec.encoder.max_sequence_length())) {
     return fail(ErrorCode::kInvalidArgument, "--max-length",
                 fmt::format("{} is more than the model's {} positions", options.max_length,
-                            spec.encoder.max_position_embeddings));
+                            spec.encoder.max_sequence_length()));
   }
   impl->limits = {.max_length = options.max_length == 0 ? model_maximum : options.max_length,
                   .on_long = options.on_long,
-                  .embedding_rows = embedding_rows};
+                  .embedding_rows = embedding_rows,
+                  .trailing_padding = spec.head.pooling == Pooling::kLast ? spec.encoder.padding_id : -1};
   const std::size_t special_tokens = impl->tokenizer.num_special_tokens_to_add(false);
   if (impl->limits.max_length <= special_tokens) {
     return fail(ErrorCode::kInvalidArgument, "--max-length",
@@ -267,7 +268,7 @@ std::vector<Result<Prediction>> Classifier::classify(std::span<const std::string
 
 Result<std::shared_ptr<const Classifier>> Classifier::load(const std::filesystem::path& model_dir,
                                                            const ClassifierOptions& options) {
-  VALENCE_TRY(Model model, load_model(model_dir));
+  VALENCE_TRY(Model model, load_model(model_dir, options.adapter));
   VALENCE_TRY(Tokenizer tokenizer, load_tokenizer(model_dir));
   return assemble_classifier({std::move(tokenizer), std::move(model), model_dir.string()}, options);
 }
@@ -275,7 +276,7 @@ Result<std::shared_ptr<const Classifier>> Classifier::load(const std::filesystem
 Result<std::shared_ptr<const Classifier>> Classifier::load_default(const ClassifierOptions& options) {
   const EmbeddedModel& embedded = default_model();
   const std::string source = "built-in model";
-  VALENCE_TRY(Model model, load_model(embedded.config_json, embedded.weights, source));
+  VALENCE_TRY(Model model, load_model(embedded.config_json, embedded.weights, source, options.adapter));
   VALENCE_TRY(Tokenizer tokenizer, Tokenizer::from_tokenizer_json(embedded.tokenizer_json, source));
   return assemble_classifier({std::move(tokenizer), std::move(model), source}, options);
 }

@@ -35,6 +35,11 @@ Status check_embeddings(const Tokenizer& tokenizer, std::span<const std::int32_t
               "the checkpoint was not resized for the tokens that its tokenizer files add");
 }
 
+/// Drops padding at the end, but never the only token.
+void drop_trailing(std::int32_t padding, std::vector<std::int32_t>& ids) {
+  while (padding >= 0 && ids.size() > 1 && ids.back() == padding) ids.pop_back();
+}
+
 }  // namespace
 
 std::vector<TokenWindow> plan_windows(std::size_t content_tokens, std::size_t capacity) {
@@ -62,7 +67,7 @@ Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_vie
   TextSequences result;
   result.truncated = encoding.truncated;
   if (encoding.ids.size() <= limits.max_length) {
-    result.sequences.push_back(std::move(encoding.ids));
+    drop_trailing(limits.trailing_padding, result.sequences.emplace_back(std::move(encoding.ids)));
     return result;
   }
   const auto first = encoding.ids.begin() + static_cast<std::ptrdiff_t>(content.prefix);
@@ -71,6 +76,7 @@ Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_vie
     ids.insert(ids.end(), first + static_cast<std::ptrdiff_t>(part.begin),
                first + static_cast<std::ptrdiff_t>(part.end));
     ids.insert(ids.end(), encoding.ids.end() - static_cast<std::ptrdiff_t>(content.suffix), encoding.ids.end());
+    drop_trailing(limits.trailing_padding, ids);
   }
   return result;
 }

@@ -19,6 +19,9 @@ struct SequenceLimits {
   std::size_t max_length = 0;  ///< tokens of one sequence, special ones included
   LongText on_long = LongText::kTruncate;
   std::size_t embedding_rows = std::numeric_limits<std::size_t>::max();  ///< ids from here on have no embedding
+  /// The head reads the last token, and this id, of padding, does not count as one (-1: none such): transformers'
+  /// GenericForSequenceClassification. Nothing before it sees it, so it is dropped.
+  std::int32_t trailing_padding = -1;
 };
 
 /// A half-open range of content tokens (special tokens not counted).

@@ -271,7 +271,7 @@ struct RowMoments {
 /// row += addend; the moments of the sum, in one pass over it unless the mean is so large that E[x^2] - E[x]^2 would
 /// lose digits.
 template <class Addend>
-RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width, float epsilon) {
+RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width, const LayerNormWeights& norm) {
   __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
   __m512 squares[4] = {sums[0], sums[0], sums[0], sums[0]};
   visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
@@ -293,7 +293,8 @@ RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width,
   };
   constexpr float kLargeMean = 16.0F;  // squared, over the variance
   const float count = static_cast<float>(width);
-  const float mean = total(sums) / count;
+  const bool centred_row = norm.kind == NormKind::kLayerNorm;
+  const float mean = centred_row ? total(sums) / count : 0.0F;
   float variance = total(squares) / count - mean * mean;
   if (!(variance * kLargeMean >= mean * mean)) {
     __m512 centred = _mm512_setzero_ps();
@@ -304,7 +305,7 @@ RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width,
     });
     variance = _mm512_reduce_add_ps(centred) / count;
   }
-  const float inverse = 1.0F / __builtin_sqrtf(variance + epsilon);
+  const float inverse = 1.0F / __builtin_sqrtf(variance + norm.epsilon);
   return {inverse, -mean * inverse};
 }
 
@@ -338,7 +339,7 @@ void add_norm_rows(const AddNormCall& call) {
   const bool affine = call.norm.weight != nullptr && call.norm.bias != nullptr;
   for (std::int64_t r = 0; r < call.hidden.rows; ++r) {
     float* row = call.hidden.data + r * call.hidden.stride;
-    const auto moments = add_and_measure(row, StagedRow<E>(addend, r), call.width, call.norm.epsilon);
+    const auto moments = add_and_measure(row, StagedRow<E>(addend, r), call.width, call.norm);
     const Magnitude magnitude = affine ? normalize<true>(row, moments, call.width, call.norm)
                                        : normalize<false>(row, moments, call.width, call.norm);
     OperandRow<P>(call.out, call.width, call.first_row + r).write(F32Row{row}, call.width, magnitude);

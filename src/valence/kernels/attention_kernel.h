@@ -59,15 +59,33 @@ struct HeadCall {
   float scale;
 };
 
+/// Keys [begin, end) of a sequence.
+struct KeyRange {
+  std::int64_t begin;
+  std::int64_t end;
+};
+
 template <class V>
-void copy_values(const HeadCall& head, float* values) {
+void copy_values(const HeadCall& head, KeyRange keys, float* values) {
   const std::int64_t padded = padded_head_dim<V>(head.head_dim);
   const std::int64_t whole = head.head_dim / V::kWidth * V::kWidth;
-  for (std::int64_t key = 0; key < head.keys; ++key) {
+  for (std::int64_t key = keys.begin; key < keys.end; ++key) {
     const float* from = head.v + key * head.kv_stride;
-    float* to = values + key * padded;
+    float* to = values + (key - keys.begin) * padded;
     for (std::int64_t c = 0; c < whole; c += V::kWidth) V::store(to + c, V::load(from + c));
     if (whole < padded) V::store(to + whole, V::load_partial(from + whole, head.head_dim - whole));
+  }
+}
+
+/// to[d * stride + lane] = scale * rows[lane][d], for a vector of rows.
+template <class V>
+void transpose_rows(const float* const* rows, std::int64_t head_dim, float scale, float* to, std::int64_t stride) {
+  const std::int64_t whole = head_dim / 4 * 4;
+  for (std::int64_t d = 0; d < whole; d += 4) {
+    V::transpose4(rows, d, V::broadcast(scale), to + d * stride, stride);
+  }
+  for (std::int64_t d = whole; d < head_dim; ++d) {
+    for (int lane = 0; lane < V::kWidth; ++lane) to[d * stride + lane] = scale * rows[lane][d];
   }
 }
 
@@ -75,20 +93,13 @@ void copy_values(const HeadCall& head, float* values) {
 template <class V, int kVectors>
 void transpose_queries(const HeadCall& head, std::int64_t first, float* queries) {
   constexpr std::int64_t kLanes = kVectors * V::kWidth;
-  const std::int64_t whole = head.head_dim / 4 * 4;
   for (int v = 0; v < kVectors; ++v) {
     const float* rows[V::kWidth];
     for (int lane = 0; lane < V::kWidth; ++lane) {
       const std::int64_t query = first + v * V::kWidth + lane;
       rows[lane] = head.q + (query < head.queries ? query : head.queries - 1) * head.q_stride;
     }
-    float* to = queries + v * V::kWidth;
-    for (std::int64_t d = 0; d < whole; d += 4) {
-      V::transpose4(rows, d, V::broadcast(head.scale), to + d * kLanes, kLanes);
-    }
-    for (std::int64_t d = whole; d < head.head_dim; ++d) {
-      for (int lane = 0; lane < V::kWidth; ++lane) to[d * kLanes + lane] = head.scale * rows[lane][d];
-    }
+    transpose_rows<V>(rows, head.head_dim, head.scale, queries + v * V::kWidth, kLanes);
   }
 }
 
@@ -137,6 +148,22 @@ void multiply_values(std::int64_t rows, TileCall call, std::int64_t columns) {
   }
 }
 
+/// The sums of values, divided by the sums of weights, as rows of `out`.
+template <class V>
+void store_rows(const HeadCall& head, std::int64_t first, std::int64_t count, const AttentionScratch<V>& scratch) {
+  const std::int64_t padded = padded_head_dim<V>(head.head_dim);
+  const std::int64_t whole = head.head_dim / V::kWidth * V::kWidth;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto inverse = V::broadcast(scratch.inverse_sums[i]);
+    const float* sum = scratch.sums + i * padded;
+    float* out = head.out + (first + i) * head.out_stride;
+    for (std::int64_t c = 0; c < whole; c += V::kWidth) V::store(out + c, V::mul(V::load(sum + c), inverse));
+    if (whole < head.head_dim) {
+      V::store_partial(out + whole, V::mul(V::load(sum + whole), inverse), head.head_dim - whole);
+    }
+  }
+}
+
 /// The rows of `out` for queries [first, first + count), count <= kVectors vectors.
 template <class V, int kVectors>
 void attend_block(const HeadCall& head, std::int64_t first, std::int64_t count, const AttentionScratch<V>& scratch) {
@@ -173,17 +200,7 @@ void attend_block(const HeadCall& head, std::int64_t first, std::int64_t count, 
     call.c_stride = padded;
     multiply_values<V, V::kValueVectors>(share_begin(count, query_tiles, tile + 1) - query, call, padded);
   }
-
-  const std::int64_t whole = head.head_dim / V::kWidth * V::kWidth;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto inverse = V::broadcast(scratch.inverse_sums[i]);
-    const float* sum = scratch.sums + i * padded;
-    float* out = head.out + (first + i) * head.out_stride;
-    for (std::int64_t c = 0; c < whole; c += V::kWidth) V::store(out + c, V::mul(V::load(sum + c), inverse));
-    if (whole < head.head_dim) {
-      V::store_partial(out + whole, V::mul(V::load(sum + whole), inverse), head.head_dim - whole);
-    }
-  }
+  store_rows<V>(head, first, count, scratch);
 }
 
 /// attend_block with as few vectors as `count` queries need.
@@ -196,12 +213,7 @@ void attend_queries(const HeadCall& head, std::int64_t first, std::int64_t count
 }
 
 template <class V>
-std::int64_t attention_scratch_floats(std::int64_t max_seqlen, std::int64_t head_dim) noexcept {
-  return AttentionScratch<V>::floats(max_seqlen, head_dim);
-}
-
-template <class V>
-void attention(const AttentionCall& call) noexcept {
+void attention_without_pattern(const AttentionCall& call) {
   constexpr std::int64_t kBlock = AttentionScratch<V>::kQueries;
   for (std::int64_t sequence = 0; sequence < call.batch_size; ++sequence) {
     const std::int64_t first_token = call.cu_seqlens[sequence];
@@ -223,7 +235,7 @@ void attention(const AttentionCall& call) noexcept {
       head.k = call.k + first_token * call.kv_stride + column;
       head.v = call.v + first_token * call.kv_stride + column;
       head.out = call.out + first_row * call.out_stride + column;
-      copy_values<V>(head, scratch.values);
+      copy_values<V>(head, {0, head.keys}, scratch.values);
       for (std::int64_t query = 0; query < head.queries; query += kBlock) {
         const std::int64_t left = head.queries - query;
         attend_queries<V, V::kPanelVectors>(head, query, left < kBlock ? left : kBlock, scratch);

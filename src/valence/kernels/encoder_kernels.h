@@ -85,7 +85,8 @@ struct AddNormCall {
 
 /// Self-attention over staged projections, which are kRows; out is staged as well (quantise it next).
 /// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike.
-/// With kFirstOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No alignment is needed.
+/// With kFirstOfEach and kLastOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No
+/// alignment is needed. There are no patterns here: such attention runs in f32.
 struct StagedAttentionCall {
   Staging q;
   Staging k;

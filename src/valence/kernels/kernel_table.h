@@ -56,8 +56,30 @@ struct LinearCall {
 };
 
 /// Which rows attend. kFirstOfEach: only the first token of each sequence ([CLS]), to all of its sequence; q and out
-/// then have one row a sequence instead of one a token.
-enum class AttentionQueries : std::uint8_t { kAll, kFirstOfEach };
+/// then have one row a sequence instead of one a token. kLastOfEach: the last token alike.
+enum class AttentionQueries : std::uint8_t { kAll, kFirstOfEach, kLastOfEach };
+
+/// What a query sees of its sequence, and what is added to its scores. Default: everything, and nothing.
+/// A distance is query - key, in tokens; pointers "at distance 0" are read at +-(longest sequence - 1).
+struct AttentionPattern {
+  /// Grouped-query attention: query head h reads head h / (num_heads / num_kv_heads) of k and v. 0: as many as queries.
+  std::int64_t num_kv_heads = 0;
+  bool causal = false;       ///< keys after the query are not seen
+  std::int64_t window = -1;  ///< >= 0: nor are those further than this from it, on either side
+
+  /// Bias by distance (MPNet, T5): score += relative_bias[h * relative_bias_stride + distance]; at distance 0 of head
+  /// 0; null: none.
+  const float* relative_bias = nullptr;
+  std::int64_t relative_bias_stride = 0;
+
+  /// Disentangled attention (DeBERTa): score = scale * (q . k + q . position_keys[row] + k . position_queries[row]),
+  /// row = distance_rows[distance]. The tables are projected embeddings of relative positions, head h at column
+  /// h * head_dim of rows `position_stride` floats apart; either may be null, and that term is left out.
+  const float* position_keys = nullptr;
+  const float* position_queries = nullptr;
+  std::int64_t position_stride = 0;
+  const std::int32_t* distance_rows = nullptr;  ///< at distance 0; never descends
+};
 
 /// See attention.h.
 struct AttentionCall {
@@ -74,14 +96,19 @@ struct AttentionCall {
   std::int64_t head_dim = 0;
   float scale = 1.0F;
   AttentionQueries queries = AttentionQueries::kAll;
-  float* scratch = nullptr;  ///< attention_scratch_floats(longest sequence, head_dim) floats, 64-byte aligned
+  AttentionPattern pattern;
+  float* scratch = nullptr;  ///< attention_scratch_floats(pattern, longest sequence, head_dim), 64-byte aligned
 };
+
+/// kRmsNorm (Zhang and Sennrich 2019): nothing is subtracted, and the mean of the squares stands for the variance.
+enum class NormKind : std::uint8_t { kLayerNorm, kRmsNorm };
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias; weight or bias null: left out.
 struct LayerNormWeights {
   const float* weight = nullptr;
   const float* bias = nullptr;
   float epsilon = 1e-12F;
+  NormKind kind = NormKind::kLayerNorm;
 };
 
 /// out = layer_norm(x + addend); addend.data null: layer_norm(x). out may be x or addend.
@@ -101,7 +128,7 @@ struct EmbeddingTable {
   const float* row_scales = nullptr;
 };
 
-/// out[t] = layer_norm(word[input_ids[t]] + position[position_ids[t]] + token_type[token_type_ids[t]]).
+/// out[t] = layer_norm(word[input_ids[t]] + position[position_ids[t]] + token_type[token_type_ids[t]]), or the sum.
 struct EmbedCall {
   EmbeddingTable word;
   EmbeddingTable position;
@@ -112,6 +139,33 @@ struct EmbedCall {
   RowsView<float> out;
   std::int64_t width = 0;
   LayerNormWeights norm;
+  bool normalize = true;
+};
+
+/// See row_ops.h.
+struct RotaryCall {
+  RowsView<float> x;  ///< head h at column h * head_dim
+  std::int64_t num_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t rotary_dim = 0;
+  const float* cos = nullptr;  ///< [positions][rotary_dim / 2], and sin alike
+  const float* sin = nullptr;
+  const std::int32_t* positions = nullptr;  ///< [rows]
+};
+
+/// out[r][c] = activation(x[r][c]) * x[r][width + c]; out may be x (the same data and stride).
+struct GateCall {
+  RowsView<const float> x;
+  RowsView<float> out;
+  std::int64_t width = 0;
+  Activation activation = Activation::kNone;
+};
+
+/// x += y, row by row.
+struct AddRowsCall {
+  RowsView<float> x;
+  RowsView<const float> y;
+  std::int64_t width = 0;
 };
 
 /// out = activation(x), element by element; out may be x.
@@ -127,10 +181,14 @@ struct F32Kernels {
   std::int32_t panel_columns;
   void (*linear)(const LinearCall&) noexcept;
   void (*attention)(const AttentionCall&) noexcept;
-  std::int64_t (*attention_scratch_floats)(std::int64_t max_seqlen, std::int64_t head_dim) noexcept;
+  std::int64_t (*attention_scratch_floats)(const AttentionPattern&, std::int64_t max_seqlen,
+                                           std::int64_t head_dim) noexcept;
   void (*layer_norm)(const LayerNormCall&) noexcept;
   void (*embed)(const EmbedCall&) noexcept;
   void (*activate)(const ActivateCall&) noexcept;
+  void (*rotate)(const RotaryCall&) noexcept;
+  void (*gate)(const GateCall&) noexcept;
+  void (*add_rows)(const AddRowsCall&) noexcept;
 };
 
 struct EncoderKernels;  // encoder_kernels.h

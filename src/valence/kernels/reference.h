@@ -27,6 +27,8 @@ void linear(RowsView<const float> x, const DenseLinear& weights, const LinearEpi
 /// See kernels::self_attention.
 void self_attention(AttentionShape shape, QkvView qkv, std::span<const std::int32_t> cu_seqlens,
                     AttentionQueries queries, RowsView<double> out);
+void self_attention(AttentionShape shape, const AttentionPattern& pattern, QkvView qkv,
+                    std::span<const std::int32_t> cu_seqlens, AttentionQueries queries, RowsView<double> out);
 
 /// out = layer_norm(x + addend); addend.data may be null.
 void add_layer_norm(RowsView<const float> x, RowsView<const float> addend, std::int64_t width,
@@ -34,5 +36,11 @@ void add_layer_norm(RowsView<const float> x, RowsView<const float> addend, std::
 
 /// See kernels::embed_layer_norm.
 void embed_layer_norm(const Embeddings& embeddings, const EmbeddingIds& ids, RowsView<double> out);
+
+/// See kernels::rotate; `x` apart from call.x, which is not looked at.
+void rotate(const RotaryCall& call, RowsView<double> x);
+
+/// See kernels::gate; `out` apart from call.out, which is not looked at.
+void gate(const GateCall& call, RowsView<double> out);
 
 }  // namespace valence::kernels::reference

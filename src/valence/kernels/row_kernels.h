@@ -1,5 +1,5 @@
 /// \file
-/// Operations on one row at a time: embedding lookup, layer normalisation, activations.
+/// Operations on one row at a time: embedding lookup, normalisation, rotary embedding, activations, gates.
 #pragma once
 
 #include "valence/kernels/kernel_table.h"
@@ -25,15 +25,24 @@ float sum_row(std::int64_t width, VectorTerm vector_term, ScalarTerm scalar_term
   return sum;
 }
 
-/// row = (row - mean) / sqrt(variance + epsilon) * weight + bias, in place. Two passes for the moments: E[x^2] - E[x]^2
-/// loses everything when the mean is large.
+/// What is subtracted from a row's elements and what they are then multiplied by. Two passes for the variance:
+/// E[x^2] - E[x]^2 loses everything when the mean is large.
+struct NormMoments {
+  float mean = 0.0F;
+  float inverse;
+};
+
 template <class V>
-void normalize_row(float* row, std::int64_t width, const LayerNormWeights& norm) {
+NormMoments norm_moments(const float* row, std::int64_t width, const LayerNormWeights& norm) {
+  NormMoments moments;
   const float count = static_cast<float>(width);
-  const float mean =
-      sum_row<V>(
-          width, [&](std::int64_t i) { return V::load(row + i); }, [&](std::int64_t i) { return row[i]; }) /
-      count;
+  if (norm.kind == NormKind::kLayerNorm) {
+    moments.mean =
+        sum_row<V>(
+            width, [&](std::int64_t i) { return V::load(row + i); }, [&](std::int64_t i) { return row[i]; }) /
+        count;
+  }
+  const float mean = moments.mean;
   const auto means = V::broadcast(mean);
   const float squares = sum_row<V>(
       width,
@@ -42,7 +51,15 @@ void normalize_row(float* row, std::int64_t width, const LayerNormWeights& norm)
         return V::mul(centred, centred);
       },
       [&](std::int64_t i) { return (row[i] - mean) * (row[i] - mean); });
-  const float inverse = 1.0F / __builtin_sqrtf(squares / count + norm.epsilon);
+  moments.inverse = 1.0F / __builtin_sqrtf(squares / count + norm.epsilon);
+  return moments;
+}
+
+/// row = (row - mean) / sqrt(variance + epsilon) * weight + bias, in place.
+template <class V>
+void normalize_row(float* row, std::int64_t width, const LayerNormWeights& norm) {
+  const auto [mean, inverse] = norm_moments<V>(row, width, norm);
+  const auto means = V::broadcast(mean);
   const auto inverses = V::broadcast(inverse);
   std::int64_t i = 0;
   for (; i + V::kWidth <= width; i += V::kWidth) {
@@ -111,7 +128,7 @@ void embed(const EmbedCall& call) noexcept {
     // Token types before positions: the order of BertEmbeddings, so that sums round alike.
     look_up<V>(call.token_type, call.token_type_ids, t, LookupMode::kAdd, row, call.width);
     look_up<V>(call.position, call.position_ids, t, LookupMode::kAdd, row, call.width);
-    normalize_row<V>(row, call.width, call.norm);
+    if (call.normalize) normalize_row<V>(row, call.width, call.norm);
   }
 }
 
@@ -127,6 +144,70 @@ void activate(const ActivateCall& call) noexcept {
       V::store_partial(call.out + i, activation<V, kActivation>(V::load_partial(call.x + i, rest)), rest);
     }
   });
+}
+
+/// Calls function(i, n) for columns [i, i + n): whole vectors, and what is left of `width` at last.
+template <class V, class Function>
+void visit_vectors(std::int64_t width, Function function) {
+  std::int64_t i = 0;
+  for (; i + V::kWidth <= width; i += V::kWidth) function(i, std::int64_t{V::kWidth});
+  if (i < width) function(i, width - i);
+}
+
+template <class V>
+typename V::Vec load_some(const float* p, std::int64_t n) {
+  return n == V::kWidth ? V::load(p) : V::load_partial(p, n);
+}
+
+template <class V>
+void store_some(float* p, typename V::Vec v, std::int64_t n) {
+  n == V::kWidth ? V::store(p, v) : V::store_partial(p, v, n);
+}
+
+template <class V>
+void rotate(const RotaryCall& call) noexcept {
+  const std::int64_t half = call.rotary_dim / 2;
+  for (std::int64_t r = 0; r < call.x.rows; ++r) {
+    const float* cos = call.cos + call.positions[r] * half;
+    const float* sin = call.sin + call.positions[r] * half;
+    for (std::int64_t h = 0; h < call.num_heads; ++h) {
+      float* low = call.x.data + r * call.x.stride + h * call.head_dim;
+      float* high = low + half;
+      visit_vectors<V>(half, [&](std::int64_t i, std::int64_t n) {
+        const auto c = load_some<V>(cos + i, n);
+        const auto s = load_some<V>(sin + i, n);
+        const auto x = load_some<V>(low + i, n);
+        const auto y = load_some<V>(high + i, n);
+        store_some<V>(low + i, V::fnma(y, s, V::mul(x, c)), n);
+        store_some<V>(high + i, V::fma(x, s, V::mul(y, c)), n);
+      });
+    }
+  }
+}
+
+template <class V>
+void gate(const GateCall& call) noexcept {
+  with_activation(call.activation, [&]<Activation kActivation>() {
+    for (std::int64_t r = 0; r < call.x.rows; ++r) {
+      const float* x = call.x.data + r * call.x.stride;
+      float* out = call.out.data + r * call.out.stride;
+      visit_vectors<V>(call.width, [&](std::int64_t i, std::int64_t n) {
+        const auto activated = activation<V, kActivation>(load_some<V>(x + i, n));
+        store_some<V>(out + i, V::mul(activated, load_some<V>(x + call.width + i, n)), n);
+      });
+    }
+  });
+}
+
+template <class V>
+void add_rows(const AddRowsCall& call) noexcept {
+  for (std::int64_t r = 0; r < call.x.rows; ++r) {
+    float* x = call.x.data + r * call.x.stride;
+    const float* y = call.y.data + r * call.y.stride;
+    visit_vectors<V>(call.width, [&](std::int64_t i, std::int64_t n) {
+      store_some<V>(x + i, V::add(load_some<V>(x + i, n), load_some<V>(y + i, n)), n);
+    });
+  }
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ void embed_layer_norm(const KernelTable& kernels, const Embeddings& embeddings, 
                       .token_type_ids = ids.token_type_ids.data(),
                       .out = out,
                       .width = embeddings.width,
-                      .norm = embeddings.norm});
+                      .norm = embeddings.norm,
+                      .normalize = embeddings.normalize});
 }
 
 void activate(const KernelTable& kernels, Activation activation, std::span<const float> x,
@@ -48,6 +49,22 @@ void activate(const KernelTable& kernels, Activation activation, std::span<const
   VALENCE_ASSERT(x.size() == out.size(), "element by element");
   kernels.f32->activate(
       {.x = x.data(), .out = out.data(), .size = static_cast<std::int64_t>(x.size()), .activation = activation});
+}
+
+void rotate(const KernelTable& kernels, const RotaryCall& call) noexcept {
+  VALENCE_ASSERT(call.rotary_dim % 2 == 0 && call.rotary_dim <= call.head_dim, "checked with the configuration");
+  kernels.f32->rotate(call);
+}
+
+void gate(const KernelTable& kernels, const GateCall& call) noexcept {
+  VALENCE_ASSERT(call.x.rows == call.out.rows, "a row of x gives a row of out");
+  VALENCE_ASSERT(call.x.data != call.out.data || call.x.stride == call.out.stride, "in place, or apart");
+  kernels.f32->gate(call);
+}
+
+void add_rows(const KernelTable& kernels, RowsView<float> x, RowsView<const float> y, std::int64_t width) noexcept {
+  VALENCE_ASSERT(x.rows == y.rows, "an addend for each row");
+  kernels.f32->add_rows({.x = x, .y = y, .width = width});
 }
 
 }  // namespace valence::kernels

@@ -42,6 +42,10 @@ struct SimdAvx2 {
   static Vec fnma(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }
   static Vec abs(Vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a); }
   static Vec select_less(Vec a, Vec b, Vec x, Vec y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+  template <int kBit>
+  static Vec select_lanes(Vec a, Vec b) {
+    return _mm256_blend_ps(a, b, kBit == 1 ? 0xaa : kBit == 2 ? 0xcc : 0xf0);
+  }
   static Vec shift_into_exponent(Vec v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 23)); }
   static float sum(Vec v) {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

@@ -43,6 +43,11 @@ struct SimdAvx512 {
   static Vec select_less(Vec a, Vec b, Vec x, Vec y) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
   }
+  template <int kBit>
+  static Vec select_lanes(Vec a, Vec b) {
+    constexpr int kLanes = kBit == 1 ? 0xaaaa : kBit == 2 ? 0xcccc : kBit == 4 ? 0xf0f0 : 0xff00;
+    return _mm512_mask_blend_ps(kLanes, a, b);
+  }
   static Vec shift_into_exponent(Vec v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 23)); }
   static float sum(Vec v) { return _mm512_reduce_add_ps(v); }
 

@@ -56,6 +56,12 @@ struct SimdPortable {
   static Vec abs(Vec a) { return reinterpret_cast<Vec>(reinterpret_cast<Mask>(a) & 0x7fffffff); }
   /// a < b ? x : y; y where a or b is NaN.
   static Vec select_less(Vec a, Vec b, Vec x, Vec y) { return a < b ? x : y; }
+  /// b in the lanes whose number has kBit set (a power of two below kWidth), a elsewhere.
+  template <int kBit>
+  static Vec select_lanes(Vec a, Vec b) {
+    if constexpr (kBit == 1) return __builtin_shufflevector(a, b, 0, 5, 2, 7);
+    return __builtin_shufflevector(a, b, 0, 1, 6, 7);
+  }
   /// The bits of `v` moved up to where the exponent is: see vector_math.h.
   static Vec shift_into_exponent(Vec v) { return reinterpret_cast<Vec>(reinterpret_cast<Mask>(v) << 23); }
   static float sum(Vec v) { return (v[0] + v[2]) + (v[1] + v[3]); }

@@ -6,8 +6,10 @@
 
 #if defined(__clang__)
 #define VALENCE_UNROLL _Pragma("clang loop unroll(full)")
+#define VALENCE_UNROLL_32 VALENCE_UNROLL
 #else
 #define VALENCE_UNROLL _Pragma("GCC unroll 16")
+#define VALENCE_UNROLL_32 _Pragma("GCC unroll 32")
 #endif
 
 namespace valence::kernels {
@@ -16,6 +18,7 @@ namespace {
 /// How the operands of a tile lie in memory.
 enum class TileOperands {
   kRowsByPanel,    ///< a: rows, a_stride apart. b: a panel, [depth][kVectors * kWidth] (b_stride is not looked at)
+  kRowsByRows,     ///< a: rows, a_stride apart. b: rows, b_stride apart
   kColumnsByRows,  ///< a: columns, a_stride apart: element (i, k) at a[k * a_stride + i]. b: rows, b_stride apart
 };
 
@@ -38,6 +41,7 @@ template <class V, TileOperands kOperands, int kRows, int kVectors, int kPrefetc
 [[gnu::noinline]] void multiply_tile(const TileCall& call) {
   using Vec = typename V::Vec;
   constexpr bool kPanel = kOperands == TileOperands::kRowsByPanel;
+  constexpr bool kRowsOfA = kOperands != TileOperands::kColumnsByRows;
   Vec sums[kRows][kVectors];
   VALENCE_UNROLL
   for (int i = 0; i < kRows; ++i) {
@@ -60,11 +64,11 @@ template <class V, TileOperands kOperands, int kRows, int kVectors, int kPrefetc
     if constexpr (kPrefetchLines > 0) prefetch += call.prefetch_step;
     VALENCE_UNROLL
     for (int i = 0; i < kRows; ++i) {
-      const Vec left = V::broadcast(kPanel ? a[i * a_stride + k] : a[i]);
+      const Vec left = V::broadcast(kRowsOfA ? a[i * a_stride + k] : a[i]);
       VALENCE_UNROLL
       for (int j = 0; j < kVectors; ++j) sums[i][j] = V::fma(left, right[j], sums[i][j]);
     }
-    if constexpr (!kPanel) a += a_stride;
+    if constexpr (!kRowsOfA) a += a_stride;
   }
   float* c = call.c;
   const std::int64_t c_stride = call.c_stride;

@@ -157,6 +157,12 @@ bool Checkpoint::has_safetensors(const std::filesystem::path& model_dir) {
          std::filesystem::exists(model_dir / kIndexFile, ignored);
 }
 
+void Checkpoint::replace(const std::string& name, Shape shape, std::vector<float> values) {
+  std::vector<float>& own = own_[name] = std::move(values);
+  tensors_.insert_or_assign(name, TensorView{DType::kF32, std::move(shape), std::as_bytes(std::span(own))});
+  tensors_.erase(name + "_scale");
+}
+
 std::optional<TensorView> Checkpoint::find(std::string_view name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? std::nullopt : std::optional(found->second);

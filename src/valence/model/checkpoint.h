@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +37,9 @@ class Checkpoint {
   /// Tensors that lie in memory and outlive the checkpoint, e.g. those of a quantisation that is being tried.
   static Checkpoint from_tensors(TensorTable tensors, std::string source);
 
+  /// Puts values of the checkpoint's own in a tensor's place, or adds a tensor. Scales of an int8 one go with it.
+  void replace(const std::string& name, Shape shape, std::vector<float> values);
+
   [[nodiscard]] std::optional<TensorView> find(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> names() const;
   /// Gives back the memory that a tensor's mapped bytes take, after they were copied to where they are used; they stay
@@ -50,6 +54,7 @@ class Checkpoint {
 
   std::string source_;
   std::vector<MappedFile> files_;
+  std::map<std::string, std::vector<float>> own_;
   TensorTable tensors_;
 };
 

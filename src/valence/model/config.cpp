@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -11,69 +11,10 @@
 #include <vector>
 
 #include "valence/model/arch/registry.h"
+#include "valence/model/config_values.h"
 
 namespace valence {
 namespace {
-
-// Far above every published encoder, far below where products of two overflow; and no sum of products of int8 numbers
-// is longer than 32 bits hold: 128 * 127 * 2^17 < 2^31.
-constexpr std::int64_t kMaxVocabSize = 1 << 24;
-constexpr std::int64_t kMaxHiddenSize = 1 << 16;
-constexpr std::int64_t kMaxIntermediateSize = 1 << 17;
-constexpr std::int64_t kMaxLayers = 1024;
-constexpr std::int64_t kMaxPositions = 1 << 20;
-constexpr std::int64_t kMaxTokenTypes = 1 << 16;
-constexpr std::int64_t kMaxLabels = 100'000;
-
-Result<std::int64_t> size_between(const Json& config, std::string_view key, std::int64_t smallest,
-                                  std::int64_t largest) {
-  VALENCE_TRY(const Json value, config.at(key));
-  VALENCE_TRY(const std::int64_t size, value.as_integer());
-  if (size < smallest || size > largest) {
-    return value.invalid(fmt::format("expected an integer from {} to {}, found {}", smallest, largest, size));
-  }
-  return size;
-}
-
-Result<std::int64_t> size_or(const Json& config, std::string_view key, std::int64_t fallback, std::int64_t largest) {
-  return config.find(key) ? size_between(config, key, 1, largest) : Result<std::int64_t>(fallback);
-}
-
-struct NamedActivation {
-  std::string_view name;
-  Activation activation;
-};
-
-/// transformers' names, activations.py: those whose formula is one of ours.
-constexpr std::array kActivations = {
-    NamedActivation{"gelu", Activation::kGelu},
-    NamedActivation{"gelu_python", Activation::kGelu},
-    NamedActivation{"gelu_new", Activation::kGeluTanh},
-    NamedActivation{"gelu_fast", Activation::kGeluTanh},
-    NamedActivation{"gelu_accurate", Activation::kGeluTanh},
-    NamedActivation{"gelu_pytorch_tanh", Activation::kGeluTanh},
-    NamedActivation{"gelu_python_tanh", Activation::kGeluTanh},
-    NamedActivation{"relu", Activation::kRelu},
-    NamedActivation{"silu", Activation::kSilu},
-    NamedActivation{"swish", Activation::kSilu},
-};
-
-Result<Activation> parse_activation(const Json& config, std::string_view key) {
-  VALENCE_TRY(const std::string named, config.string_or(key, "gelu"));
-  for (const auto& [name, activation] : kActivations) {
-    if (name == named) return activation;
-  }
-  return config.invalid(
-      fmt::format("{} {}: expected one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu", key, in_quotes(named)));
-}
-
-Result<float> parse_layer_norm_eps(const Json& config, std::string_view key) {
-  constexpr double kDefault = 1e-12;
-  if (key.empty()) return static_cast<float>(kDefault);
-  VALENCE_TRY(const double eps, config.number_or(key, kDefault));
-  if (!(eps > 0 && eps < 1)) return config.invalid(fmt::format("{} {}: expected a number between 0 and 1", key, eps));
-  return static_cast<float>(eps);
-}
 
 /// Settings under which the same tensors would mean another computation.
 Status refuse_other_computations(const Json& config) {
@@ -92,24 +33,60 @@ Status refuse_other_computations(const Json& config) {
   return {};
 }
 
-Result<EncoderSpec> parse_encoder(const Json& config, const ConfigKeys& keys) {
+Result<EncoderSpec> parse_encoder(const Json& config, const Architecture& architecture) {
+  const ConfigKeys& keys = architecture.keys;
+  const ConfigDefaults& defaults = architecture.defaults;
   EncoderSpec spec;
   VALENCE_TRY(spec.vocab_size, size_between(config, keys.vocab_size, 1, kMaxVocabSize));
   VALENCE_TRY(spec.hidden_size, size_between(config, keys.hidden_size, 1, kMaxHiddenSize));
   VALENCE_TRY(spec.num_hidden_layers, size_between(config, keys.num_hidden_layers, 1, kMaxLayers));
   VALENCE_TRY(spec.num_attention_heads, size_between(config, keys.num_attention_heads, 1, kMaxHiddenSize));
-  VALENCE_TRY(spec.intermediate_size, size_between(config, keys.intermediate_size, 1, kMaxIntermediateSize));
-  VALENCE_TRY(spec.max_position_embeddings, size_or(config, keys.max_position_embeddings, 512, kMaxPositions));
-  if (!keys.type_vocab_size.empty()) {
-    VALENCE_TRY(spec.type_vocab_size, size_or(config, keys.type_vocab_size, 2, kMaxTokenTypes));
+  if (!keys.intermediate_size.empty()) {
+    VALENCE_TRY(spec.intermediate_size, size_between(config, keys.intermediate_size, 1, kMaxIntermediateSize));
   }
-  VALENCE_TRY(spec.hidden_act, parse_activation(config, keys.hidden_act));
-  VALENCE_TRY(spec.layer_norm_eps, parse_layer_norm_eps(config, keys.layer_norm_eps));
-  if (spec.hidden_size % spec.num_attention_heads != 0) {
+  VALENCE_TRY(spec.max_position_embeddings,
+              size_or(config, keys.max_position_embeddings, defaults.max_position_embeddings, 1, kMaxPositions));
+  if (!keys.type_vocab_size.empty()) {
+    VALENCE_TRY(spec.type_vocab_size, size_or(config, keys.type_vocab_size, defaults.type_vocab_size,
+                                              defaults.least_type_vocab_size, kMaxTokenTypes));
+  }
+  VALENCE_TRY(spec.hidden_act, activation_or(config, keys.hidden_act, defaults.hidden_act));
+  VALENCE_TRY(spec.layer_norm_eps, epsilon_or(config, keys.layer_norm_eps, defaults.layer_norm_eps));
+  return spec;
+}
+
+/// What must hold once everything is read, for the kernels to be called with it.
+Status check_encoder(const Json& config, const ConfigKeys& keys, const EncoderSpec& spec) {
+  if (spec.head_dim == 0 && spec.hidden_size % spec.num_attention_heads != 0) {
     return config.invalid(fmt::format("{} {} is not a multiple of {} {}", keys.hidden_size, spec.hidden_size,
                                       keys.num_attention_heads, spec.num_attention_heads));
   }
-  return spec;
+  if (spec.num_attention_heads % spec.key_value_heads() != 0) {
+    return config.invalid(fmt::format("{} {} is not a multiple of num_key_value_heads {}", keys.num_attention_heads,
+                                      spec.num_attention_heads, spec.key_value_heads()));
+  }
+  if (spec.query_size() > kMaxHiddenSize) {
+    return config.invalid(fmt::format("{} heads of {} dimensions are more than {}", spec.num_attention_heads,
+                                      spec.head_size(), kMaxHiddenSize));
+  }
+  if (spec.max_sequence_length() < 1) {
+    return config.invalid(fmt::format("{} {} leaves no position for text: the first has number {}",
+                                      keys.max_position_embeddings, spec.max_position_embeddings, spec.first_position));
+  }
+  const bool rotates = std::any_of(spec.layer_attention.begin(), spec.layer_attention.end(),
+                                   [](const LayerAttention& layer) { return layer.rotary.has_value(); });
+  if (rotates && spec.head_size() % 2 != 0) {
+    return config.invalid(
+        fmt::format("attention heads of {} dimensions: rotary positions turn pairs of them", spec.head_size()));
+  }
+  return {};
+}
+
+/// A checkpoint of *ForTokenClassification has logits for every token, straight from the encoder.
+void make_token_classifier(HeadSpec& head) {
+  head.pooling = Pooling::kNone;
+  // ModernBERT keeps the layer that ends in a norm.
+  if (!head.dense_norm) head.has_dense = false;
 }
 
 /// The index that a key of id2label spells: digits only, no sign, no leading zero.
@@ -153,7 +130,7 @@ Result<std::vector<std::string>> parse_id2label(const Json& id2label) {
   return labels;
 }
 
-Result<std::vector<std::string>> parse_labels(const Json& config) {
+Result<std::vector<std::string>> named_labels(const Json& config) {
   std::optional<std::int64_t> num_labels;
   if (config.find("num_labels")) {
     VALENCE_TRY(num_labels, size_between(config, "num_labels", 1, kMaxLabels));
@@ -214,6 +191,12 @@ Result<std::string> parse_saved_by(const Json& config) {
 
 }  // namespace
 
+Status parse_labels(const Json& config, HeadSpec& head) {
+  VALENCE_TRY(head.labels, named_labels(config));
+  VALENCE_TRY(head.problem_type, parse_problem_type(config, head.labels.size()));
+  return {};
+}
+
 Result<ModelSpec> parse_config(const Json& config) {
   VALENCE_TRY(const Architecture* const architecture, choose_architecture(config));
   return parse_config(config, *architecture);
@@ -224,10 +207,14 @@ Result<ModelSpec> parse_config(const Json& config, const Architecture& architect
   ModelSpec spec;
   spec.model_type = architecture.model_type;
   VALENCE_TRY(spec.saved_by, parse_saved_by(config));
-  VALENCE_TRY(spec.encoder, parse_encoder(config, architecture.keys));
+  VALENCE_TRY(spec.encoder, parse_encoder(config, architecture));
   spec.head.dense_act = architecture.head_dense_act;
-  VALENCE_TRY(spec.head.labels, parse_labels(config));
-  VALENCE_TRY(spec.head.problem_type, parse_problem_type(config, spec.head.labels.size()));
+  VALENCE_TRY_STATUS(parse_labels(config, spec.head));
+  if (architecture.configure != nullptr) {
+    VALENCE_TRY_STATUS(architecture.configure(config, spec));
+  }
+  VALENCE_TRY_STATUS(check_encoder(config, architecture.keys, spec.encoder));
+  if (spec.saved_by.ends_with("ForTokenClassification")) make_token_classifier(spec.head);
   return spec;
 }
 

@@ -22,4 +22,10 @@ Result<ModelSpec> parse_config(const Json& config);
 /// The same where the architecture is known and its keys are not those of config.json.
 Result<ModelSpec> parse_config(const Json& config, const Architecture& architecture);
 
+/// The labels of `config` and their scoring, into `head`.
+Status parse_labels(const Json& config, HeadSpec& head);
+
+/// Labels without names that a model may have at most.
+inline constexpr std::int64_t kMaxUnnamedLabels = 100'000;
+
 }  // namespace valence

@@ -6,11 +6,13 @@
 
 #include "valence/base/check.h"
 #include "valence/kernels/linear.h"
+#include "valence/model/pack_layers.h"
 #include "valence/model/stacked_linear.h"
 
 namespace valence {
 namespace {
 
+using kernels::AttentionQueries;
 using kernels::KernelTable;
 using kernels::PackedLinear;
 using kernels::RowsView;
@@ -41,27 +43,21 @@ PackedLinear pack_stacked(const KernelTable& kernels, std::initializer_list<cons
 
 }  // namespace
 
-CpuBackend::Norm CpuBackend::pack_norm(const LayerNormWeights& weights) const {
-  Norm norm{AlignedBuffer<float>(static_cast<std::size_t>(weights.weight.elements())),
-            AlignedBuffer<float>(static_cast<std::size_t>(weights.bias.elements())), spec_.encoder.layer_norm_eps};
-  copy_as_f32(weights.weight, norm.weight.span());
-  copy_as_f32(weights.bias, norm.bias.span());
-  return norm;
-}
-
-CpuBackend::Layer CpuBackend::pack_layer(const LayerWeights& weights, bool last) const {
+CpuBackend::Layer CpuBackend::pack_layer(const LayerWeights& weights, bool one_row) const {
+  const auto norm = [&](const LayerNormWeights& of) { return F32Norm::pack(of, spec_.encoder); };
   Layer layer;
-  if (last) {
+  if (one_row) {
     layer.query = pack_stacked(*kernels_, {&weights.query});
     layer.key_value = pack_stacked(*kernels_, {&weights.key, &weights.value});
   } else {
     layer.qkv = pack_stacked(*kernels_, {&weights.query, &weights.key, &weights.value});
   }
   layer.attention_output = pack_stacked(*kernels_, {&weights.attention_output});
-  layer.attention_norm = pack_norm(weights.attention_norm);
-  layer.intermediate = pack_stacked(*kernels_, {&weights.intermediate});
+  if (weights.attention_norm) layer.attention_norm = norm(*weights.attention_norm);
+  layer.intermediate = weights.gate ? pack_stacked(*kernels_, {&*weights.gate, &weights.intermediate})
+                                    : pack_stacked(*kernels_, {&weights.intermediate});
   layer.output = pack_stacked(*kernels_, {&weights.output});
-  layer.output_norm = pack_norm(weights.output_norm);
+  layer.output_norm = norm(weights.output_norm);
   return layer;
 }
 
@@ -71,126 +67,210 @@ Result<CpuBackend> CpuBackend::pack(const Model& model, const KernelTable& kerne
   const auto pack_table = [&](const MatrixView& matrix) {
     return PackedTable::pack(matrix, options.tables, model.checkpoint);
   };
-  CpuBackend backend(model.spec, kernels);
+  const auto pack_norm = [&](const std::optional<LayerNormWeights>& norm) {
+    return norm ? std::optional(F32Norm::pack(*norm, model.spec.encoder)) : std::nullopt;
+  };
+  CpuBackend backend(model.spec, kernels, EncoderAttention::make(model, kernels));
   backend.word_ = pack_table(weights.embeddings.word);
-  backend.position_ = pack_table(weights.embeddings.position);
+  if (weights.embeddings.position) backend.position_ = pack_table(*weights.embeddings.position);
   if (weights.embeddings.token_type) backend.token_type_ = pack_table(*weights.embeddings.token_type);
-  backend.embedding_norm_ = backend.pack_norm(weights.embeddings.norm);
-  for (std::size_t i = 0; i < options.layers.size(); ++i) {
-    const LayerWeights& layer = weights.layers[i];
-    backend.layers_.push_back(options.layers[i] ? backend.pack_layer(layer, i + 1 == weights.layers.size()) : Layer());
-    if (!options.layers[i]) continue;
-    for (const LinearWeights* linear : linear_weights(layer)) model.checkpoint.release(linear->weight.values);
+  backend.embedding_norm_ = pack_norm(weights.embeddings.norm);
+  if (weights.embeddings.projection) {
+    backend.embedding_projection_ = pack_stacked(kernels, {&*weights.embeddings.projection});
   }
-  backend.head_dense_ = pack_stacked(kernels, {&weights.head_dense});
+  backend.layers_ =
+      pack_layers<Layer>(model, options.layers, backend.last_rows(),
+                         [&](const LayerWeights& layer, bool one_row) { return backend.pack_layer(layer, one_row); });
+  backend.final_norm_ = pack_norm(weights.final_norm);
+  if (weights.head_dense) backend.head_dense_ = pack_stacked(kernels, {&*weights.head_dense});
+  backend.head_norm_ = pack_norm(weights.head_norm);
   backend.classifier_ = pack_stacked(kernels, {&weights.classifier});
   return backend;
 }
 
-kernels::AttentionShape CpuBackend::attention_shape() const {
-  return {.num_heads = spec_.encoder.num_attention_heads, .head_dim = spec_.encoder.head_size()};
+OutputRows CpuBackend::last_rows() const {
+  const Pooling pooling = spec_.head.pooling;
+  return pooling == Pooling::kFirst || pooling == Pooling::kLast ? OutputRows::kOneOfEach : OutputRows::kAll;
+}
+
+AttentionQueries CpuBackend::chosen_queries() const {
+  return spec_.head.pooling == Pooling::kLast ? AttentionQueries::kLastOfEach : AttentionQueries::kFirstOfEach;
 }
 
 void CpuBackend::embed(const PackedBatch& batch, Workspace& workspace) const {
   const StageTimer timer(workspace.stage_times, Stage::kEmbed);
-  const std::int64_t hidden = spec_.encoder.hidden_size;
-  workspace.states.ensure(static_cast<std::size_t>(batch.total_tokens() * hidden));
-  workspace.hidden = rows_of(workspace.states.data(), batch.total_tokens(), hidden);
+  const EncoderSpec& encoder = spec_.encoder;
+  const std::int64_t tokens = batch.total_tokens();
+  const std::int64_t width = encoder.table_width();
+  workspace.states.ensure(static_cast<std::size_t>(tokens * encoder.hidden_size));
+  workspace.hidden = rows_of(workspace.states.data(), tokens, encoder.hidden_size);
+  RowsView<float> embedded = workspace.hidden;
+  if (embedding_projection_) {
+    workspace.embedded.ensure(static_cast<std::size_t>(tokens * width));
+    embedded = rows_of(workspace.embedded.data(), tokens, width);
+  }
   kernels::embed_layer_norm(
       *kernels_,
       {.word = word_.view(),
        .position = position_.view(),
        .token_type = token_type_.view(),
-       .width = hidden,
-       .norm = embedding_norm_.view()},
+       .width = width,
+       .norm = embedding_norm_ ? embedding_norm_->view() : kernels::LayerNormWeights(),
+       .normalize = embedding_norm_.has_value()},
       {.input_ids = batch.input_ids, .position_ids = batch.position_ids, .token_type_ids = batch.token_type_ids},
-      workspace.hidden);
+      embedded);
+  if (embedding_projection_) kernels::linear(as_const(embedded), *embedding_projection_, {}, workspace.hidden);
+}
+
+/// What the layer's attention reads: the hidden states, or their norm.
+RowsView<const float> CpuBackend::attention_input(const Layer& layer, Workspace& workspace) const {
+  const auto states = as_const(workspace.hidden);
+  if (spec_.encoder.norm_placement == NormPlacement::kPost || !layer.attention_norm) return states;
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  workspace.normed.ensure(static_cast<std::size_t>(states.rows * hidden));
+  const auto normed = rows_of(workspace.normed.data(), states.rows, hidden);
+  kernels::layer_norm(*kernels_, states, hidden, layer.attention_norm->view(), normed);
+  return as_const(normed);
 }
 
 void CpuBackend::attention_block(std::int64_t index, const PackedBatch& batch, OutputRows rows,
                                  Workspace& workspace) const {
-  const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const Layer& layer = *layers_[static_cast<std::size_t>(index)];
+  const EncoderSpec& encoder = spec_.encoder;
+  const std::int64_t hidden = encoder.hidden_size;
+  const std::int64_t query_size = encoder.query_size();
+  const std::int64_t kv_size = encoder.key_value_size();
   const std::int64_t tokens = batch.total_tokens();
-  const auto shape = attention_shape();
-  const auto hidden_states = as_const(workspace.hidden);
-  workspace.qkv.ensure(static_cast<std::size_t>(tokens * 3 * hidden));
-  workspace.scratch.ensure(
-      static_cast<std::size_t>(kernels::self_attention_scratch_floats(*kernels_, shape, batch.max_seqlen)));
-  const auto timed_attention = [&](const kernels::QkvView& qkv, kernels::AttentionQueries queries,
-                                   RowsView<float> context) {
+  const auto input = attention_input(layer, workspace);
+  EncoderAttention::Call call{.layer = index, .cu_seqlens = batch.cu_seqlens};
+  const auto attend = [&] {
     const StageTimer timer(workspace.stage_times, Stage::kAttention);
-    kernels::self_attention(*kernels_, shape, qkv, batch.cu_seqlens, queries, workspace.scratch.span(), context);
+    attention_.run(call, workspace.attention);
   };
 
   if (rows == OutputRows::kAll) {
-    workspace.context.ensure(static_cast<std::size_t>(tokens * hidden));
-    const auto context = rows_of(workspace.context.data(), tokens, hidden);
-    timed_linear(workspace.stage_times, hidden_states, layer.qkv, {},
-                 rows_of(workspace.qkv.data(), tokens, 3 * hidden));
-    timed_attention(kernels::packed_qkv(workspace.qkv.data(), shape), kernels::AttentionQueries::kAll, context);
-    timed_linear(workspace.stage_times, as_const(context), layer.attention_output, {.residual = hidden_states},
-                 workspace.hidden);
+    const std::int64_t width = query_size + 2 * kv_size;
+    workspace.qkv.ensure(static_cast<std::size_t>(tokens * width));
+    workspace.context.ensure(static_cast<std::size_t>(tokens * query_size));
+    timed_linear(workspace.stage_times, input, layer.qkv, {}, rows_of(workspace.qkv.data(), tokens, width));
+    call.q = workspace.qkv.data();
+    call.k = call.q + query_size;
+    call.v = call.k + kv_size;
+    call.q_stride = call.kv_stride = width;
+    call.out = rows_of(workspace.context.data(), tokens, query_size);
+    attend();
+    timed_linear(workspace.stage_times, as_const(call.out), layer.attention_output,
+                 {.residual = as_const(workspace.hidden)}, workspace.hidden);
   } else {
     const std::int64_t sequences = batch.batch_size();
-    const auto size = static_cast<std::size_t>(sequences * hidden);
-    gather_first_rows(batch, workspace);
-    workspace.queries.ensure(size);
-    workspace.context.ensure(size);
-    const auto first = rows_of(workspace.first_rows.data(), sequences, hidden);
-    const auto queries = rows_of(workspace.queries.data(), sequences, hidden);
-    const auto context = rows_of(workspace.context.data(), sequences, hidden);
-    timed_linear(workspace.stage_times, as_const(first), layer.query, {}, queries);
-    timed_linear(workspace.stage_times, hidden_states, layer.key_value, {},
-                 rows_of(workspace.qkv.data(), tokens, 2 * hidden));
-    timed_attention({.q = queries.data,
-                     .k = workspace.qkv.data(),
-                     .v = workspace.qkv.data() + hidden,
-                     .q_stride = hidden,
-                     .kv_stride = 2 * hidden},
-                    kernels::AttentionQueries::kFirstOfEach, context);
-    timed_linear(workspace.stage_times, as_const(context), layer.attention_output, {.residual = as_const(first)},
-                 first);
-    workspace.hidden = first;
+    gather_chosen_rows(batch, workspace.hidden, workspace.chosen_rows);
+    const auto chosen = rows_of(workspace.chosen_rows.data(), sequences, hidden);
+    RowsView<const float> chosen_input = as_const(chosen);
+    if (input.data != workspace.hidden.data) {
+      gather_chosen_rows(batch, input, workspace.intermediate);
+      chosen_input = as_const(rows_of(workspace.intermediate.data(), sequences, hidden));
+    }
+    workspace.qkv.ensure(static_cast<std::size_t>(tokens * 2 * kv_size));
+    workspace.queries.ensure(static_cast<std::size_t>(sequences * query_size));
+    workspace.context.ensure(static_cast<std::size_t>(sequences * query_size));
+    const auto queries = rows_of(workspace.queries.data(), sequences, query_size);
+    timed_linear(workspace.stage_times, chosen_input, layer.query, {}, queries);
+    timed_linear(workspace.stage_times, input, layer.key_value, {}, rows_of(workspace.qkv.data(), tokens, 2 * kv_size));
+    call.q = queries.data;
+    call.k = workspace.qkv.data();
+    call.v = call.k + kv_size;
+    call.q_stride = query_size;
+    call.kv_stride = 2 * kv_size;
+    call.queries = chosen_queries();
+    call.out = rows_of(workspace.context.data(), sequences, query_size);
+    attend();
+    timed_linear(workspace.stage_times, as_const(call.out), layer.attention_output, {.residual = as_const(chosen)},
+                 chosen);
+    workspace.hidden = chosen;
   }
-  kernels::layer_norm(*kernels_, as_const(workspace.hidden), hidden, layer.attention_norm.view(), workspace.hidden);
+  if (encoder.norm_placement == NormPlacement::kPre) return;
+  kernels::layer_norm(*kernels_, as_const(workspace.hidden), hidden, layer.attention_norm->view(), workspace.hidden);
 }
 
-void CpuBackend::gather_first_rows(const PackedBatch& batch, Workspace& workspace) const {
+void CpuBackend::gather_chosen_rows(const PackedBatch& batch, RowsView<const float> states,
+                                    AlignedBuffer<float>& out) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
-  workspace.first_rows.ensure(static_cast<std::size_t>(batch.batch_size() * hidden));
+  const bool last = spec_.head.pooling == Pooling::kLast;
+  out.ensure(static_cast<std::size_t>(batch.batch_size() * hidden));
   for (std::int64_t i = 0; i < batch.batch_size(); ++i) {
-    std::memcpy(workspace.first_rows.data() + i * hidden,
-                workspace.hidden.data + batch.cu_seqlens[static_cast<std::size_t>(i)] * hidden,
+    const auto at = static_cast<std::size_t>(i);
+    const std::int64_t token = last ? batch.cu_seqlens[at + 1] - 1 : batch.cu_seqlens[at];
+    std::memcpy(out.data() + i * hidden, states.data + token * states.stride,
                 static_cast<std::size_t>(hidden) * sizeof(float));
   }
 }
 
 void CpuBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
-  const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const std::int64_t hidden = spec_.encoder.hidden_size;
-  const std::int64_t width = spec_.encoder.intermediate_size;
-  workspace.intermediate.ensure(static_cast<std::size_t>(kFfnBlockRows * width));
+  const Layer& layer = *layers_[static_cast<std::size_t>(index)];
+  const EncoderSpec& encoder = spec_.encoder;
+  const std::int64_t hidden = encoder.hidden_size;
+  const std::int64_t width = encoder.intermediate_size;
+  const std::int64_t product_width = encoder.gated ? 2 * width : width;
+  const bool pre = encoder.norm_placement == NormPlacement::kPre;
+  workspace.intermediate.ensure(static_cast<std::size_t>(kFfnBlockRows * product_width));
+  if (pre) workspace.normed.ensure(static_cast<std::size_t>(kFfnBlockRows * hidden));
   for (std::int64_t begin = 0; begin < workspace.hidden.rows; begin += kFfnBlockRows) {
     const std::int64_t rows = std::min(kFfnBlockRows, workspace.hidden.rows - begin);
     const auto states = rows_of(workspace.hidden.data + begin * hidden, rows, hidden);
-    const auto intermediate = rows_of(workspace.intermediate.data(), rows, width);
-    timed_linear(workspace.stage_times, as_const(states), layer.intermediate, {.activation = spec_.encoder.hidden_act},
-                 intermediate);
-    timed_linear(workspace.stage_times, as_const(intermediate), layer.output, {.residual = as_const(states)}, states);
-    kernels::layer_norm(*kernels_, as_const(states), hidden, layer.output_norm.view(), states);
+    auto input = as_const(states);
+    if (pre) {
+      const auto normed = rows_of(workspace.normed.data(), rows, hidden);
+      kernels::layer_norm(*kernels_, input, hidden, layer.output_norm.view(), normed);
+      input = as_const(normed);
+    }
+    const auto product = rows_of(workspace.intermediate.data(), rows, product_width);
+    timed_linear(workspace.stage_times, input, layer.intermediate,
+                 {.activation = encoder.gated ? Activation::kNone : encoder.hidden_act}, product);
+    if (encoder.gated) {
+      kernels::gate(*kernels_, {.x = product, .out = product, .width = width, .activation = encoder.hidden_act});
+    }
+    timed_linear(workspace.stage_times, as_const(product), layer.output, {.residual = as_const(states)}, states);
+    if (!pre) kernels::layer_norm(*kernels_, as_const(states), hidden, layer.output_norm.view(), states);
   }
 }
 
-void CpuBackend::classify(Workspace& workspace, std::span<float> logits) const {
+/// Leaves in workspace.hidden the rows that the head reads.
+void CpuBackend::pool(const PackedBatch& batch, Workspace& workspace) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
-  const std::int64_t sequences = workspace.hidden.rows;
-  workspace.intermediate.ensure(static_cast<std::size_t>(sequences * hidden));
-  const auto dense = rows_of(workspace.intermediate.data(), sequences, hidden);
-  kernels::linear(as_const(workspace.hidden), head_dense_, {.activation = spec_.head.dense_act}, dense);
-  VALENCE_ASSERT(logits.size() == static_cast<std::size_t>(sequences * classifier_.out_features()),
+  if (final_norm_) {
+    kernels::layer_norm(*kernels_, as_const(workspace.hidden), hidden, final_norm_->view(), workspace.hidden);
+  }
+  if (spec_.head.pooling != Pooling::kMean) return;
+  workspace.chosen_rows.ensure(static_cast<std::size_t>(batch.batch_size() * hidden));
+  for (std::int64_t i = 0; i < batch.batch_size(); ++i) {
+    float* mean = workspace.chosen_rows.data() + i * hidden;
+    std::fill_n(mean, hidden, 0.0F);
+    const std::int64_t begin = batch.cu_seqlens[static_cast<std::size_t>(i)];
+    const std::int64_t end = batch.cu_seqlens[static_cast<std::size_t>(i) + 1];
+    for (std::int64_t token = begin; token < end; ++token) {
+      const float* row = workspace.hidden.data + token * hidden;
+      for (std::int64_t c = 0; c < hidden; ++c) mean[c] += row[c];
+    }
+    for (std::int64_t c = 0; c < hidden; ++c) mean[c] /= static_cast<float>(end - begin);
+  }
+  workspace.hidden = rows_of(workspace.chosen_rows.data(), batch.batch_size(), hidden);
+}
+
+void CpuBackend::classify(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const {
+  pool(batch, workspace);
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const std::int64_t rows = workspace.hidden.rows;
+  auto states = workspace.hidden;
+  if (head_dense_) {
+    workspace.intermediate.ensure(static_cast<std::size_t>(rows * hidden));
+    const auto dense = rows_of(workspace.intermediate.data(), rows, hidden);
+    kernels::linear(as_const(states), *head_dense_, {.activation = spec_.head.dense_act}, dense);
+    if (head_norm_) kernels::layer_norm(*kernels_, as_const(dense), hidden, head_norm_->view(), dense);
+    states = dense;
+  }
+  VALENCE_ASSERT(logits.size() == static_cast<std::size_t>(rows * classifier_.out_features()),
                  "the runner sized the logits");
-  kernels::linear(as_const(dense), classifier_, {}, rows_of(logits.data(), sequences, classifier_.out_features()));
+  kernels::linear(as_const(states), classifier_, {}, rows_of(logits.data(), rows, classifier_.out_features()));
 }
 
 }  // namespace valence

@@ -76,15 +76,6 @@ Status check_head(const GgufFile& file, const Architecture& architecture) {
               kSourceHint);
 }
 
-/// Rows [begin, begin + rows) of a tensor.
-TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t rows) {
-  Shape shape = view.shape;
-  shape[0] = rows;
-  const std::size_t row_bytes = view.bytes.size() / static_cast<std::size_t>(view.shape[0]);
-  return {view.dtype, std::move(shape),
-          view.bytes.subspan(static_cast<std::size_t>(begin) * row_bytes, static_cast<std::size_t>(rows) * row_bytes)};
-}
-
 /// Some converters store query, key and value as one tensor, attn_qkv; here they become three again. What does not
 /// divide by three is left alone, and its parts are missing later.
 void divide_attention(TensorTable& tensors) {

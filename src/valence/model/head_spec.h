@@ -1,5 +1,5 @@
 /// \file
-/// A classification head as data: first token -> dense -> activation -> classifier -> logits.
+/// A classification head as data: rows of hidden states -> dense -> activation -> classifier -> logits.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,21 @@ enum class ProblemType {
   kRegression,   ///< the logits themselves
 };
 
+/// What of a sequence's hidden states the head reads.
+enum class Pooling : std::uint8_t {
+  kFirst,  ///< its first token, [CLS]
+  kLast,   ///< its last token: the one that a decoder has seen everything at
+  kMean,   ///< the mean of its tokens
+  kNone,   ///< every token: token classification has logits for each
+};
+
 struct HeadSpec {
+  Pooling pooling = Pooling::kFirst;
+  bool has_dense = true;                     ///< a layer hidden_size -> hidden_size and its activation in between
   Activation dense_act = Activation::kTanh;  ///< BERT's pooler: tanh; DistilBERT's pre-classifier: relu
+  bool dense_bias = true;
+  bool dense_norm = false;  ///< a layer norm after the activation (ModernBERT)
+  bool classifier_bias = true;
   ProblemType problem_type = ProblemType::kSingleLabel;
   std::vector<std::string> labels;  ///< by class index, from id2label
 

@@ -5,6 +5,7 @@
 
 #include "valence/base/file.h"
 #include "valence/base/json.h"
+#include "valence/model/adapter.h"
 #include "valence/model/config.h"
 #include "valence/model/gguf_model.h"
 
@@ -13,7 +14,10 @@ namespace {
 
 constexpr std::uint64_t kMaxConfigBytes = 4U << 20U;
 
-Result<Model> assemble(const ModelSpec& spec, Checkpoint checkpoint) {
+Result<Model> assemble(ModelSpec spec, Checkpoint checkpoint, const std::filesystem::path& adapter = {}) {
+  if (!adapter.empty()) {
+    VALENCE_TRY_STATUS(merge_adapter(adapter, spec, checkpoint));
+  }
   VALENCE_TRY(ModelWeights weights, bind_weights(spec, checkpoint));
   return Model{spec, std::move(checkpoint), std::move(weights)};
 }
@@ -45,28 +49,34 @@ Result<std::string> read_config(const std::filesystem::path& model_dir) {
   return read_file(model_dir / "config.json", kMaxConfigBytes);
 }
 
-Result<Model> load_model(const std::filesystem::path& model_dir) {
+Result<Model> load_model(const std::filesystem::path& model_dir) { return load_model(model_dir, {}); }
+
+Result<Model> load_model(const std::filesystem::path& model_dir, const std::filesystem::path& adapter) {
   VALENCE_TRY(const auto gguf, find_gguf(model_dir));
+  if (gguf && !adapter.empty()) {
+    return fail(ErrorCode::kUnsupported, adapter.string(), "a PEFT adapter names the tensors of a Hugging Face model",
+                "give the directory that the GGUF file was converted from");
+  }
   if (gguf) return load_gguf(*gguf);
   VALENCE_TRY(const std::string config_text, read_config(model_dir));
   VALENCE_TRY(const Json config, Json::parse(config_text, (model_dir / "config.json").string()));
-  VALENCE_TRY(const ModelSpec spec, parse_config(config));
+  VALENCE_TRY(ModelSpec spec, parse_config(config));
   VALENCE_TRY(Checkpoint checkpoint, Checkpoint::open(model_dir));
-  return assemble(spec, std::move(checkpoint));
+  return assemble(std::move(spec), std::move(checkpoint), adapter);
 }
 
 Result<Model> load_model(std::string_view config_json, std::span<const std::byte> weights_image,
-                         const std::string& source) {
+                         const std::string& source, const std::filesystem::path& adapter) {
   VALENCE_TRY(const Json config, Json::parse(config_json, source + "/config.json"));
-  VALENCE_TRY(const ModelSpec spec, parse_config(config));
+  VALENCE_TRY(ModelSpec spec, parse_config(config));
   VALENCE_TRY(Checkpoint checkpoint, Checkpoint::from_memory(weights_image, source + "/model.safetensors"));
-  return assemble(spec, std::move(checkpoint));
+  return assemble(std::move(spec), std::move(checkpoint), adapter);
 }
 
 Result<Model> load_model(std::string_view config_json, Checkpoint checkpoint) {
   VALENCE_TRY(const Json config, Json::parse(config_json, checkpoint.source() + "/config.json"));
-  VALENCE_TRY(const ModelSpec spec, parse_config(config));
-  return assemble(spec, std::move(checkpoint));
+  VALENCE_TRY(ModelSpec spec, parse_config(config));
+  return assemble(std::move(spec), std::move(checkpoint));
 }
 
 }  // namespace valence

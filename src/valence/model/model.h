@@ -25,9 +25,12 @@ struct Model {
 /// from a GGUF file, which `model` names or is the only weights of (gguf_model.h).
 Result<Model> load_model(const std::filesystem::path& model);
 
+/// The same with a PEFT adapter (adapter.h) merged into it; an empty path: none.
+Result<Model> load_model(const std::filesystem::path& model, const std::filesystem::path& adapter);
+
 /// The same from memory: config.json's text and a safetensors image that outlives the model.
 Result<Model> load_model(std::string_view config_json, std::span<const std::byte> weights_image,
-                         const std::string& source);
+                         const std::string& source, const std::filesystem::path& adapter = {});
 
 /// The same over tensors that are open already.
 Result<Model> load_model(std::string_view config_json, Checkpoint checkpoint);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "valence/base/check.h"
+#include "valence/model/pack_layers.h"
 #include "valence/model/stacked_linear.h"
 
 namespace valence {
@@ -34,7 +35,7 @@ void timed_attention(const kernels::EncoderKernels& kernels, ReducedBackend::Wor
 
 }  // namespace
 
-ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bool last) const {
+ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bool one_row) const {
   const auto pack = [this](std::initializer_list<const LinearWeights*> parts) {
     const StackedLinear stacked(parts);
     return PackedWeights::pack(
@@ -42,18 +43,17 @@ ReducedBackend::Layer ReducedBackend::pack_layer(const LayerWeights& weights, bo
         {.shape = stacked.shape(), .rows = stacked.rows(), .scales = stacked.scales(), .bias = stacked.bias()});
   };
   Layer layer;
-  layer.reduced = true;
-  if (last) {
+  if (one_row) {
     layer.query = pack({&weights.query});
     layer.key_value = pack({&weights.key, &weights.value});
   } else {
     layer.qkv = pack({&weights.query, &weights.key, &weights.value});
   }
   layer.attention_output = pack({&weights.attention_output});
-  layer.attention_norm = f32_.pack_norm(weights.attention_norm);
-  layer.intermediate = pack({&weights.intermediate});
+  if (weights.attention_norm) layer.attention_norm = F32Norm::pack(*weights.attention_norm, spec_.encoder);
+  layer.intermediate = weights.gate ? pack({&*weights.gate, &weights.intermediate}) : pack({&weights.intermediate});
   layer.output = pack({&weights.output});
-  layer.output_norm = f32_.pack_norm(weights.output_norm);
+  layer.output_norm = F32Norm::pack(weights.output_norm, spec_.encoder);
   return layer;
 }
 
@@ -65,12 +65,9 @@ Result<ReducedBackend> ReducedBackend::pack(const Model& model, const kernels::K
   rest.layers.flip();
   VALENCE_TRY(CpuBackend f32, CpuBackend::pack(model, table, rest));
   ReducedBackend backend(std::move(f32), model.spec, kernels);
-  for (std::size_t i = 0; i < reduced.size(); ++i) {
-    const LayerWeights& layer = model.weights.layers[i];
-    backend.layers_.push_back(reduced[i] ? backend.pack_layer(layer, i + 1 == reduced.size()) : Layer());
-    if (!reduced[i]) continue;
-    for (const LinearWeights* linear : linear_weights(layer)) model.checkpoint.release(linear->weight.values);
-  }
+  backend.layers_ =
+      pack_layers<Layer>(model, reduced, backend.last_rows(),
+                         [&](const LayerWeights& layer, bool one_row) { return backend.pack_layer(layer, one_row); });
   return backend;
 }
 
@@ -98,10 +95,23 @@ Operand ReducedBackend::operand(OperandBuffer& buffer, std::int64_t rows, std::i
   return {buffer.values.data(), buffer.scales.data(), buffer.sums.data()};
 }
 
-void ReducedBackend::make_operand_current(Workspace& workspace) const {
+/// The norm between the hidden states and what the layer's products read; null: they read them as they are.
+const F32Norm* ReducedBackend::norm_before_attention(const Layer& layer) const {
+  const bool pre = spec_.encoder.norm_placement == NormPlacement::kPre;
+  return pre && layer.attention_norm ? &*layer.attention_norm : nullptr;
+}
+
+/// workspace.operand = the hidden states, or their norm.
+void ReducedBackend::make_operand_current(const F32Norm* norm, Workspace& workspace) const {
   if (workspace.operand_is_current) return;
   const std::int64_t hidden = spec_.encoder.hidden_size;
-  const auto& rows = workspace.f32.hidden;
+  kernels::RowsView<const float> rows = workspace.f32.hidden;
+  if (norm != nullptr) {
+    workspace.f32.normed.ensure(static_cast<std::size_t>(rows.rows * hidden));
+    const kernels::RowsView<float> normed{workspace.f32.normed.data(), rows.rows, hidden};
+    kernels::layer_norm(f32_.kernels(), rows, hidden, norm->view(), normed);
+    rows = normed;
+  }
   kernels_->quantize({.f32 = rows,
                       .staging = {},
                       .width = hidden,
@@ -117,10 +127,32 @@ void ReducedBackend::embed(const PackedBatch& batch, Workspace& workspace) const
   workspace.operand_is_current = false;
 }
 
-/// hidden rows [hidden_row, hidden_row + rows) = norm(themselves + x W^T + bias), x being rows from `first_row` on; and
-/// the operand of the same rows.
+/// Staged rows as f32 ones: the staging itself where it is that, else a copy.
+kernels::RowsView<float> ReducedBackend::f32_rows(const Staging& staged, std::int64_t rows, std::int64_t width,
+                                                  AlignedBuffer<float>& copy) const {
+  if (kernels_->staging_element_bytes == sizeof(float) && staged.layout == StagingLayout::kRows) {
+    return {reinterpret_cast<float*>(staged.data), rows, staged.stride};
+  }
+  copy.ensure(static_cast<std::size_t>(rows * width));
+  const kernels::RowsView<float> converted{copy.data(), rows, width};
+  kernels_->to_f32(staged, converted, width);
+  return converted;
+}
+
+/// hidden rows [hidden_row, hidden_row + rows) += addend.
+void ReducedBackend::add_residual(const Staging& addend, std::int64_t rows, std::int64_t hidden_row,
+                                  Workspace& workspace) const {
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const auto& states = workspace.f32.hidden;
+  kernels::add_rows(f32_.kernels(), {states.data + hidden_row * states.stride, rows, states.stride},
+                    f32_rows(addend, rows, hidden, workspace.rows), hidden);
+}
+
+/// Adds x W^T + bias to hidden rows [hidden_row, hidden_row + rows), x being rows from `first_row` on; then, post-norm,
+/// normalises the sum in place; and makes the operand of the same rows for what reads them next, post-norm of the sum,
+/// pre-norm of its `norm`. Null: nobody reads them so.
 void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x, std::int64_t first_row,
-                                 std::int64_t rows, std::int64_t hidden_row, const CpuBackend::Norm& norm,
+                                 std::int64_t rows, std::int64_t hidden_row, const F32Norm* norm,
                                  Workspace& workspace) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const Staging sum =
@@ -134,49 +166,139 @@ void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x,
                  .panels = weights.panels(),
                  .out = sum});
   const auto& states = workspace.f32.hidden;
-  kernels_->add_norm({.hidden = {states.data + hidden_row * states.stride, rows, states.stride},
-                      .addend = sum,
+  const kernels::RowsView<float> mine{states.data + hidden_row * states.stride, rows, states.stride};
+  if (spec_.encoder.norm_placement == NormPlacement::kPost) {
+    kernels_->add_norm({.hidden = mine,
+                        .addend = sum,
+                        .width = hidden,
+                        .norm = norm->view(),
+                        .out = operand(workspace.operand, states.rows, hidden),
+                        .first_row = hidden_row});
+    return;
+  }
+  add_residual(sum, rows, hidden_row, workspace);
+  if (norm == nullptr) return;
+  workspace.f32.normed.ensure(static_cast<std::size_t>(rows * hidden));
+  const kernels::RowsView<float> normed{workspace.f32.normed.data(), rows, hidden};
+  kernels::layer_norm(f32_.kernels(), mine, hidden, norm->view(), normed);
+  kernels_->quantize({.f32 = normed,
+                      .staging = {},
                       .width = hidden,
-                      .norm = norm.view(),
                       .out = operand(workspace.operand, states.rows, hidden),
-                      .first_row = hidden_row});
+                      .first_row = hidden_row,
+                      .rows = rows});
+}
+
+/// Attention in this precision, of a plain model: rows of `context` from staged projections.
+void ReducedBackend::attend_staged(const Projections& projections, const PackedBatch& batch, Operand context,
+                                   Workspace& workspace) const {
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const std::int64_t head_dim = spec_.encoder.head_size();
+  const std::int64_t rows = projections.all ? projections.tokens : projections.sequences;
+  const Staging attended =
+      staging(workspace.attended, round_up(rows, kernels_->row_granularity), hidden, kernels_->staging_layout);
+  workspace.scratch.ensure(static_cast<std::size_t>(kernels_->attention_scratch_bytes(batch.max_seqlen, head_dim)));
+  timed_attention(*kernels_, workspace,
+                  {.q = projections.q,
+                   .k = projections.k,
+                   .v = projections.v,
+                   .out = attended,
+                   .cu_seqlens = batch.cu_seqlens.data(),
+                   .first_sequence = projections.first_sequence,
+                   .sequences = projections.sequences,
+                   .first_token = projections.first_token,
+                   .first_head = 0,
+                   .heads = spec_.encoder.num_attention_heads,
+                   .head_dim = head_dim,
+                   .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+                   .queries = projections.all ? kernels::AttentionQueries::kAll : f32_.chosen_queries(),
+                   .scratch = workspace.scratch.data()});
+  kernels_->quantize({.f32 = {},
+                      .staging = attended,
+                      .width = hidden,
+                      .out = context,
+                      .first_row = projections.all ? projections.first_token : projections.first_sequence,
+                      .rows = rows});
+}
+
+/// The same of a model that asks for more than that: its attention runs in f32.
+void ReducedBackend::attend_in_f32(std::int64_t index, const Projections& projections, const PackedBatch& batch,
+                                   Operand context, Workspace& workspace) const {
+  const StageTimer timer(workspace.f32.stage_times, Stage::kAttention);
+  const EncoderSpec& encoder = spec_.encoder;
+  const std::int64_t query_size = encoder.query_size();
+  const std::int64_t kv_size = encoder.key_value_size();
+  const std::int64_t rows = projections.all ? projections.tokens : projections.sequences;
+  workspace.cu_seqlens.clear();
+  for (std::int64_t i = 0; i <= projections.sequences; ++i) {
+    workspace.cu_seqlens.push_back(batch.cu_seqlens[static_cast<std::size_t>(projections.first_sequence + i)] -
+                                   static_cast<std::int32_t>(projections.first_token));
+  }
+  EncoderAttention::Call call{.layer = index, .cu_seqlens = workspace.cu_seqlens};
+  // q|k|v, or k|v, of a token lie side by side.
+  const std::int64_t beside = (projections.all ? query_size : 0) + 2 * kv_size;
+  const auto side =
+      f32_rows(projections.all ? projections.q : projections.k, projections.tokens, beside, workspace.rows);
+  call.k = side.data + (projections.all ? query_size : 0);
+  call.v = call.k + kv_size;
+  call.kv_stride = side.stride;
+  if (projections.all) {
+    call.q = side.data;
+    call.q_stride = side.stride;
+  } else {
+    const auto queries = f32_rows(projections.q, rows, query_size, workspace.f32.queries);
+    call.q = queries.data;
+    call.q_stride = queries.stride;
+    call.queries = f32_.chosen_queries();
+  }
+  workspace.f32.context.ensure(static_cast<std::size_t>(rows * query_size));
+  call.out = {workspace.f32.context.data(), rows, query_size};
+  f32_.attention().run(call, workspace.f32.attention);
+  kernels_->quantize({.f32 = call.out,
+                      .staging = {},
+                      .width = query_size,
+                      .out = context,
+                      .first_row = projections.all ? projections.first_token : projections.first_sequence,
+                      .rows = rows});
 }
 
 /// Fills workspace.context, the operand of the attention's output. Projections are staged for as many sequences at a
 /// time as fit in the cache; their attention follows while they are there.
-void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace) const {
-  const std::int64_t hidden = spec_.encoder.hidden_size;
-  const std::int64_t head_dim = spec_.encoder.head_size();
+void ReducedBackend::attend(std::int64_t index, const Layer& layer, const PackedBatch& batch, OutputRows rows,
+                            Workspace& workspace) const {
+  const EncoderSpec& encoder = spec_.encoder;
+  const std::int64_t hidden = encoder.hidden_size;
+  const std::int64_t query_size = encoder.query_size();
+  const std::int64_t kv_size = encoder.key_value_size();
   const std::int64_t tokens = batch.total_tokens();
   const std::int64_t sequences = batch.batch_size();
   const std::int64_t step = kernels_->row_granularity;
   const std::int64_t element = kernels_->staging_element_bytes;
   const bool all = rows == OutputRows::kAll;
-  const std::int64_t width = all ? 3 * hidden : 2 * hidden;
+  const std::int64_t before_keys = all ? query_size : 0;
+  const std::int64_t width = before_keys + 2 * kv_size;
   const std::int64_t target = chunk_rows(width);
   const PackedWeights& weights = all ? layer.qkv : layer.key_value;
   const Operand x = operand(workspace.operand, tokens, hidden);
-  const Operand context = operand(workspace.context, all ? tokens : sequences, hidden);
+  const Operand context = operand(workspace.context, all ? tokens : sequences, query_size);
   // A chunk ends with a sequence: at most a target and a sequence long, and a step to be aligned.
   const std::int64_t most = round_up(std::min(tokens, target + batch.max_seqlen), step) + step;
   const Staging projected = staging(workspace.projected, most, width, StagingLayout::kRows);
-  const Staging attended = staging(workspace.attended, most, hidden, kernels_->staging_layout);
-  workspace.scratch.ensure(static_cast<std::size_t>(kernels_->attention_scratch_bytes(batch.max_seqlen, head_dim)));
 
   Staging queries;
   if (!all) {
-    // The query projection of first tokens only, from an operand of those rows.
-    const Operand first = operand(workspace.wide, sequences, hidden);
-    kernels_->quantize({.f32 = {workspace.f32.first_rows.data(), sequences, hidden},
+    // The query projection of chosen tokens only, from an operand of those rows.
+    const Operand chosen = operand(workspace.wide, sequences, hidden);
+    kernels_->quantize({.f32 = chosen_inputs(layer, sequences, workspace),
                         .staging = {},
                         .width = hidden,
-                        .out = first,
+                        .out = chosen,
                         .first_row = 0,
                         .rows = sequences});
-    queries = staging(workspace.queries, round_up(sequences, step), hidden, StagingLayout::kRows);
+    queries = staging(workspace.queries, round_up(sequences, step), query_size, StagingLayout::kRows);
     timed_product(*kernels_, workspace,
                   {.weights = layer.query.view(),
-                   .x = first,
+                   .x = chosen,
                    .first_row = 0,
                    .rows = sequences,
                    .first_panel = 0,
@@ -202,32 +324,23 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
                      .panels = weights.panels(),
                      .out = out});
     }
-    const auto column = [&](std::int64_t index) {
-      return Staging{projected.data + index * hidden * element, projected.stride};
+    const auto from_column = [&](std::int64_t column) {
+      return Staging{projected.data + column * element, projected.stride};
     };
-    Staging q = all ? column(0) : queries;
-    if (!all) q.data += first * queries.stride * element;
-    timed_attention(*kernels_, workspace,
-                    {.q = q,
-                     .k = column(all ? 1 : 0),
-                     .v = column(all ? 2 : 1),
-                     .out = attended,
-                     .cu_seqlens = batch.cu_seqlens.data(),
-                     .first_sequence = first,
-                     .sequences = last - first,
-                     .first_token = begin,
-                     .first_head = 0,
-                     .heads = spec_.encoder.num_attention_heads,
-                     .head_dim = head_dim,
-                     .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
-                     .queries = all ? kernels::AttentionQueries::kAll : kernels::AttentionQueries::kFirstOfEach,
-                     .scratch = workspace.scratch.data()});
-    kernels_->quantize({.f32 = {},
-                        .staging = attended,
-                        .width = hidden,
-                        .out = context,
-                        .first_row = all ? begin : first,
-                        .rows = all ? end - begin : last - first});
+    Projections chunk{.q = all ? from_column(0) : queries,
+                      .k = from_column(before_keys),
+                      .v = from_column(before_keys + kv_size),
+                      .first_sequence = first,
+                      .sequences = last - first,
+                      .first_token = begin,
+                      .tokens = end - begin,
+                      .all = all};
+    if (!all) chunk.q.data += first * queries.stride * element;
+    if (encoder.has_plain_attention()) {
+      attend_staged(chunk, batch, context, workspace);
+    } else {
+      attend_in_f32(index, chunk, batch, context, workspace);
+    }
     // Rows of the next sequence that were projected for alignment's sake.
     if (aligned_end > end) {
       std::memmove(projected.data, projected.data + (end - begin) * projected.stride * element,
@@ -238,63 +351,101 @@ void ReducedBackend::attend(const Layer& layer, const PackedBatch& batch, Output
   }
 }
 
+/// What the query projection of one row a sequence reads: those rows of the hidden states, or of their norm.
+kernels::RowsView<const float> ReducedBackend::chosen_inputs(const Layer& layer, std::int64_t sequences,
+                                                             Workspace& workspace) const {
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const kernels::RowsView<const float> rows{workspace.f32.chosen_rows.data(), sequences, hidden};
+  const F32Norm* norm = norm_before_attention(layer);
+  if (norm == nullptr) return rows;
+  workspace.f32.normed.ensure(static_cast<std::size_t>(sequences * hidden));
+  const kernels::RowsView<float> normed{workspace.f32.normed.data(), sequences, hidden};
+  kernels::layer_norm(f32_.kernels(), rows, hidden, norm->view(), normed);
+  return normed;
+}
+
 void ReducedBackend::attention_block(std::int64_t index, const PackedBatch& batch, OutputRows rows,
                                      Workspace& workspace) const {
-  const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  if (!layer.reduced) {
+  const Layer* const layer = layers_[static_cast<std::size_t>(index)].get();
+  if (layer == nullptr) {
     f32_.attention_block(index, batch, rows, workspace.f32);
     workspace.operand_is_current = false;
     return;
   }
-  make_operand_current(workspace);
-  const std::int64_t hidden = spec_.encoder.hidden_size;
+  make_operand_current(norm_before_attention(*layer), workspace);
+  const EncoderSpec& encoder = spec_.encoder;
   const bool all = rows == OutputRows::kAll;
-  if (!all) f32_.gather_first_rows(batch, workspace.f32);
-  attend(layer, batch, rows, workspace);
-  if (!all) workspace.f32.hidden = {workspace.f32.first_rows.data(), batch.batch_size(), hidden};
+  if (!all) f32_.gather_chosen_rows(batch, workspace.f32.hidden, workspace.f32.chosen_rows);
+  attend(index, *layer, batch, rows, workspace);
+  if (!all) workspace.f32.hidden = {workspace.f32.chosen_rows.data(), batch.batch_size(), encoder.hidden_size};
   const std::int64_t states = workspace.f32.hidden.rows;
-  const Operand context = operand(workspace.context, states, hidden);
-  const std::int64_t step = chunk_rows(hidden);
+  const Operand context = operand(workspace.context, states, encoder.query_size());
+  const F32Norm* const norm =
+      encoder.norm_placement == NormPlacement::kPost ? &*layer->attention_norm : &layer->output_norm;
+  const std::int64_t step = chunk_rows(encoder.hidden_size);
   for (std::int64_t begin = 0; begin < states; begin += step) {
-    add_product(layer.attention_output, context, begin, std::min(step, states - begin), begin, layer.attention_norm,
-                workspace);
+    add_product(layer->attention_output, context, begin, std::min(step, states - begin), begin, norm, workspace);
   }
 }
 
+/// The norm that follows the layer's feed-forward: its own, or pre-norm the next layer's. Null: none of this backend.
+const F32Norm* ReducedBackend::norm_after_ffn(std::int64_t index) const {
+  const Layer& layer = *layers_[static_cast<std::size_t>(index)];
+  if (spec_.encoder.norm_placement == NormPlacement::kPost) return &layer.output_norm;
+  const auto next = static_cast<std::size_t>(index) + 1;
+  return next < layers_.size() && layers_[next] ? norm_before_attention(*layers_[next]) : nullptr;
+}
+
 void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
-  const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  if (!layer.reduced) {
+  const Layer* const layer = layers_[static_cast<std::size_t>(index)].get();
+  const EncoderSpec& encoder = spec_.encoder;
+  if (layer == nullptr) {
     f32_.ffn_block(index, workspace.f32);
     workspace.operand_is_current = false;
     return;
   }
-  make_operand_current(workspace);
-  const std::int64_t hidden = spec_.encoder.hidden_size;
-  const std::int64_t width = spec_.encoder.intermediate_size;
+  const bool pre = encoder.norm_placement == NormPlacement::kPre;
+  const std::int64_t hidden = encoder.hidden_size;
+  const std::int64_t width = encoder.intermediate_size;
+  const std::int64_t product_width = encoder.gated ? 2 * width : width;
   const std::int64_t states = workspace.f32.hidden.rows;
-  const std::int64_t step = chunk_rows(width);
+  const std::int64_t step = chunk_rows(product_width);
+  const F32Norm* const norm = norm_after_ffn(index);
   const Operand x = operand(workspace.operand, states, hidden);
   for (std::int64_t begin = 0; begin < states; begin += step) {
     const std::int64_t rows = std::min(step, states - begin);
-    const Staging staged =
-        staging(workspace.projected, round_up(rows, kernels_->row_granularity), width, kernels_->staging_layout);
+    const Staging staged = staging(workspace.projected, round_up(rows, kernels_->row_granularity), product_width,
+                                   encoder.gated ? StagingLayout::kRows : kernels_->staging_layout);
     const Operand wide = operand(workspace.wide, rows, width);
     timed_product(*kernels_, workspace,
-                  {.weights = layer.intermediate.view(),
+                  {.weights = layer->intermediate.view(),
                    .x = x,
                    .first_row = begin,
                    .rows = rows,
                    .first_panel = 0,
-                   .panels = layer.intermediate.panels(),
+                   .panels = layer->intermediate.panels(),
                    .out = staged,
-                   .activation = spec_.encoder.hidden_act});
-    kernels_->quantize({.f32 = {}, .staging = staged, .width = width, .out = wide, .first_row = 0, .rows = rows});
-    add_product(layer.output, wide, 0, rows, begin, layer.output_norm, workspace);
+                   .activation = encoder.gated ? kernels::Activation::kNone : encoder.hidden_act});
+    if (encoder.gated) {
+      const auto both = f32_rows(staged, rows, product_width, workspace.rows);
+      kernels::gate(f32_.kernels(), {.x = both, .out = both, .width = width, .activation = encoder.hidden_act});
+      kernels_->quantize({.f32 = both, .staging = {}, .width = width, .out = wide, .first_row = 0, .rows = rows});
+    } else {
+      kernels_->quantize({.f32 = {}, .staging = staged, .width = width, .out = wide, .first_row = 0, .rows = rows});
+    }
+    add_product(layer->output, wide, 0, rows, begin, norm, workspace);
   }
+  if (pre) workspace.operand_is_current = norm != nullptr;
 }
 
-void ReducedBackend::classify(Workspace& workspace, std::span<float> logits) const {
-  f32_.classify(workspace.f32, logits);
+void ReducedBackend::classify(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const {
+  f32_.classify(batch, workspace.f32, logits);
+}
+
+bool ReducedBackend::works_in_teams() const {
+  const EncoderSpec& encoder = spec_.encoder;
+  return encoder.has_plain_attention() && encoder.norm_placement == NormPlacement::kPost && !encoder.gated &&
+         last_rows() == OutputRows::kOneOfEach;
 }
 
 }  // namespace valence

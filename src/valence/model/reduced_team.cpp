@@ -71,7 +71,7 @@ void ReducedBackend::product_together(const PackedWeights& weights, const Operan
                      .activation = activation});
 }
 
-void ReducedBackend::add_product_together(const PackedWeights& weights, const Operand& x, const CpuBackend::Norm& norm,
+void ReducedBackend::add_product_together(const PackedWeights& weights, const Operand& x, const F32Norm& norm,
                                           Workspace& workspace, const TeamMember& member) const {
   const std::int64_t hidden = spec_.encoder.hidden_size;
   const auto& states = workspace.f32.hidden;
@@ -107,8 +107,8 @@ void ReducedBackend::attention_block_together(const Layer& layer, const PackedBa
   if (!all) {
     const Operand first = operand(workspace.wide, states, hidden);
     if (member.index == 0) {
-      f32_.gather_first_rows(batch, workspace.f32);
-      kernels_->quantize({.f32 = {workspace.f32.first_rows.data(), states, hidden},
+      f32_.gather_chosen_rows(batch, workspace.f32.hidden, workspace.f32.chosen_rows);
+      kernels_->quantize({.f32 = {workspace.f32.chosen_rows.data(), states, hidden},
                           .staging = {},
                           .width = hidden,
                           .out = first,
@@ -138,7 +138,7 @@ void ReducedBackend::attention_block_together(const Layer& layer, const PackedBa
                          .heads = heads.size(),
                          .head_dim = head_dim,
                          .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
-                         .queries = all ? kernels::AttentionQueries::kAll : kernels::AttentionQueries::kFirstOfEach,
+                         .queries = all ? kernels::AttentionQueries::kAll : f32_.chosen_queries(),
                          .scratch = workspace.scratch.data() + member.index * scratch});
   }
   member.wait();
@@ -153,9 +153,9 @@ void ReducedBackend::attention_block_together(const Layer& layer, const PackedBa
                         .first_row = mine.begin,
                         .rows = mine.size()});
   }
-  if (!all && member.index == 0) workspace.f32.hidden = {workspace.f32.first_rows.data(), states, hidden};
+  if (!all && member.index == 0) workspace.f32.hidden = {workspace.f32.chosen_rows.data(), states, hidden};
   member.wait();
-  add_product_together(layer.attention_output, context, layer.attention_norm, workspace, member);
+  add_product_together(layer.attention_output, context, *layer.attention_norm, workspace, member);
 }
 
 void ReducedBackend::ffn_block_together(const Layer& layer, Workspace& workspace, const TeamMember& member) const {
@@ -186,27 +186,27 @@ void ReducedBackend::forward_together(const PackedBatch& batch, Workspace& works
   if (member.index == 0) {
     make_room_for_team(batch, workspace, member.size);
     embed(batch, workspace);
-    make_operand_current(workspace);
+    make_operand_current(nullptr, workspace);
   }
   member.wait();
   const std::int64_t last = num_hidden_layers() - 1;
   for (std::int64_t index = 0; index <= last; ++index) {
-    const Layer& layer = layers_[static_cast<std::size_t>(index)];
-    const OutputRows rows = index == last ? OutputRows::kFirstOfEach : OutputRows::kAll;
-    if (layer.reduced) {
-      attention_block_together(layer, batch, rows, workspace, member);
-      ffn_block_together(layer, workspace, member);
+    const Layer* const layer = layers_[static_cast<std::size_t>(index)].get();
+    const OutputRows rows = index == last ? OutputRows::kOneOfEach : OutputRows::kAll;
+    if (layer != nullptr) {
+      attention_block_together(*layer, batch, rows, workspace, member);
+      ffn_block_together(*layer, workspace, member);
       continue;
     }
     if (member.index == 0) {
       f32_.attention_block(index, batch, rows, workspace.f32);
       f32_.ffn_block(index, workspace.f32);
       workspace.operand_is_current = false;
-      make_operand_current(workspace);
+      make_operand_current(nullptr, workspace);
     }
     member.wait();
   }
-  if (member.index == 0) classify(workspace, logits);
+  if (member.index == 0) classify(batch, workspace, logits);
 }
 
 }  // namespace valence

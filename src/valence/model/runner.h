@@ -30,7 +30,10 @@ class EncoderRunner {
 
   [[nodiscard]] virtual std::unique_ptr<Workspace> make_workspace() const = 0;
 
-  /// Fills logits [batch_size, num_labels], row-major. A sequence's logits are the same to the bit whatever shares its
+  /// Rows of logits that a batch has: one a sequence, or one a token where the head reads every token.
+  [[nodiscard]] virtual std::int64_t logit_rows(const PackedBatch& batch) const = 0;
+
+  /// Fills logits [logit_rows, num_labels], row-major. A sequence's logits are the same to the bit whatever shares its
   /// batch. Errors: an id, type or position outside the embedding tables, an empty or over-long sequence.
   virtual Status run(const PackedBatch& batch, Workspace& workspace, std::span<float> logits) const = 0;
 

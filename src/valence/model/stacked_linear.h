@@ -16,7 +16,9 @@ namespace valence {
 class StackedLinear {
  public:
   /// At least one layer; the checkpoint behind them must outlive the object.
-  explicit StackedLinear(std::initializer_list<const LinearWeights*> parts);
+  explicit StackedLinear(std::span<const LinearWeights* const> parts);
+  StackedLinear(std::initializer_list<const LinearWeights*> parts)
+      : StackedLinear(std::span(parts.begin(), parts.size())) {}
   StackedLinear(const StackedLinear&) = delete;
   StackedLinear& operator=(const StackedLinear&) = delete;
 

@@ -30,6 +30,16 @@ std::int64_t TensorView::elements() const {
   return product;
 }
 
+TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t rows) {
+  VALENCE_ASSERT(!view.shape.empty() && begin >= 0 && rows >= 0 && begin + rows <= view.shape[0], "within the tensor");
+  TensorView part{view.dtype, view.shape, {}};
+  part.shape[0] = rows;
+  const std::size_t row_bytes = view.shape[0] == 0 ? 0 : view.bytes.size() / static_cast<std::size_t>(view.shape[0]);
+  part.bytes =
+      view.bytes.subspan(static_cast<std::size_t>(begin) * row_bytes, static_cast<std::size_t>(rows) * row_bytes);
+  return part;
+}
+
 void copy_as_f32(const TensorView& view, std::span<float> out) {
   VALENCE_ASSERT(view.bytes.size() == size_bytes(view.dtype, out.size()), "the shape was checked against the bytes");
   switch (view.dtype) {

@@ -31,6 +31,10 @@ struct TensorView {
   [[nodiscard]] std::int64_t elements() const;
 };
 
+/// Rows [begin, begin + rows) of a tensor with at least one extent. A vector of a block type (dtype.h) must not be cut
+/// within a block.
+[[nodiscard]] TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t rows);
+
 /// Tensors by name.
 using TensorTable = std::map<std::string, TensorView, std::less<>>;
 

@@ -41,5 +41,24 @@ TEST(Flop, DoneLeavesOutTheLastLayersRowsThatNobodyReads) {
   EXPECT_EQ(done_flop(spec, lengths), 2 * (64 + 64 + 128) + 4 * 4 * 4 + 128 + 64 + 128 + 32);
 }
 
+TEST(Flop, AttentionCountsThePairsThatSeeEachOther) {
+  // 5 tokens: those at most 1 apart are 5 + 2 x 4 = 13 pairs; causal ones 5 + 4 = 9; causal without a window 15. Of a
+  // head of width 4, 2 x 2 x 4 flop each.
+  EncoderSpec spec;
+  spec.hidden_size = 4;
+  spec.intermediate_size = 8;
+  spec.num_hidden_layers = 1;
+  spec.num_attention_heads = 1;
+  const std::vector<std::uint32_t> lengths = {5};
+  const double linear = linear_flop_per_token(spec) * 5;
+  EXPECT_EQ(nominal_flop(spec, lengths), linear + 16 * 25);
+  spec.causal = true;
+  EXPECT_EQ(nominal_flop(spec, lengths), linear + 16 * 15);
+  spec.layer_attention = {{.window = 1, .rotary = {}}};
+  EXPECT_EQ(nominal_flop(spec, lengths), linear + 16 * 9);
+  spec.causal = false;
+  EXPECT_EQ(nominal_flop(spec, lengths), linear + 16 * 13);
+}
+
 }  // namespace
 }  // namespace valence::bench

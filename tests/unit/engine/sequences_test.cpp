@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fstream>
 #include <limits>
+
+#include "support/temporary_directory.h"
 
 namespace valence {
 namespace {
@@ -36,6 +39,19 @@ TEST(Windows, EveryTokenIsCoveredForAnySizes) {
       EXPECT_EQ(covered, tokens);
     }
   }
+}
+
+TEST(MakeSequences, PaddingAtTheEndIsNotTheLastTokenOfAHeadThatReadsIt) {
+  const testing::TemporaryDirectory folder;
+  std::ofstream(folder.path() / "vocab.txt") << "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\n";
+  const auto tokenizer = Tokenizer::load(folder.path());
+  ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().to_string();
+  const auto ids = [&](std::string_view text, std::int32_t padding) {
+    return make_sequences(*tokenizer, text, {.max_length = 16, .trailing_padding = padding})->sequences.front();
+  };
+  constexpr std::int32_t kSep = 3;  // as if the separator were the padding
+  EXPECT_EQ(ids("good", -1), (std::vector<std::int32_t>{2, 5, 3}));
+  EXPECT_EQ(ids("good", kSep), (std::vector<std::int32_t>{2, 5}));
 }
 
 TEST(MergeLogits, WindowsWeighByTheirTokens) {

@@ -346,13 +346,15 @@ TEST_P(AmxRows, StagedRowThatIsNoNumberShowsInItsRowAndInNoOther) {
 TEST_P(AmxRows, AddNormGivesHiddenStatesAndTheirOperand) {
   for (const std::int64_t width : {8, 48, 100, 384}) {
     for (const float mean : {0.0F, 300.0F}) {  // a large one is measured in two passes
-      for (const StagingLayout layout : kLayouts) {
+      for (const auto& [layout, kind] : {std::pair{StagingLayout::kRows, NormKind::kLayerNorm},
+                                         {StagingLayout::kOwn, NormKind::kLayerNorm},
+                                         {StagingLayout::kOwn, NormKind::kRmsNorm}}) {
         constexpr std::int64_t kRows = 21;
         auto hidden = random_floats(kRows * width, 2.0F, 1);
         for (float& v : hidden) v += mean;
         const auto weight = random_floats(width, 1.0F, 2);
         const auto bias = random_floats(width, 1.0F, 3);
-        const LayerNormWeights norm{weight.data(), mean == 0.0F ? bias.data() : nullptr, 1e-12F};
+        const LayerNormWeights norm{weight.data(), mean == 0.0F ? bias.data() : nullptr, 1e-12F, kind};
         const auto addend = staged(random_floats(kRows * width, 1.0F, 4), width, layout);
         const auto added = addend.values(kernels(), kRows, width);
         std::vector<double> expected(hidden.size());

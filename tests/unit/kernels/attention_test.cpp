@@ -4,38 +4,16 @@
 #include <limits>
 #include <numeric>
 
-#include "unit/kernels/on_each_isa.h"
-#include "valence/kernels/reference.h"
-#include "valence/tensor/aligned_buffer.h"
+#include "unit/kernels/attention_calls.h"
 
 namespace valence::kernels {
 namespace {
-
-// An average of values |v| <= 1 with weights exact to 1e-6; the scores of these tests are below 30.
-constexpr double kAttentionTolerance = 5e-6;
-
-std::vector<std::int32_t> offsets(const std::vector<int>& lengths) {
-  std::vector<std::int32_t> cu_seqlens = {0};
-  for (const int length : lengths) cu_seqlens.push_back(cu_seqlens.back() + length);
-  return cu_seqlens;
-}
 
 class Attention : public OnEachIsa {
  protected:
   static std::vector<float> attend(AttentionShape shape, QkvView qkv, const std::vector<std::int32_t>& cu_seqlens,
                                    AttentionQueries queries = AttentionQueries::kAll) {
-    const std::int64_t hidden_size = shape.num_heads * shape.head_dim;
-    const std::int64_t rows = queries == AttentionQueries::kAll ? cu_seqlens.back() : std::ssize(cu_seqlens) - 1;
-    std::int64_t longest = 0;
-    for (std::size_t i = 1; i < cu_seqlens.size(); ++i) {
-      longest = std::max<std::int64_t>(longest, cu_seqlens[i] - cu_seqlens[i - 1]);
-    }
-    const auto size = static_cast<std::size_t>(self_attention_scratch_floats(table(), shape, longest));
-    AlignedBuffer<float> scratch(size);
-    std::fill_n(scratch.data(), size, std::numeric_limits<float>::quiet_NaN());  // nothing stale may be read
-    std::vector<float> out(static_cast<std::size_t>(rows * hidden_size));
-    self_attention(table(), shape, qkv, cu_seqlens, queries, scratch.span(), rows_of(out, hidden_size));
-    return out;
+    return kernels::attend(table(), shape, {}, qkv, cu_seqlens, queries);
   }
 };
 VALENCE_ON_EACH_ISA(Attention);

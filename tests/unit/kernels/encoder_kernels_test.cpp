@@ -64,7 +64,8 @@ TEST_P(EncoderKernelsTest, AddNormGivesHiddenStatesAndTheirOperand) {
     constexpr std::int64_t kRows = 5;
     auto hidden = random_floats(kRows * width, 2.0F, 1);
     const auto weight = random_floats(width, 1.0F, 2), bias = random_floats(width, 1.0F, 3);
-    const LayerNormWeights norm{weight.data(), bias.data(), 1e-12F};
+    const LayerNormWeights norm{weight.data(), bias.data(), 1e-12F,
+                                width == 48 ? NormKind::kRmsNorm : NormKind::kLayerNorm};
     // The addend is a product: the identity of a quantised matrix.
     const auto addend = random_floats(kRows * width, 1.0F, 4);
     std::vector<float> identity(static_cast<std::size_t>(width * width));

@@ -31,14 +31,16 @@ TEST_P(RowOps, LayerNormAgreesWithTheReferenceForEveryWidth) {
     const auto addend = random_floats(5 * width, 4.0F, 2);
     const auto weight = random_floats(width, 1.0F, 3);
     const auto bias = random_floats(width, 1.0F, 4);
-    const LayerNormWeights norm{weight.data(), bias.data(), 1e-12F};
-    for (const auto& added : {RowsView<const float>{}, rows_of(addend, width)}) {
-      std::vector<float> out(x.size());
-      std::vector<double> expected(x.size());
-      add_layer_norm(table(), rows_of(x, width), added, width, norm, rows_of(out, width));
-      reference::add_layer_norm(rows_of(x, width), added, width, norm, rows_of(expected, width));
-      // Two values apart by less than they were rounded: the quotient of small differences carries their error.
-      EXPECT_TRUE(near_all(out, expected, width < 8 ? 10 * kNormTolerance : kNormTolerance)) << width;
+    for (const auto& norm : {LayerNormWeights{weight.data(), bias.data(), 1e-12F},
+                             LayerNormWeights{weight.data(), nullptr, 1e-6F, NormKind::kRmsNorm}}) {
+      for (const auto& added : {RowsView<const float>{}, rows_of(addend, width)}) {
+        std::vector<float> out(x.size());
+        std::vector<double> expected(x.size());
+        add_layer_norm(table(), rows_of(x, width), added, width, norm, rows_of(out, width));
+        reference::add_layer_norm(rows_of(x, width), added, width, norm, rows_of(expected, width));
+        // Two values apart by less than they were rounded: the quotient of small differences carries their error.
+        EXPECT_TRUE(near_all(out, expected, width < 8 ? 10 * kNormTolerance : kNormTolerance)) << width;
+      }
     }
   }
 }
@@ -70,6 +72,15 @@ TEST_P(RowOps, LayerNormOfAConstantRowIsItsBias) {
   EXPECT_EQ(out, bias);
 }
 
+TEST_P(RowOps, RmsNormKeepsTheMean) {
+  const std::vector<float> x(40, 3.0F);
+  const std::vector<float> weight(40, 0.5F);
+  std::vector<float> out(40);
+  const LayerNormWeights norm{.weight = weight.data(), .epsilon = 0.0F, .kind = NormKind::kRmsNorm};
+  layer_norm(table(), rows_of(x, 40), 40, norm, rows_of(out, 40));
+  for (const float y : out) EXPECT_NEAR(y, 0.5F, 1e-6F);
+}
+
 TEST_P(RowOps, EmbeddingsAreSummedAndNormalised) {
   for (const std::int64_t width : {48, 50, 384}) {
     const auto word = random_floats(20 * width, 1.0F, 1);
@@ -90,6 +101,9 @@ TEST_P(RowOps, EmbeddingsAreSummedAndNormalised) {
     check();
     embeddings.token_type = {};
     check();
+    embeddings.normalize = false;
+    check();
+    embeddings.normalize = true;
     std::vector<std::int8_t> word_i8(word.size());
     for (std::size_t i = 0; i < word.size(); ++i) word_i8[i] = static_cast<std::int8_t>(127 * word[i]);
     const auto scales = random_floats(20, 1.0F, 9);
@@ -161,6 +175,64 @@ TEST_P(RowOps, ActivationOfAnElementDoesNotDependOnItsPlace) {
   for (const auto activation : {Activation::kGelu, Activation::kGeluTanh, Activation::kSilu, Activation::kTanh}) {
     activate(table(), activation, x, together);
     for (int i = 0; i < 1000; ++i) ASSERT_EQ(activate_one(activation, x[i]), together[i]);
+  }
+}
+
+struct RotaryShape {
+  std::int64_t head_dim;
+  std::int64_t rotary_dim;
+};
+
+TEST_P(RowOps, RotaryEmbeddingAgreesWithTheReference) {
+  constexpr std::int64_t kHeads = 3;
+  constexpr std::int64_t kPositions = 11;
+  for (const auto [head_dim, rotary_dim] :
+       {RotaryShape{64, 64}, {32, 32}, {80, 20}, {48, 48}, {26, 26}, {8, 2}, {6, 0}}) {
+    const auto cos = random_floats(kPositions * rotary_dim / 2, 1.0F, 1);
+    const auto sin = random_floats(kPositions * rotary_dim / 2, 1.0F, 2);
+    const std::vector<std::int32_t> positions = {0, 10, 3, 3};
+    const std::int64_t width = kHeads * head_dim + 5;  // what is between the rows stays
+    auto x = random_floats(4 * width, 2.0F);
+    std::vector<double> expected(x.begin(), x.end());
+    const RotaryCall call{.x = rows_of(x, width),
+                          .num_heads = kHeads,
+                          .head_dim = head_dim,
+                          .rotary_dim = rotary_dim,
+                          .cos = cos.data(),
+                          .sin = sin.data(),
+                          .positions = positions.data()};
+    reference::rotate(call, rows_of(expected, width));
+    rotate(table(), call);
+    EXPECT_TRUE(near_all(x, expected, 1e-6)) << head_dim << ", " << rotary_dim;
+  }
+}
+
+TEST_P(RowOps, GateAgreesWithTheReferenceInPlaceToo) {
+  for (const std::int64_t width : {1, 7, 16, 50, 96}) {
+    for (const auto activation : {Activation::kNone, Activation::kGelu, Activation::kGeluTanh, Activation::kSilu}) {
+      auto x = random_floats(4 * (2 * width + 3), 4.0F);
+      const std::int64_t stride = 2 * width + 3;
+      std::vector<float> out(static_cast<std::size_t>(4 * width));
+      std::vector<double> expected(out.size());
+      GateCall call{.x = rows_of(x, stride), .out = rows_of(out, width), .width = width, .activation = activation};
+      reference::gate(call, rows_of(expected, width));
+      gate(table(), call);
+      EXPECT_TRUE(near_all(out, expected, 1e-5)) << width;
+      call.out = rows_of(x, stride);
+      gate(table(), call);
+      for (int r = 0; r < 4; ++r) EXPECT_TRUE(same_bits(x.data() + r * stride, out.data() + r * width, width)) << width;
+    }
+  }
+}
+
+TEST_P(RowOps, AddedRowsAreRoundedOnce) {
+  for (const std::int64_t width : {1, 15, 16, 100}) {
+    auto x = random_floats(3 * width, 2.0F, 1);
+    const auto y = random_floats(3 * width, 2.0F, 2);
+    std::vector<float> expected(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) expected[i] = x[i] + y[i];
+    add_rows(table(), rows_of(x, width), rows_of(y, width), width);
+    EXPECT_EQ(x, expected) << width;
   }
 }
 

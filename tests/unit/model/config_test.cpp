@@ -69,10 +69,13 @@ TEST(Config, DistilBertKeysAreRead) {
 }
 
 TEST(Config, UnknownModelTypeIsRefusedWithWhatIsSupported) {
-  const auto spec = parse(bert_but("bert", "roberta"));
+  const auto spec = parse(bert_but("bert", "t5"));
   ASSERT_FALSE(spec);
   EXPECT_EQ(spec.error().code(), ErrorCode::kUnsupported);
-  EXPECT_EQ(spec.error().to_string(), "config.json: model_type \"roberta\": expected one of bert, distilbert.");
+  EXPECT_EQ(
+      spec.error().to_string(),
+      "config.json: model_type \"t5\": expected one of bert, distilbert, roberta, xlm-roberta, camembert, electra, "
+      "albert, mpnet, deberta-v2, modernbert, nomic_bert, gte, gpt2, llama, mistral, qwen2, qwen3.");
   EXPECT_EQ(refusal("{}"), "config.json: the required key \"model_type\" is missing.");
   EXPECT_EQ(refusal("[]"), "config.json: expected an object, found array [].");
 }
@@ -90,7 +93,7 @@ TEST(Config, EveryNameOfAnActivationIsUnderstood) {
     EXPECT_EQ(spec->encoder.hidden_act, activation) << name;
   }
   EXPECT_EQ(refusal(bert(R"(, "hidden_act": "swish2")")),
-            "config.json: hidden_act \"swish2\": expected one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu.");
+            "config.json: hidden_act \"swish2\": expected one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh.");
 }
 
 TEST(Config, SizesAreBounded) {

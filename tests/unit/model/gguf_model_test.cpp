@@ -230,7 +230,7 @@ TEST(GgufModel, FusedAttentionIsDividedIntoItsParts) {
   std::vector<float> row(2);
   copy_row_as_f32(model->weights.layers[0].key.weight, 1, row);
   EXPECT_EQ(row, (std::vector<float>{6, 7}));
-  copy_as_f32(model->weights.layers[0].value.bias, row);
+  copy_as_f32(*model->weights.layers[0].value.bias, row);
   EXPECT_EQ(row, (std::vector<float>{4, 5}));
 }
 

@@ -27,7 +27,7 @@ TEST(LoadModel, DirectoryIsLoadedSingleAndSharded) {
     const auto model = load_model(directory.path());
     ASSERT_TRUE(model) << model.error().to_string();
     std::vector<float> bias(2);
-    copy_as_f32(model->weights.classifier.bias, bias);
+    copy_as_f32(*model->weights.classifier.bias, bias);
     EXPECT_EQ(bias, values_of(checkpoint.tensors.back(), checkpoint));
     EXPECT_EQ(model->spec.head.labels, (std::vector<std::string>{"class0", "class1"}));
   }
@@ -41,7 +41,7 @@ TEST(LoadModel, ViewsStayValidWhenTheModelMoves) {
   ASSERT_TRUE(model);
   const Model moved = std::move(*model);
   std::vector<float> bias(2);
-  copy_as_f32(moved.weights.classifier.bias, bias);
+  copy_as_f32(*moved.weights.classifier.bias, bias);
   EXPECT_EQ(bias, values_of(checkpoint.tensors.back(), checkpoint));
 }
 

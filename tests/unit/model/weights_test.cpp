@@ -82,7 +82,7 @@ TEST(BindWeights, BertTensorsFindTheirRoles) {
     EXPECT_EQ(first_row(matrix), expected_row(checkpoint, name)) << name;
   };
   is(weights.embeddings.word, "bert.embeddings.word_embeddings.weight");
-  is(weights.embeddings.position, "bert.embeddings.position_embeddings.weight");
+  is(*weights.embeddings.position, "bert.embeddings.position_embeddings.weight");
   is(*weights.embeddings.token_type, "bert.embeddings.token_type_embeddings.weight");
   is(weights.layers[1].query.weight, "bert.encoder.layer.1.attention.self.query.weight");
   is(weights.layers[1].key.weight, "bert.encoder.layer.1.attention.self.key.weight");
@@ -90,7 +90,7 @@ TEST(BindWeights, BertTensorsFindTheirRoles) {
   is(weights.layers[0].attention_output.weight, "bert.encoder.layer.0.attention.output.dense.weight");
   is(weights.layers[0].intermediate.weight, "bert.encoder.layer.0.intermediate.dense.weight");
   is(weights.layers[0].output.weight, "bert.encoder.layer.0.output.dense.weight");
-  is(weights.head_dense.weight, "bert.pooler.dense.weight");
+  is(weights.head_dense->weight, "bert.pooler.dense.weight");
   is(weights.classifier.weight, "classifier.weight");
 }
 
@@ -104,7 +104,7 @@ TEST(BindWeights, DistilBertTensorsFindTheirRoles) {
             expected_row(checkpoint, "distilbert.transformer.layer.1.attention.v_lin.weight"));
   EXPECT_EQ(first_row(weights.layers[0].output.weight),
             expected_row(checkpoint, "distilbert.transformer.layer.0.ffn.lin2.weight"));
-  EXPECT_EQ(first_row(weights.head_dense.weight), expected_row(checkpoint, "pre_classifier.weight"));
+  EXPECT_EQ(first_row(weights.head_dense->weight), expected_row(checkpoint, "pre_classifier.weight"));
 }
 
 TEST(BindWeights, EveryFormatIsReadBackToTheValuesItStores) {
@@ -182,11 +182,11 @@ TEST(BindWeights, EncoderSavedBareHasNoHead) {
 
 TEST(BindWeights, MissingPoolerIsExplained) {
   auto checkpoint = random_bert();
-  replace(checkpoint.config_json, "BertForSequenceClassification", "BertForTokenClassification");
+  replace(checkpoint.config_json, "BertForSequenceClassification", "BertForQuestionAnswering");
   erase(checkpoint, [](const std::string& name) { return name.starts_with("bert.pooler"); });
   EXPECT_EQ(refusal(checkpoint),
             "m/model.safetensors: has only a part of its classification head (it was saved by "
-            "BertForTokenClassification), missing: bert.pooler.dense.weight, bert.pooler.dense.bias; a sequence "
+            "BertForQuestionAnswering), missing: bert.pooler.dense.weight, bert.pooler.dense.bias; a sequence "
             "classifier has it between encoder and classifier. Hint: choose a checkpoint that was trained for sequence "
             "classification.");
 }

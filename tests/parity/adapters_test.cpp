@@ -1,0 +1,139 @@
+// Models with a LoRA adapter against PEFT (tools/make_adapter_goldens.py), and adapters that must be refused.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "support/model_goldens.h"
+#include "support/temporary_directory.h"
+#include "valence/base/file.h"
+#include "valence/engine/batch_builder.h"
+#include "valence/model/runner.h"
+
+namespace valence {
+namespace {
+
+namespace fs = std::filesystem;
+
+// W + s B A is rounded once here; PEFT adds two products.
+constexpr double kAdapterParity = 1e-4;
+
+fs::path data() { return fs::path(VALENCE_TESTS_DIR) / "parity/data"; }
+
+std::vector<fs::path> adapters() {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(data() / "adapter")) found.push_back(entry.path());
+  std::ranges::sort(found);
+  return found;
+}
+
+/// The base model of an adapter, written into `folder`.
+void write_base(const std::string& name, const fs::path& folder) {
+  const auto golden = testing::load_model_golden(data() / "model" / (name + ".json"));
+  ASSERT_TRUE(golden.has_value()) << golden.error().to_string();
+  testing::write_checkpoint(golden->checkpoint, folder);
+}
+
+class Adapters : public ::testing::TestWithParam<fs::path> {};
+
+TEST_P(Adapters, MergedGiveTheLogitsOfPeft) {
+  const auto golden = testing::load_model_golden(GetParam() / "golden.json");
+  ASSERT_TRUE(golden.has_value()) << golden.error().to_string();
+  const testing::TemporaryDirectory folder;
+  write_base(golden->base, folder.path());
+  auto model = load_model(folder.path(), GetParam());
+  ASSERT_TRUE(model.has_value()) << model.error().to_string();
+  const auto runner = make_runner(std::move(*model), {.precision = Precision::kFp32});
+  ASSERT_TRUE(runner.has_value()) << runner.error().to_string();
+  BatchBuilder builder;
+  for (const auto& sequence : golden->sequences) builder.add(sequence.input_ids, {});
+  const PackedBatch batch = builder.batch();
+  const auto num_labels = static_cast<std::size_t>((*runner)->spec().head.num_labels());
+  std::vector<float> logits(golden->sequences.size() * num_labels);
+  const auto workspace = (*runner)->make_workspace();
+  ASSERT_TRUE((*runner)->run(batch, *workspace, logits).has_value());
+  double largest = 0;
+  double difference = 0;
+  for (std::size_t i = 0; i < golden->sequences.size(); ++i) {
+    const auto& expected = golden->sequences[i].logits;
+    ASSERT_EQ(expected.size(), num_labels);
+    for (std::size_t label = 0; label < num_labels; ++label) {
+      largest = std::max(largest, std::abs(static_cast<double>(expected[label])));
+      difference =
+          std::max(difference, std::abs(static_cast<double>(expected[label]) - logits[i * num_labels + label]));
+    }
+  }
+  EXPECT_LE(difference, kAdapterParity * largest);
+  std::cout << golden->name << ": " << difference / largest << '\n';
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, Adapters, ::testing::ValuesIn(adapters()),
+                         [](const auto& each) { return each.param.filename().string(); });
+
+/// A copy of an adapter over its base, to be damaged.
+class DamagedAdapter : public ::testing::Test {
+ protected:
+  DamagedAdapter() {
+    write_base("bert_tiny_gelu", base_.path());
+    for (const auto& entry : fs::directory_iterator(data() / "adapter/bert_query_value")) {
+      fs::copy_file(entry.path(), adapter_.path() / entry.path().filename());
+    }
+  }
+  void edit_config(std::string_view from, std::string_view to) const {
+    std::string text = read_file(adapter_.path() / "adapter_config.json", 1 << 20).value();
+    const auto at = text.find(from);
+    ASSERT_NE(at, std::string::npos);
+    std::ofstream(adapter_.path() / "adapter_config.json") << text.replace(at, from.size(), to);
+  }
+  [[nodiscard]] Error refusal() const {
+    const auto model = load_model(base_.path(), adapter_.path());
+    EXPECT_FALSE(model.has_value());
+    return model.has_value() ? Error(ErrorCode::kInternal, "", "accepted") : model.error();
+  }
+  testing::TemporaryDirectory base_, adapter_;
+};
+
+TEST_F(DamagedAdapter, OtherKindsAreRefusedByName) {
+  edit_config(R"("peft_type": "LORA")", R"("peft_type": "IA3")");
+  EXPECT_EQ(refusal().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(refusal().to_string().find("peft_type \"IA3\""), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, SettingsThatChangeTheArithmeticAreRefusedByName) {
+  edit_config(R"("use_qalora": false)", R"("use_qalora": true)");
+  EXPECT_NE(refusal().to_string().find("use_qalora is set"), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, InitialisersThatChangedTheBaseAreRefused) {
+  edit_config(R"("init_lora_weights": false)", R"("init_lora_weights": "pissa_niter_16")");
+  EXPECT_NE(refusal().to_string().find("pissa_niter_16"), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, AnotherBaseModelIsToldFromTheRightOne) {
+  fs::remove_all(base_.path());
+  fs::create_directory(base_.path());
+  write_base("distilbert_tiny_relu", base_.path());
+  const Error error = refusal();
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidData);
+  EXPECT_NE(error.to_string().find("which the model does not have"), std::string::npos) << error.to_string();
+}
+
+TEST_F(DamagedAdapter, CutWeightsAreRefused) {
+  fs::resize_file(adapter_.path() / "adapter_model.safetensors", 5000);
+  EXPECT_EQ(refusal().code(), ErrorCode::kInvalidData);
+}
+
+TEST_F(DamagedAdapter, PickledWeightsAreRefusedWithTheWayToConvert) {
+  fs::rename(adapter_.path() / "adapter_model.safetensors", adapter_.path() / "adapter_model.bin");
+  EXPECT_NE(refusal().to_string().find("save_pretrained"), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, DirectoryWithoutAnAdapterIsNamed) {
+  fs::remove(adapter_.path() / "adapter_config.json");
+  EXPECT_EQ(refusal().code(), ErrorCode::kNotFound);
+  EXPECT_NE(refusal().to_string().find("adapter_config.json"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace valence
