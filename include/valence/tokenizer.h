@@ -94,9 +94,19 @@ class Tokenizer {
   /// more than 16 MiB of it, or a regular expression of its gives up.
   [[nodiscard]] Result<std::string> decode(std::span<const std::int32_t> ids, const DecodeOptions& options = {}) const;
 
+  /// The text of tokens given by their spelling, special or not: transformers' convert_tokens_to_string.
+  [[nodiscard]] Result<std::string> join_tokens(std::vector<std::string> tokens) const;
+
   [[nodiscard]] std::optional<std::int32_t> token_to_id(std::string_view token) const;
   /// The view lives as long as any copy of this tokenizer.
   [[nodiscard]] std::optional<std::string_view> id_to_token(std::int32_t id) const;
+  /// The id of what has no token, if there is one: the unk_token of the settings, or else [UNK] or <unk>.
+  [[nodiscard]] std::optional<std::int32_t> unknown_id() const;
+  /// Whether a token inside a word is spelled with a prefix, "##" say, that tells it from one that begins a word.
+  [[nodiscard]] bool marks_continuation() const;
+  /// Whether the model wants to be told types: tokenizer_config.json's model_input_names, if there, lists
+  /// token_type_ids.
+  [[nodiscard]] bool gives_token_types() const;
   /// The highest id + 1: the rows an embedding needs.
   [[nodiscard]] std::size_t vocabulary_size() const;
   /// The same without added tokens: those may have ids that no embedding was made for.

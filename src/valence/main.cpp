@@ -74,7 +74,9 @@ Error unexpected_word(const std::string& word, const CLI::App& command) {
 /// "--threads \"$N\"" with an N that is not set must not pass as "--threads not given". Texts may be empty.
 Status check_no_value_is_empty(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
-    if (option->get_positional() || option->check_lname("text") || option->check_lname("pair")) continue;
+    if (option->get_positional() || option->check_lname("text") || option->check_lname("pair") ||
+        option->check_lname("text-pair"))
+      continue;
     const auto& values = option->results();
     if (option->get_expected_min() > 0 && std::find(values.begin(), values.end(), "") != values.end()) {
       return fail(ErrorCode::kInvalidArgument, option->get_name(), "is empty", "give it a value, or leave it out");

@@ -341,6 +341,10 @@ Result<std::string> Tokenizer::decode(std::span<const std::int32_t> ids, const D
     if (!token || (options.skip_special_tokens && parts_->added_tokens.is_special(*token))) continue;
     tokens.emplace_back(*token);
   }
+  return join_tokens(std::move(tokens));
+}
+
+Result<std::string> Tokenizer::join_tokens(std::vector<std::string> tokens) const {
   if (parts_->decoder) VALENCE_TRY_STATUS(parts_->decoder->apply(tokens));
   std::string text;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -362,6 +366,22 @@ std::optional<std::string_view> Tokenizer::id_to_token(std::int32_t id) const {
   if (const auto spelling = parts_->added_tokens.spelling(id)) return spelling;
   return parts_->model->vocabulary().token(id);
 }
+
+std::optional<std::int32_t> Tokenizer::unknown_id() const {
+  for (const std::string_view token :
+       {std::string_view(parts_->unk_token), std::string_view("[UNK]"), std::string_view("<unk>")}) {
+    if (const auto id = token.empty() ? std::nullopt : token_to_id(token)) return id;
+  }
+  return std::nullopt;
+}
+
+bool Tokenizer::marks_continuation() const {
+  const auto* word_piece = dynamic_cast<const tokenizer::WordPiece*>(parts_->model.get());
+  const auto* bpe = dynamic_cast<const tokenizer::Bpe*>(parts_->model.get());
+  return (word_piece != nullptr && word_piece->marks_continuation()) || (bpe != nullptr && bpe->marks_continuation());
+}
+
+bool Tokenizer::gives_token_types() const { return parts_->gives_token_types; }
 
 std::size_t Tokenizer::vocabulary_size() const {
   return static_cast<std::size_t>(

@@ -114,6 +114,17 @@ Result<std::optional<Json>> read_config(const std::filesystem::path& path) {
   return config;
 }
 
+Result<bool> names_token_types(const Json& config) {
+  const auto names = config.find("model_input_names");
+  if (!names) return true;
+  VALENCE_TRY(const auto items, names->items());
+  for (const Json& item : items) {
+    VALENCE_TRY(const std::string name, item.as_string());
+    if (name == "token_type_ids") return true;
+  }
+  return false;
+}
+
 /// What would give a text other tokens than we would.
 Status check_settings(const TokenSettings& settings) {
   VALENCE_TRY(const bool splits, settings.boolean("split_special_tokens", false));
@@ -171,7 +182,10 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& model_directory) 
   } else {
     VALENCE_TRY(parts, load_bpe_files(model_directory, settings));
   }
+  VALENCE_TRY(const AddedToken unk, tokenizer::named_special_token(settings, "unk_token", ""));
+  parts->unk_token = unk.content;
   if (settings.config) {
+    VALENCE_TRY(parts->gives_token_types, names_token_types(*settings.config));
     VALENCE_TRY(parts->model_max_length, parse_model_max_length(*settings.config));
     if (const auto side = settings.config->find("truncation_side")) {
       VALENCE_TRY(parts->truncation_side, parse_side(*side));

@@ -26,6 +26,8 @@ struct Tokenizer::Parts {
   std::unique_ptr<const tokenizer::Decoder> decoder;  ///< may be null: tokens with spaces between
   std::optional<std::size_t> model_max_length;
   TruncationSide truncation_side = TruncationSide::kRight;
+  std::string unk_token = {};  ///< of the settings; may be empty
+  bool gives_token_types = true;
   std::optional<tokenizer::BertFastPath> fast_path;
   std::optional<tokenizer::ByteLevelPath> byte_level_path;  ///< for text that the normalizer leaves as it is
 
