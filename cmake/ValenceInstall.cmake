@@ -1,7 +1,7 @@
 # What `cmake --install` leaves: the program, and valence::valence for find_package(valence).
 #
 # The library is one archive of the engine's layers, so that users link one file and see one target; the layers stay
-# an affair of this tree. Its headers need tl::expected, its code fmt and utf8proc: valenceConfig.cmake finds them.
+# an affair of this tree. Its headers need tl::expected, its code fmt, utf8proc and PCRE2: valenceConfig.cmake finds them.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -27,7 +27,7 @@ set_target_properties(valence_package PROPERTIES OUTPUT_NAME valence EXPORT_NAME
 target_compile_features(valence_package PUBLIC cxx_std_20)
 target_include_directories(valence_package INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_link_libraries(valence_package PUBLIC tl::expected PRIVATE fmt::fmt PkgConfig::utf8proc Threads::Threads)
+target_link_libraries(valence_package PUBLIC tl::expected PRIVATE fmt::fmt PkgConfig::utf8proc PkgConfig::pcre2 Threads::Threads)
 
 install(TARGETS valence_package EXPORT valence ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/valence TYPE INCLUDE FILES_MATCHING PATTERN "*.h")

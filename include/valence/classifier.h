@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,29 @@ enum class LongText {
   kError,     ///< it is an error
 };
 
+/// What is classified: a text, or two that are read together (premise and hypothesis, question and answer).
+struct TextInput {
+  std::string_view text;
+  std::optional<std::string_view> pair = std::nullopt;  ///< an empty one counts as none, as in transformers
+};
+
+/// Labels chosen at run time, over a model of natural language inference: how far does a text entail "This example is
+/// <label>."? Scores are those of transformers' zero-shot-classification pipeline.
+struct ZeroShotOptions {
+  std::vector<std::string> labels = {};                     ///< at least one, none twice; empty: no zero-shot
+  std::string hypothesis_template = "This example is {}.";  ///< {} is where the label goes
+  bool multi_label = false;  ///< each label by itself, against contradiction; else scores sum to 1 over the labels
+};
+
+/// What a token classifier's tags become, as in transformers' token-classification pipeline.
+enum class AggregationStrategy {
+  kNone,     ///< every token whose tag is not O
+  kSimple,   ///< neighbours of one tag are one entity; B- begins a new one
+  kFirst,    ///< the same over words: a word has its first token's tag
+  kAverage,  ///< a word has the tag of its tokens' mean scores
+  kMax,      ///< a word has the tag of its surest token
+};
+
 struct ClassifierOptions {
   std::size_t threads = 0;     ///< compute threads, the calling one included; 0: one a physical core
   std::size_t max_length = 0;  ///< tokens, special ones included; 0: the model's maximum
@@ -32,8 +56,10 @@ struct ClassifierOptions {
   std::vector<std::int64_t> fp32_layers = {};  ///< encoder layers to run in fp32 whatever the precision, from 0
   std::size_t batch_tokens = 0;                ///< token budget of one batch; 0: 512
   ScoreFunction function = ScoreFunction::kModel;
-  std::vector<std::string> labels = {};  ///< keep only these and renormalise; empty: all
-  std::filesystem::path adapter = {};    ///< a PEFT LoRA adapter's directory, merged over the model; empty: none
+  ZeroShotOptions zero_shot = {};
+  AggregationStrategy aggregation = AggregationStrategy::kNone;  ///< of token classifiers
+  std::vector<std::string> labels = {};                          ///< keep only these and renormalise; empty: all
+  std::filesystem::path adapter = {};  ///< a PEFT LoRA adapter's directory, merged over the model; empty: none
 
   /// Errors: a value outside its range. (Label names are checked by load(), which knows the model's.)
   [[nodiscard]] Status validate() const;
@@ -59,11 +85,16 @@ class Classifier {
   /// One result a text, in order. A text that cannot be classified (empty, invalid UTF-8, over-long with
   /// LongText::kError) is an error in its place; the others are unharmed.
   [[nodiscard]] std::vector<Result<Prediction>> classify(std::span<const std::string_view> texts) const;
+  /// The same for texts some or all of which are pairs. A zero-shot or token classifier takes no pairs, and pairs are
+  /// not read in windows: errors in their places.
+  [[nodiscard]] std::vector<Result<Prediction>> classify(std::span<const TextInput> texts) const;
 
-  /// Label names by id, after ClassifierOptions::labels.
+  /// Label names by id, after ClassifierOptions::labels; those of ZeroShotOptions; or the tags of a token classifier.
   [[nodiscard]] const std::vector<std::string>& labels() const;
   /// The function that made the scores (never ScoreFunction::kModel).
   [[nodiscard]] ScoreFunction function() const;
+  /// Whether predictions hold entities instead of scores of the whole text.
+  [[nodiscard]] bool labels_tokens() const;
   [[nodiscard]] std::size_t max_length() const;
   [[nodiscard]] std::size_t threads() const;
   /// What the encoder runs in (never Precision::kAuto).

@@ -2,6 +2,7 @@
 /// What a classifier says of one text.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,13 +17,24 @@ enum class ScoreFunction {
   kNone,     ///< the logits themselves
 };
 
+/// A stretch of a text in which a token classifier found something.
+struct Entity {
+  std::string label;  ///< the tag without B- or I-; with AggregationStrategy::kNone the tag itself
+  float score = 0;
+  std::string word;             ///< what its tokens spell, as the tokenizer decodes them
+  std::size_t start_chars = 0;  ///< code points [start_chars, end_chars) of the text
+  std::size_t end_chars = 0;
+  std::int32_t token = -1;  ///< with AggregationStrategy::kNone: the token's place in the sequence; else -1
+};
+
 /// The scores of one text, by label id (the index into Classifier::labels()). Ranking and naming are the reader's.
 struct Prediction {
-  std::vector<float> scores;  ///< [num_labels]; empty entries never occur
-  std::int32_t label_id = 0;  ///< the highest score; of equal ones the lowest id
-  float score = 0;            ///< scores[label_id]
-  bool truncated = false;     ///< the text was longer than max_length and only its beginning was read
-  std::int32_t windows = 1;   ///< how many pieces a long text was read in (LongText::kWindow)
+  std::vector<float> scores;  ///< [num_labels]; empty, as label_id and score say nothing, if the model labels tokens
+  std::vector<Entity> entities = {};  ///< of a token classifier, in text order
+  std::int32_t label_id = 0;          ///< the highest score; of equal ones the lowest id
+  float score = 0;                    ///< scores[label_id]
+  bool truncated = false;             ///< the text was longer than max_length and only a part of it was read
+  std::int32_t windows = 1;           ///< how many pieces a long text was read in (LongText::kWindow)
 };
 
 }  // namespace valence

@@ -24,8 +24,8 @@ namespace valence::cli {
 namespace {
 
 /// Commands of the contract that this version does not have: told apart from a typing error.
-constexpr std::array kLaterCommands{"train",    "eval",   "data",     "serve",  "stream",    "history",
-                                    "feedback", "alerts", "tokenize", "config", "completion"};
+constexpr std::array kLaterCommands{"train",   "eval",     "data",   "serve",  "stream",
+                                    "history", "feedback", "alerts", "config", "completion"};
 
 /// "valence models quantize": as one types it.
 std::string full_name(const CLI::App& command) {
@@ -74,7 +74,9 @@ Error unexpected_word(const std::string& word, const CLI::App& command) {
 /// "--threads \"$N\"" with an N that is not set must not pass as "--threads not given". Texts may be empty.
 Status check_no_value_is_empty(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
-    if (option->get_positional() || option->check_lname("text")) continue;
+    if (option->get_positional() || option->check_lname("text") || option->check_lname("pair") ||
+        option->check_lname("text-pair"))
+      continue;
     const auto& values = option->results();
     if (option->get_expected_min() > 0 && std::find(values.begin(), values.end(), "") != values.end()) {
       return fail(ErrorCode::kInvalidArgument, option->get_name(), "is empty", "give it a value, or leave it out");
@@ -106,7 +108,7 @@ ExitCode run(int argc, char** argv) {
   app.add_option("--color", color, "auto, always or never [auto]")->type_name("WHEN");
   std::string config;
   app.add_option("--config", config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
-  const std::array commands{add_classify(app), add_models(app), add_bench(app), add_doctor(app)};
+  const std::array commands{add_classify(app), add_tokenize(app), add_models(app), add_bench(app), add_doctor(app)};
 
   try {
     app.parse(argc, argv);
@@ -132,6 +134,7 @@ ExitCode run(int argc, char** argv) {
     return ExitCode::kUsage;
   }
   set_message_color(*color_mode);
+  global.color = *color_mode;
   if (const Status given = check_no_value_is_empty(innermost(app)); !given) {
     print_error(given.error());
     return ExitCode::kUsage;

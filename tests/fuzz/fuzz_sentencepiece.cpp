@@ -1,8 +1,7 @@
 // Any bytes as a .model file of SentencePiece, the first of them choosing the family: refused with words, or a
-// tokenizer that encodes twenty texts into ids it has tokens for.
+// tokenizer that encodes twenty texts into ids it has tokens for, and decodes them again.
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "fuzz/tokenizer_texts.h"
@@ -23,7 +22,8 @@ constexpr std::string_view kSettings =
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::optional<valence::Json> settings = valence::Json::parse(kSettings, "settings").value();
+  static const valence::tokenizer::TokenSettings settings = {.config =
+                                                                 valence::Json::parse(kSettings, "settings").value()};
   if (size == 0) return 0;
   const std::string_view file(reinterpret_cast<const char*>(data) + 1, size - 1);
   auto parts = valence::tokenizer::build_from_sentencepiece(kFamilies[data[0] % std::size(kFamilies)], file, "x.model",

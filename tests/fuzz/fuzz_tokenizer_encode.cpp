@@ -99,5 +99,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t middle = valence::find_invalid_utf8(text.substr(0, text.size() / 2)).value_or(text.size() / 2);
   require(uncased.encode_pair(text.substr(0, middle), text.substr(middle), options).has_value() ||
           (options.max_length == 2));
+  options.truncation_strategy = valence::TruncationStrategy::kOnlySecond;
+  const auto pair = bytes.encode_pair(text.substr(0, middle), text.substr(middle), options);
+  require(!pair || options.max_length == 0 || pair->ids.size() <= options.max_length);
+  require(!valence::find_invalid_utf8(bytes.decode(byte_level->ids).value()));
   return 0;
 }

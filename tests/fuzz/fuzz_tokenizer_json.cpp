@@ -1,4 +1,5 @@
-// Any bytes as tokenizer.json: refused with words, or a tokenizer that encodes twenty texts into ids it has tokens for.
+// Any bytes as tokenizer.json: refused with words, or a tokenizer that encodes twenty texts into ids it has tokens
+// for, and decodes them again into UTF-8.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

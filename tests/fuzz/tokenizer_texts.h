@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "valence/base/utf8.h"
 #include "valence/tokenizer.h"
 
 namespace valence::testing {
@@ -35,7 +36,8 @@ inline constexpr std::string_view kTexts[] = {"",
                                               "....!!",
                                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 
-/// Refused with words, or a tokenizer that encodes the texts into ids it has tokens for.
+/// Refused with words, or a tokenizer that encodes the texts into ids it has tokens for, and decodes them again into
+/// UTF-8.
 inline void require_refused_or_sound(const Result<Tokenizer>& tokenizer) {
   if (!tokenizer) {
     require(!tokenizer.error().what().empty());
@@ -43,11 +45,18 @@ inline void require_refused_or_sound(const Result<Tokenizer>& tokenizer) {
   }
   for (const std::string_view text : kTexts) {
     const auto encoding = tokenizer->encode(text);
-    require(encoding.has_value() && encoding->offsets.size() == encoding->ids.size());
+    // A regular expression may give up on a text.
+    require(encoding.has_value() || encoding.error().code() == ErrorCode::kInvalidData);
+    if (!encoding) continue;
+    require(encoding->offsets.size() == encoding->ids.size());
     for (std::size_t i = 0; i < encoding->ids.size(); ++i) {
       require(static_cast<std::size_t>(encoding->ids[i]) < tokenizer->vocabulary_size());
       require(encoding->offsets[i].begin <= encoding->offsets[i].end && encoding->offsets[i].end <= text.size());
     }
+    const auto pair = tokenizer->encode_pair(text, "a b");
+    require(!pair || pair->type_ids.size() == pair->ids.size());
+    const auto decoded = tokenizer->decode(encoding->ids, {.skip_special_tokens = false});
+    require(!decoded || !find_invalid_utf8(*decoded));
   }
 }
 

@@ -15,13 +15,13 @@ namespace valence {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::Hash;
-using testing::must;
+using testing::goldens::Hash;
+using testing::goldens::kShared;
+using testing::goldens::must;
 
 const fs::path kGoldens = fs::path(VALENCE_TESTS_DIR) / "parity/data/sentencepiece";
-const fs::path kShared = VALENCE_SHARED_DIR;
 
-Json read_golden(const std::string& name) { return testing::read_json(kGoldens / name); }
+Json read_golden(const std::string& name) { return testing::goldens::read_json(kGoldens / name); }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
@@ -75,8 +75,8 @@ std::size_t compare_cases(const std::string& name, const Tokenizer& tokenizer, c
     const auto parts = must(golden.items());
     const std::string text = must(parts[0].as_string());
     const Encoding encoding = must(tokenizer.encode(text));
-    EXPECT_EQ(encoding.ids, testing::integers(parts[1])) << name << ": " << ::testing::PrintToString(text);
-    EXPECT_EQ(testing::flat_offsets(encoding), testing::integers(parts[2]))
+    EXPECT_EQ(encoding.ids, testing::goldens::integers(parts[1])) << name << ": " << ::testing::PrintToString(text);
+    EXPECT_EQ(testing::goldens::flat_offsets(encoding), testing::goldens::integers(parts[2]))
         << name << ": " << ::testing::PrintToString(text);
   }
   return goldens.size();
@@ -103,10 +103,10 @@ TEST(SentencePieceParity, EveryUnicodeScalar) {
       ++skipped;
       continue;
     }
-    testing::compare_sweep(*tokenizer, must(golden.at("between")), "a", "b");
-    if (const auto alone = golden.find("alone")) testing::compare_sweep(*tokenizer, *alone, "", "");
+    testing::goldens::compare_sweep(*tokenizer, must(golden.at("between")), "a", "b");
+    if (const auto alone = golden.find("alone")) testing::goldens::compare_sweep(*tokenizer, *alone, "", "");
     if (const auto after = golden.find("after a mapped character")) {
-      testing::compare_sweep(*tokenizer, *after, "\u00aa", "");
+      testing::goldens::compare_sweep(*tokenizer, *after, "\u00aa", "");
     }
   }
   if (skipped > 0) GTEST_SKIP() << "no vocabularies at " << kShared << ": set VALENCE_SHARED_DIR";

@@ -1,5 +1,6 @@
 /// \file
-/// What the recorded tokens of a reference are compared with.
+/// What the recorded tokens of a reference are compared with: of tools/make_tokenizer_goldens.py,
+/// make_tokenizer_component_goldens.py and make_sentencepiece_goldens.py.
 #pragma once
 
 #include <fmt/format.h>
@@ -7,20 +8,27 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "support/temporary_directory.h"
 #include "valence/base/file.h"
 #include "valence/base/json.h"
 #include "valence/base/utf8.h"
 #include "valence/tokenizer.h"
 
-namespace valence::testing {
+namespace valence::testing::goldens {
 
-constexpr char32_t kBlock = 4096;  // code points of one hash of a sweep
+namespace fs = std::filesystem;
+
+inline const fs::path kGoldens = fs::path(VALENCE_TESTS_DIR) / "parity/data/tokenizer";
+inline const fs::path kShared = VALENCE_SHARED_DIR;
+constexpr char32_t kBlock = 4096;  // code points of one hash of the sweep
 
 /// The hash that the goldens' maker defines.
 class Hash {
@@ -46,15 +54,54 @@ T must(Result<T> result) {
   return std::move(result).value();
 }
 
-inline Json read_json(const std::filesystem::path& path) {
+inline Json read_json(const fs::path& path) {
   const auto text = must(read_file(path, 64U << 20));
   return must(Json::parse(text, path.filename().string()));
 }
+
+inline Json read_golden(const std::string& name) { return read_json(kGoldens / name); }
 
 inline std::vector<std::int32_t> integers(const Json& list) {
   std::vector<std::int32_t> values;
   for (const Json& item : must(list.items())) values.push_back(static_cast<std::int32_t>(must(item.as_integer())));
   return values;
+}
+
+/// A pipeline of cases.json, over the committed vocabulary if it brings none.
+inline Tokenizer small_tokenizer(const Json& pipeline) {
+  std::string json = must(pipeline.at("tokenizer")).dump();
+  constexpr std::string_view kEmpty = R"("vocab":{})";
+  if (json.find(kEmpty) == std::string::npos) return must(Tokenizer::from_tokenizer_json(json, "cases.json"));
+  std::ifstream lines(kGoldens / "vocab.txt");
+  std::string vocabulary = "{";
+  int id = 0;
+  for (std::string token; std::getline(lines, token); ++id) {
+    if (id > 0) vocabulary += ',';
+    append_json_string(vocabulary, token);
+    vocabulary += fmt::format(":{}", id);
+  }
+  vocabulary += '}';
+  json.replace(json.find(kEmpty), kEmpty.size(), R"("vocab":)" + vocabulary);
+  return must(Tokenizer::from_tokenizer_json(json, "cases.json"));
+}
+
+/// "bert-base-cased/vocab.txt" among the shared tokenizers; nothing where they are absent.
+inline std::optional<Tokenizer> shared_tokenizer(const std::string& name) {
+  const fs::path file = kShared / "tokenizers" / name;
+  if (!fs::exists(file)) return std::nullopt;
+  if (file.filename() == "tokenizer.json") return must(Tokenizer::load(file.parent_path()));
+  const testing::TemporaryDirectory directory;
+  fs::copy_file(file, directory.path() / file.filename());
+  if (file.filename() == "vocab.json") {
+    fs::copy_file(file.parent_path() / "merges.txt", directory.path() / "merges.txt");
+    const bool gpt2 = file.parent_path().filename() == "gpt2";
+    directory.write("tokenizer_config.json",
+                    gpt2 ? R"({"tokenizer_class":"GPT2Tokenizer"})" : R"({"tokenizer_class":"RobertaTokenizer"})");
+    return must(Tokenizer::load(directory.path()));
+  }
+  const bool uncased = name.find("uncased") != std::string::npos;
+  directory.write("tokenizer_config.json", uncased ? R"({"do_lower_case":true})" : R"({"do_lower_case":false})");
+  return must(Tokenizer::load(directory.path()));
 }
 
 /// begin, end, begin, end, ...
@@ -67,26 +114,34 @@ inline std::vector<std::int32_t> flat_offsets(const Encoding& encoding) {
   return offsets;
 }
 
+/// The hash of the scalars of one block, each between `prefix` and `suffix`. Throws on what cannot be encoded.
+inline std::string hash_of_block(const Tokenizer& tokenizer, char32_t block, std::string_view prefix,
+                                 std::string_view suffix) {
+  Hash hash;
+  Encoding encoding;
+  for (char32_t c = block * kBlock; c < (block + 1) * kBlock; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;  // surrogates are no scalars
+    std::string text(prefix);
+    append_utf8(text, c);
+    text += suffix;
+    if (const Status encoded = tokenizer.encode_into(text, {}, encoding); !encoded) {
+      throw std::runtime_error(encoded.error().to_string());
+    }
+    hash.update(encoding);
+  }
+  return hash.hex();
+}
+
 /// The hashes of all scalars, each by itself between `prefix` and `suffix`.
 inline void compare_sweep(const Tokenizer& tokenizer, const Json& golden, std::string_view prefix,
                           std::string_view suffix) {
   const auto blocks = must(golden.items());
   ASSERT_EQ(blocks.size(), 0x110000 / kBlock);
-  Encoding encoding;
   for (char32_t block = 0; block < blocks.size(); ++block) {
-    Hash hash;
-    for (char32_t c = block * kBlock; c < (block + 1) * kBlock; ++c) {
-      if (c >= 0xD800 && c <= 0xDFFF) continue;  // surrogates are no scalars
-      std::string text(prefix);
-      append_utf8(text, c);
-      text += suffix;
-      ASSERT_TRUE(tokenizer.encode_into(text, {}, encoding).has_value());
-      hash.update(encoding);
-    }
-    EXPECT_EQ(hash.hex(), must(blocks[block].as_string()))
+    EXPECT_EQ(hash_of_block(tokenizer, block, prefix, suffix), must(blocks[block].as_string()))
         << fmt::format("{}: U+{:04X} to U+{:04X}", golden.where(), std::uint32_t{block * kBlock},
                        std::uint32_t{(block + 1) * kBlock - 1});
   }
 }
 
-}  // namespace valence::testing
+}  // namespace valence::testing::goldens

@@ -6,66 +6,16 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <optional>
 
 #include "parity/tokenizer_data_sets.h"
 #include "parity/tokenizer_goldens.h"
-#include "support/temporary_directory.h"
-#include "valence/base/json.h"
-#include "valence/base/utf8.h"
 
 namespace valence {
 namespace {
 
+using namespace testing::goldens;  // NOLINT: the vocabulary of this test
+
 namespace fs = std::filesystem;
-using testing::compare_sweep;
-using testing::flat_offsets;
-using testing::Hash;
-using testing::integers;
-using testing::must;
-
-const fs::path kGoldens = fs::path(VALENCE_TESTS_DIR) / "parity/data/tokenizer";
-const fs::path kShared = VALENCE_SHARED_DIR;
-
-Json read_golden(const std::string& name) { return testing::read_json(kGoldens / name); }
-
-/// A pipeline of cases.json, over the committed vocabulary if it brings none.
-Tokenizer small_tokenizer(const Json& pipeline) {
-  std::string json = must(pipeline.at("tokenizer")).dump();
-  constexpr std::string_view kEmpty = R"("vocab":{})";
-  if (json.find(kEmpty) == std::string::npos) return must(Tokenizer::from_tokenizer_json(json, "cases.json"));
-  std::ifstream lines(kGoldens / "vocab.txt");
-  std::string vocabulary = "{";
-  int id = 0;
-  for (std::string token; std::getline(lines, token); ++id) {
-    if (id > 0) vocabulary += ',';
-    append_json_string(vocabulary, token);
-    vocabulary += fmt::format(":{}", id);
-  }
-  vocabulary += '}';
-  json.replace(json.find(kEmpty), kEmpty.size(), R"("vocab":)" + vocabulary);
-  return must(Tokenizer::from_tokenizer_json(json, "cases.json"));
-}
-
-/// "bert-base-cased/vocab.txt" among the shared tokenizers; nothing where they are absent.
-std::optional<Tokenizer> shared_tokenizer(const std::string& name) {
-  const fs::path file = kShared / "tokenizers" / name;
-  if (!fs::exists(file)) return std::nullopt;
-  if (file.filename() == "tokenizer.json") return must(Tokenizer::load(file.parent_path()));
-  const testing::TemporaryDirectory directory;
-  fs::copy_file(file, directory.path() / file.filename());
-  if (file.filename() == "vocab.json") {
-    fs::copy_file(file.parent_path() / "merges.txt", directory.path() / "merges.txt");
-    const bool gpt2 = file.parent_path().filename() == "gpt2";
-    directory.write("tokenizer_config.json",
-                    gpt2 ? R"({"tokenizer_class":"GPT2Tokenizer"})" : R"({"tokenizer_class":"RobertaTokenizer"})");
-    return must(Tokenizer::load(directory.path()));
-  }
-  const bool uncased = name.find("uncased") != std::string::npos;
-  directory.write("tokenizer_config.json", uncased ? R"({"do_lower_case":true})" : R"({"do_lower_case":false})");
-  return must(Tokenizer::load(directory.path()));
-}
 
 TEST(TokenizerParity, HardTextsThroughEveryPipeline) {
   std::size_t compared = 0;

@@ -33,6 +33,25 @@ std::size_t sequence_length(const unsigned char* bytes, std::size_t available) {
   return 0;
 }
 
+/// How many bytes at `bytes`, where no well-formed sequence is, begin one that could have been completed; at least 1.
+std::size_t maximal_subpart(const unsigned char* bytes, std::size_t available) {
+  // The completions to try are the lowest and highest of each place: if one makes it well-formed, so far it was.
+  constexpr unsigned char kSecond[] = {0x80, 0x90, 0xA0, 0xBF};
+  unsigned char tried[4];
+  std::size_t longest = 1;
+  for (std::size_t kept = 2; kept <= 3 && kept <= available; ++kept) {
+    std::memcpy(tried, bytes, kept);
+    bool completes = false;
+    for (const unsigned char next : kSecond) {
+      std::memset(tried + kept, next, sizeof tried - kept);
+      completes = completes || sequence_length(tried, sizeof tried) > kept;
+    }
+    if (!completes) break;
+    longest = kept;
+  }
+  return longest;
+}
+
 }  // namespace
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
@@ -74,6 +93,19 @@ std::u32string to_code_points(std::string_view text) {
     i += size_bytes;
   }
   return code_points;
+}
+
+std::string to_valid_utf8(std::string_view bytes) {
+  std::string valid;
+  valid.reserve(bytes.size());
+  while (const auto invalid = find_invalid_utf8(bytes)) {
+    valid += bytes.substr(0, *invalid);
+    append_utf8(valid, 0xFFFD);
+    bytes.remove_prefix(*invalid);
+    bytes.remove_prefix(maximal_subpart(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+  }
+  valid += bytes;
+  return valid;
 }
 
 std::size_t utf8_size(char32_t code_point) {

@@ -29,6 +29,10 @@ void append_utf8(std::string& out, char32_t code_point);
 /// The code points of `text`, which must be valid UTF-8.
 [[nodiscard]] std::u32string to_code_points(std::string_view text);
 
+/// `bytes` with U+FFFD for every beginning of a character that is not completed, and for every byte that begins none
+/// (Unicode 15 section 3.9, "substitution of maximal subparts"; what Rust's from_utf8_lossy does).
+[[nodiscard]] std::string to_valid_utf8(std::string_view bytes);
+
 /// Number of bytes that append_utf8 would write.
 [[nodiscard]] std::size_t utf8_size(char32_t code_point);
 

@@ -66,7 +66,7 @@ class StagePass {
     for (const auto& group : plan_batches(lengths, kDefaultBatchTokens)) {
       builder_.clear();
       for (const std::uint32_t index : group) builder_.add(sequences_[index].ids, {});
-      logits_.resize(group.size() * static_cast<std::size_t>(runner_.spec().head.num_labels()));
+      logits_.resize(static_cast<std::size_t>(runner_.logit_rows(builder_.batch()) * runner_.spec().head.num_labels()));
       VALENCE_TRY_STATUS(runner_.run(builder_.batch(), *workspace_, logits_));
     }
     total_ += seconds_since(start);

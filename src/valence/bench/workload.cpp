@@ -31,7 +31,7 @@ std::vector<std::uint32_t> seeded_lengths(const LengthMix& mix, std::size_t coun
 Result<TextMaker> TextMaker::make(const Tokenizer& tokenizer, const std::string& source) {
   TextMaker maker;
   maker.special_tokens_ = tokenizer.num_special_tokens_to_add(false);
-  const std::size_t size = tokenizer.vocabulary_size();
+  const std::size_t size = tokenizer.base_vocabulary_size();
   // A step without a common factor with the size visits every id, frequent words (low ids) and rare ones mixed.
   std::size_t step = std::max<std::size_t>(1, size / 3);
   while (std::gcd(step, size) != 1) ++step;

@@ -27,7 +27,9 @@ Examples:
   valence classify reviews.csv -o labelled.csv
   valence classify tickets.jsonl --text-column body --top-k all
   tail -f feedback.txt | valence classify - -f jsonl
-  valence classify reviews.csv -m ./my-model --labels negative,positive -f csv)";
+  valence classify reviews.csv -m ./my-model --labels negative,positive -f csv
+  valence classify tickets.csv -m ./nli-model --zero-shot "refund, bug, praise"
+  valence classify pairs.csv -m ./nli-model --text-pair-column hypothesis)";
 
 ExitCode failed(const Error& error) {
   print_error(error);
@@ -36,7 +38,7 @@ ExitCode failed(const Error& error) {
 
 Result<std::unique_ptr<pipeline::Source>> open_source(const ClassifyArguments& arguments,
                                                       const ClassifyOptions& options) {
-  if (!arguments.texts.empty()) return pipeline::source_of_texts(arguments.texts);
+  if (!arguments.texts.empty()) return pipeline::source_of_texts(arguments.texts, arguments.text_pairs);
   const bool fixed_columns = options.format == data::OutputFormat::kCsv || options.format == data::OutputFormat::kTsv;
   return pipeline::open_files(arguments.inputs, options.reader, fixed_columns);
 }
@@ -169,14 +171,16 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
   const auto output =
       data::OutputFile::open(arguments.output, {.run = *run_id, .resume = arguments.resume, .stop = &signals.stop()});
   if (!output) return stopped_or_failed(signals, output.error());
-  const auto writer = data::make_writer(
-      options->format,
-      {.input_columns = (*source)->columns(), .has_scores = options->run.top_k != 1, .labels = (*classifier)->labels()},
-      (*output)->sink(),
-      {.appending = (*output)->appending(),
-       .to_terminal = to_terminal,
-       .table_width = terminal_width(STDOUT_FILENO),
-       .table_unicode = !is_dumb_terminal()});
+  const auto writer = data::make_writer(options->format,
+                                        {.input_columns = (*source)->columns(),
+                                         .has_scores = options->run.top_k != 1,
+                                         .has_entities = (*classifier)->labels_tokens(),
+                                         .labels = (*classifier)->labels()},
+                                        (*output)->sink(),
+                                        {.appending = (*output)->appending(),
+                                         .to_terminal = to_terminal,
+                                         .table_width = terminal_width(STDOUT_FILENO),
+                                         .table_unicode = !is_dumb_terminal()});
   if (!writer) return failed(writer.error());
   if ((*output)->resumed_records() > 0) {
     const auto skipped = (*source)->skip((*output)->resumed_records());

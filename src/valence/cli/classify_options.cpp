@@ -28,6 +28,11 @@ constexpr std::array<Choice<pipeline::OnError>, 3> kOnError{
     {{"fail", pipeline::OnError::kFail}, {"keep", pipeline::OnError::kKeep}, {"skip", pipeline::OnError::kSkip}}};
 constexpr std::array<Choice<ScoreFunction>, 3> kFunctions{
     {{"softmax", ScoreFunction::kSoftmax}, {"sigmoid", ScoreFunction::kSigmoid}, {"none", ScoreFunction::kNone}}};
+constexpr std::array<Choice<AggregationStrategy>, 5> kAggregations{{{"none", AggregationStrategy::kNone},
+                                                                    {"simple", AggregationStrategy::kSimple},
+                                                                    {"first", AggregationStrategy::kFirst},
+                                                                    {"average", AggregationStrategy::kAverage},
+                                                                    {"max", AggregationStrategy::kMax}}};
 constexpr std::array<Choice<bool>, 2> kOnOff{{{"on", true}, {"off", false}}};
 
 tl::unexpected<Error> not_built_in(std::string option, std::string_view what, std::string hint = {}) {
@@ -41,7 +46,6 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--device",
                 fmt::format("\"{}\" is not one of cpu, cuda, cuda:N", arguments.device));
   }
-  if (!arguments.zero_shot.empty()) return not_built_in("--zero-shot", "zero-shot classification");
   if (arguments.abstain) return not_built_in("--abstain", "calibrated abstention", "use --threshold X");
   if (arguments.history) return not_built_in("--history", "the local history");
   return {};
@@ -99,12 +103,25 @@ Result<data::ReaderOptions> reader_options(const ClassifyArguments& arguments) {
   }
   reader.encoding = *encoding;
   if (!arguments.text_column.empty()) reader.text_column = arguments.text_column;
+  if (!arguments.text_pair_column.empty()) reader.text_pair_column = arguments.text_pair_column;
   return reader;
 }
 
 Status check_combinations(const ClassifyArguments& arguments) {
   if (!arguments.texts.empty() && !arguments.inputs.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--text", "literal texts and files cannot be classified in one run");
+  }
+  if (!arguments.text_pairs.empty() && arguments.text_pairs.size() != arguments.texts.size()) {
+    return fail(ErrorCode::kInvalidArgument, "--text-pair",
+                fmt::format("{} second texts for {} first ones", arguments.text_pairs.size(), arguments.texts.size()),
+                "give one --text-pair for each --text");
+  }
+  if (!arguments.text_pair_column.empty() && !arguments.texts.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--text-pair-column", "is for files; literal texts take --text-pair");
+  }
+  if (arguments.zero_shot.empty() && arguments.multi_label) {
+    return fail(ErrorCode::kInvalidArgument, "--multi-label", "says how --zero-shot labels are scored",
+                "add --zero-shot");
   }
   if (arguments.resume && arguments.output == "-") {
     return fail(ErrorCode::kInvalidArgument, "--resume", "needs an output file", "add -o FILE");
@@ -113,6 +130,31 @@ Status check_combinations(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--resume", "needs input files that can be read again");
   }
   return {};
+}
+
+/// "refund, bug": without the spaces around, and without empty ones, as the pipeline splits them.
+std::vector<std::string> split_labels(std::string_view words) {
+  std::vector<std::string> labels;
+  while (!words.empty()) {
+    std::string_view label = words.substr(0, words.find(','));
+    words.remove_prefix(std::min(words.size(), label.size() + 1));
+    while (label.starts_with(' ')) label.remove_prefix(1);
+    while (label.ends_with(' ')) label.remove_suffix(1);
+    if (!label.empty()) labels.emplace_back(label);
+  }
+  return labels;
+}
+
+Result<ZeroShotOptions> zero_shot_options(const ClassifyArguments& arguments) {
+  ZeroShotOptions zero_shot;
+  if (arguments.zero_shot.empty()) return zero_shot;
+  zero_shot.labels = split_labels(arguments.zero_shot);
+  if (zero_shot.labels.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--zero-shot", "names no label", "separate labels by commas");
+  }
+  zero_shot.hypothesis_template = arguments.hypothesis_template;
+  zero_shot.multi_label = arguments.multi_label;
+  return zero_shot;
 }
 
 }  // namespace
@@ -126,12 +168,20 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
       ->type_name("TEXT")
       ->group(input)
       ->allow_extra_args(false);
+  app.add_option("--text-pair", arguments.text_pairs, "The second text of the --text at its place, for models of pairs")
+      ->type_name("TEXT")
+      ->group(input)
+      ->allow_extra_args(false);
   app.add_option("--input-format", arguments.input_format, "csv, tsv, jsonl or txt [by suffix; standard input: txt]")
       ->type_name("F")
       ->group(input);
   app.add_option("--text-column", arguments.text_column,
                  "Column, or dotted JSON field, that holds the text [text, sentence, comment, content, review, body or "
                  "message]")
+      ->type_name("C")
+      ->group(input);
+  app.add_option("--text-pair-column", arguments.text_pair_column,
+                 "Column or field of the second text, for models of pairs: premise and hypothesis, question and answer")
       ->type_name("C")
       ->group(input);
   app.add_option("--encoding", arguments.encoding, "utf-8, windows-1252, iso-8859-1 or utf-16 [utf-8]")
@@ -190,8 +240,17 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
   app.add_option("--adapter", arguments.adapter, "A PEFT LoRA adapter, merged over the model")
       ->type_name("DIR")
       ->group(model);
-  app.add_option("--zero-shot", arguments.zero_shot, "Labels over an NLI model (not built in yet)")
+  app.add_option("--zero-shot", arguments.zero_shot, "Labels of your own, over a model of natural language inference")
       ->type_name("\"A, B\"")
+      ->group(model);
+  app.add_option("--hypothesis-template", arguments.hypothesis_template,
+                 "What a zero-shot label claims of a text; {} is the label [This example is {}.]")
+      ->type_name("TEXT")
+      ->group(model);
+  app.add_flag("--multi-label", arguments.multi_label, "Score each zero-shot label by itself")->group(model);
+  app.add_option("--aggregation-strategy", arguments.aggregation_strategy,
+                 "Entities of a token classifier: none (tokens), simple, first, average or max [none]")
+      ->type_name("HOW")
       ->group(model);
 }
 
@@ -215,6 +274,9 @@ Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdou
   VALENCE_TRY(options.classifier.batch_tokens, parse_count("--batch-tokens", arguments.batch_tokens, kMaxTokens));
   options.classifier.labels = arguments.labels;
   options.classifier.adapter = arguments.adapter;
+  VALENCE_TRY(options.classifier.zero_shot, zero_shot_options(arguments));
+  VALENCE_TRY(options.classifier.aggregation,
+              choose("--aggregation-strategy", arguments.aggregation_strategy, kAggregations));
   VALENCE_TRY_STATUS(options.classifier.validate());
   // A window is also how long Ctrl-C may go unheard, so it is cut by text as well as by rows.
   const std::size_t threads = options.classifier.threads == 0 ? usable_cores() : options.classifier.threads;
@@ -227,6 +289,11 @@ std::vector<std::pair<std::string, std::string>> settings_of(const ClassifyArgum
   return {{"--model", arguments.model},
           {"--input-format", arguments.input_format},
           {"--text-column", arguments.text_column},
+          {"--text-pair-column", arguments.text_pair_column},
+          {"--zero-shot", arguments.zero_shot},
+          {"--hypothesis-template", arguments.hypothesis_template},
+          {"--multi-label", arguments.multi_label ? "on" : ""},
+          {"--aggregation-strategy", arguments.aggregation_strategy},
           {"--encoding", arguments.encoding},
           {"--on-error", arguments.on_error},
           {"--format", std::string(data::name_of(options.format))},

@@ -24,6 +24,8 @@ namespace valence::cli {
 struct ClassifyArguments {
   std::vector<std::string> inputs;
   std::vector<std::string> texts;
+  std::vector<std::string> text_pairs;
+  std::string text_pair_column;
   std::string model = "default";
   std::string input_format;
   std::string text_column;
@@ -42,6 +44,9 @@ struct ClassifyArguments {
   std::string precision = "auto";
   std::string adapter;
   std::string zero_shot;
+  std::string hypothesis_template = "This example is {}.";
+  bool multi_label = false;
+  std::string aggregation_strategy = "none";
   std::string encoding = "utf-8";
   std::string on_error = "keep";
   bool resume = false;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "valence/cli/exit_code.h"
+#include "valence/cli/terminal.h"
 
 namespace CLI {
 class App;
@@ -17,6 +18,7 @@ namespace valence::cli {
 /// Options that every command takes.
 struct GlobalOptions {
   bool quiet = false;
+  ColorMode color = ColorMode::kAuto;
 };
 
 /// Adds the command to `app`; the function returned runs it after parsing, if it was chosen.
@@ -26,6 +28,7 @@ struct Command {
 };
 
 Command add_classify(CLI::App& app);
+Command add_tokenize(CLI::App& app);
 Command add_models(CLI::App& app);
 /// Subcommands of `models`.
 Command add_models_list(CLI::App& models);

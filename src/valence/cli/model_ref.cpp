@@ -9,6 +9,7 @@
 
 #include "valence/cli/cached_model.h"
 #include "valence/engine/default_model.h"
+#include "valence/engine/gguf_tokenizer.h"
 
 namespace valence::cli {
 namespace {
@@ -66,6 +67,12 @@ Result<Model> load_model_of(const std::string& ref) {
   VALENCE_TRY(const auto directory, resolve_model(ref));
   if (directory) return load_model(*directory);
   return load_model(default_model().config_json, default_model().weights, "built-in model");
+}
+
+Result<Tokenizer> load_tokenizer_of(const std::string& ref) {
+  VALENCE_TRY(const auto directory, resolve_model(ref));
+  if (directory) return load_tokenizer(*directory);
+  return Tokenizer::from_tokenizer_json(default_model().tokenizer_json, "built-in model");
 }
 
 Result<std::string> files_fingerprint(const fs::path& path) {

@@ -11,6 +11,7 @@
 #include "valence/classifier.h"
 #include "valence/hub/cache.h"
 #include "valence/model/model.h"
+#include "valence/tokenizer.h"
 
 namespace valence::cli {
 
@@ -28,6 +29,9 @@ Result<std::optional<hub::CachedSnapshot>> find_cached(const std::string& ref);
 Result<std::shared_ptr<const Classifier>> load_classifier(const std::string& ref, const ClassifierOptions& options);
 /// Only what a model is, without packing it to run.
 Result<Model> load_model_of(const std::string& ref);
+
+/// Only how it reads text.
+Result<Tokenizer> load_tokenizer_of(const std::string& ref);
 
 /// A text that changes when the files behind `ref` do: for --resume.
 Result<std::string> model_fingerprint(const std::string& ref);

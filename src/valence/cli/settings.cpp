@@ -36,8 +36,9 @@ std::vector<std::string> settable_options(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) {
-      const bool of_one_run = name == "help" || name == "text" || name == "data" || name == "output" ||
-                              name == "resume" || name == "yes" || name == "remove-damaged";
+      const bool of_one_run = name == "help" || name == "text" || name == "pair" || name == "text-pair" ||
+                              name == "decode" || name == "data" || name == "output" || name == "resume" ||
+                              name == "yes" || name == "remove-damaged";
       if (!of_one_run) names.push_back(name);
     }
   }

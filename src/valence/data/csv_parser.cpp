@@ -149,6 +149,11 @@ Status CsvParser::read_header(std::string_view record, std::uint64_t line) {
   if (!index || *index == columns_->size()) return fail(no_text_column(*columns_, wanted, "column", place(line)));
   text_index_ = *index;
   text_column_ = (*columns_)[text_index_];
+  if (const auto& pair = this->input().text_pair_column) {
+    const auto pair_found = std::find(columns_->begin(), columns_->end(), *pair);
+    if (pair_found == columns_->end()) return fail(no_text_column(*columns_, pair, "column", place(line)));
+    pair_index_ = static_cast<std::size_t>(pair_found - columns_->begin());
+  }
   return {};
 }
 
@@ -167,6 +172,7 @@ Row CsvParser::row_of(std::string_view record, std::uint64_t line) {
                 .line = line,
                 .input = {},
                 .text = std::string(cell(record, text_index_)),
+                .pair = pair_index_ ? std::optional(std::string(cell(record, *pair_index_))) : std::nullopt,
                 .carried = carried_cells(record)};
 }
 

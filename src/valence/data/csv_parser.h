@@ -39,6 +39,7 @@ class CsvParser : public RowParser {
   bool is_skipping_line_ = false;   // after an error: to the next line end
   bool may_begin_with_lf_ = false;  // the other half of a CRLF
   std::size_t text_index_ = 0;
+  std::optional<std::size_t> pair_index_;
   std::string unquoted_;  // scratch for cell()
 };
 

@@ -65,7 +65,11 @@ void DelimitedWriter::append_header() {
     sink_.buffer() += delimiter_;
   }
   std::vector<std::string_view> result_names = {"label", "score", "truncated", "error"};
-  if (schema_.has_scores) result_names.insert(result_names.begin() + 2, "scores");
+  if (schema_.has_entities) {
+    result_names = {"entities", "truncated", "error"};
+  } else if (schema_.has_scores) {
+    result_names.insert(result_names.begin() + 2, "scores");
+  }
   for (const auto name : result_names) {
     sink_.buffer() += name;
     sink_.buffer() += name == "error" ? '\n' : delimiter_;
@@ -122,11 +126,18 @@ std::string_view DelimitedWriter::append_carried(const Fields& carried) {
 
 void DelimitedWriter::append_result(const ResultRowView& row, std::string_view error) {
   std::string& out = sink_.buffer();
-  if (row.best) append(row.best->label);
-  out += delimiter_;
-  if (row.best) append_json_float(out, row.best->score);
-  out += delimiter_;
-  if (schema_.has_scores) {
+  if (schema_.has_entities) {
+    std::string entities;
+    if (row.error.empty()) append_entities_json(entities, row.entities);
+    append(entities);
+    out += delimiter_;
+  } else {
+    if (row.best) append(row.best->label);
+    out += delimiter_;
+    if (row.best) append_json_float(out, row.best->score);
+    out += delimiter_;
+  }
+  if (schema_.has_scores && !schema_.has_entities) {
     std::string scores;
     if (!row.scores.empty()) append_scores_json(scores, row.scores);
     append(scores);

@@ -43,6 +43,23 @@ void append_scores_json(std::string& out, std::span<const LabelScore> scores) {
   out += ']';
 }
 
+void append_entities_json(std::string& out, std::span<const EntityView> entities) {
+  out += '[';
+  for (std::size_t i = 0; i < entities.size(); ++i) {
+    const EntityView& entity = entities[i];
+    out += i > 0 ? ", {" : "{";
+    out += entity.index >= 0 ? "\"entity\": " : "\"entity_group\": ";
+    append_text(out, entity.label);
+    out += ", \"score\": ";
+    append_json_float(out, entity.score);
+    if (entity.index >= 0) out += ", \"index\": " + std::to_string(entity.index);
+    out += ", \"word\": ";
+    append_text(out, entity.word);
+    out += ", \"start\": " + std::to_string(entity.start) + ", \"end\": " + std::to_string(entity.end) + '}';
+  }
+  out += ']';
+}
+
 Status JsonlWriter::write(const ResultRowView& row) {
   std::string& out = sink_.buffer();
   const std::size_t begin = out.size();
@@ -58,6 +75,11 @@ Status JsonlWriter::write(const ResultRowView& row) {
   if (!row.scores.empty()) {
     out += "\"scores\": ";
     append_scores_json(out, row.scores);
+    out += ", ";
+  }
+  if (has_entities_ && row.error.empty()) {
+    out += "\"entities\": ";
+    append_entities_json(out, row.entities);
     out += ", ";
   }
   if (row.truncated) out += "\"truncated\": true, ";
@@ -107,6 +129,8 @@ Status JsonWriter::write(const ResultRowView& row) {
     out += "{\"error\": ";
     append_text(out, row.error);
     out += '}';
+  } else if (has_entities_) {
+    append_entities_json(out, row.entities);
   } else if (has_scores_) {
     append_scores_json(out, row.scores);
   } else if (row.best) {

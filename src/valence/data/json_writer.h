@@ -14,11 +14,14 @@ namespace valence::data {
 
 /// `[{"label": "positive", "score": 0.9}, ...]`, spaced as Python's json.dumps does.
 void append_scores_json(std::string& out, std::span<const LabelScore> scores);
+/// [{"entity_group": "PER", "score": 0.99, "word": "Anna", "start": 0, "end": 4}], or with "entity" and "index".
+void append_entities_json(std::string& out, std::span<const EntityView> entities);
 
 /// An object a line: carried members byte-exact (CSV cells as strings), then the result.
 class JsonlWriter : public Writer {
  public:
-  JsonlWriter(OutputSink& sink, const WriterOptions& options) : sink_(sink), to_terminal_(options.to_terminal) {}
+  JsonlWriter(bool has_entities, OutputSink& sink, const WriterOptions& options)
+      : sink_(sink), has_entities_(has_entities), to_terminal_(options.to_terminal) {}
 
   Status write(const ResultRowView& row) override;
   Status finish() override { return sink_.flush(); }
@@ -27,6 +30,7 @@ class JsonlWriter : public Writer {
   void append_carried(std::string& out, const Fields& carried);
 
   OutputSink& sink_;
+  bool has_entities_;
   bool to_terminal_;
   std::shared_ptr<const std::vector<std::string>> known_columns_;  // whose output names are in keys_
   std::vector<std::string> keys_;                                  // as JSON, with ": " behind
@@ -36,8 +40,8 @@ class JsonlWriter : public Writer {
 /// comes with the first row and each comma before its row, so that the output can be cut behind any row and continued.
 class JsonWriter : public Writer {
  public:
-  JsonWriter(bool has_scores, OutputSink& sink, const WriterOptions& options)
-      : sink_(sink), has_scores_(has_scores), has_rows_(options.appending) {}
+  JsonWriter(const OutputSchema& schema, OutputSink& sink, const WriterOptions& options)
+      : sink_(sink), has_scores_(schema.has_scores), has_entities_(schema.has_entities), has_rows_(options.appending) {}
 
   Status write(const ResultRowView& row) override;
   Status finish() override;
@@ -45,6 +49,7 @@ class JsonWriter : public Writer {
  private:
   OutputSink& sink_;
   bool has_scores_;
+  bool has_entities_;
   bool has_rows_;
 };
 

@@ -97,6 +97,8 @@ Status JsonlParser::learn_fields(std::uint64_t line) {
   if (wanted ? find_at_path(members_, *wanted).empty() : !usual) {
     return fail(no_text_column(*columns, wanted, "field", place(line)));
   }
+  const auto& pair = input().text_pair_column;
+  if (pair && find_at_path(members_, *pair).empty()) return fail(no_text_column(*columns, pair, "field", place(line)));
   text_column_ = wanted ? *wanted : (*columns)[*usual];
   columns_ = std::move(columns);
   has_object_ = true;
@@ -112,22 +114,38 @@ Row JsonlParser::row_of(std::string_view text, std::uint64_t line) {
     append_json_string_content(name, member.raw_key);
     carried.add_member(name, member.raw_value);
   }
-  const std::string_view raw_text = find_at_path(members_, text_column_);
+  auto content = text_at(text_column_, carried);
+  if (!content) return bad_row(line, content.error().what(), "", std::move(carried));
+  std::optional<std::string> pair;
+  if (const auto& pair_column = input().text_pair_column) {
+    auto second = text_at(*pair_column, carried);
+    if (!second) return bad_row(line, second.error().what(), "", std::move(carried));
+    pair = *std::move(second);
+  }
+  return Record{.row = row_,
+                .line = line,
+                .input = {},
+                .text = *std::move(content),
+                .pair = std::move(pair),
+                .carried = std::move(carried)};
+}
+
+Result<std::string> JsonlParser::text_at(const std::string& path, const Fields& carried) const {
+  const std::string_view raw_text = find_at_path(members_, path);
   if (raw_text.empty()) {
     std::vector<std::string> found;
     for (std::size_t i = 0; i < carried.size(); ++i) found.emplace_back(carried.name(i));
-    return bad_row(line, no_text_column(found, text_column_, "field", "").what(), "", std::move(carried));
+    return fail(no_text_column(found, path, "field", ""));
   }
   if (!raw_text.starts_with('"')) {
-    return bad_row(line, fmt::format("field \"{}\": expected a string, found {}", text_column_, json_kind(raw_text)),
-                   "", std::move(carried));
+    return fail(ErrorCode::kInvalidData, "",
+                fmt::format("field \"{}\": expected a string, found {}", path, json_kind(raw_text)));
   }
   std::string content = content_of(raw_text);
   if (const auto nul = content.find('\0'); nul != std::string::npos) {
-    return bad_row(line, fmt::format("field \"{}\" contains a NUL byte at byte {}", text_column_, nul), "",
-                   std::move(carried));
+    return fail(ErrorCode::kInvalidData, "", fmt::format("field \"{}\" contains a NUL byte at byte {}", path, nul));
   }
-  return Record{.row = row_, .line = line, .input = {}, .text = std::move(content), .carried = std::move(carried)};
+  return content;
 }
 
 }  // namespace valence::data

@@ -15,7 +15,7 @@
 namespace valence::data {
 
 /// A row is refused, alone, if its line is no JSON object, or the text field is missing or no string. Blank lines do
-/// not count. The text field may be a dotted path ("review.body"); a key that holds the dots itself wins over the path.
+/// not count. A text field may be a dotted path ("review.body"); a key that holds the dots itself wins over the path.
 class JsonlParser : public RowParser {
  public:
   explicit JsonlParser(InputDescription input) : RowParser(std::move(input)) {}
@@ -29,6 +29,8 @@ class JsonlParser : public RowParser {
   Result<std::optional<Row>> parse_line(InputBuffer& input);
   Status learn_fields(std::uint64_t line);
   Row row_of(std::string_view text, std::uint64_t line);
+  /// The string at `path` of the present line; the error's `what` says why there is none.
+  [[nodiscard]] Result<std::string> text_at(const std::string& path, const Fields& carried) const;
   [[nodiscard]] std::optional<std::string> find_bad_line(std::string_view text) const;
 
   LineScanner lines_;

@@ -11,6 +11,15 @@ Fields Fields::of_text(std::string_view text) {
   return fields;
 }
 
+Fields Fields::of_pair(std::string_view text, std::string_view pair) {
+  static const auto kColumns =
+      std::make_shared<const std::vector<std::string>>(std::initializer_list<std::string>{"text", "text_pair"});
+  Fields fields(kColumns);
+  fields.add_cell(text);
+  fields.add_cell(pair);
+  return fields;
+}
+
 void Fields::add_cell(std::string_view value) {
   VALENCE_ASSERT(columns_ && ends_.size() < columns_->size(), "a row has no more cells than its header");
   bytes_ += value;
@@ -40,9 +49,14 @@ std::string_view Fields::name(std::size_t index) const {
 
 std::string_view Fields::value(std::size_t index) const { return columns_ ? piece(index) : piece(2 * index + 1); }
 
-Record record_of_text(std::uint64_t row, std::string text) {
-  Fields carried = Fields::of_text(text);
-  return {.row = row, .line = row, .input = {}, .text = std::move(text), .carried = std::move(carried)};
+Record record_of_text(std::uint64_t row, std::string text, std::optional<std::string> pair) {
+  Fields carried = pair ? Fields::of_pair(text, *pair) : Fields::of_text(text);
+  return {.row = row,
+          .line = row,
+          .input = {},
+          .text = std::move(text),
+          .pair = std::move(pair),
+          .carried = std::move(carried)};
 }
 
 }  // namespace valence::data

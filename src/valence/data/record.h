@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -30,6 +31,8 @@ class Fields {
   [[nodiscard]] static Fields of_json_members() { return Fields(FieldKind::kJson); }
   /// One text cell named "text": a line of a .txt file or a text from the command line.
   [[nodiscard]] static Fields of_text(std::string_view text);
+  /// Two text cells, "text" and "text_pair".
+  [[nodiscard]] static Fields of_pair(std::string_view text, std::string_view pair);
 
   /// The value under the next column of the header.
   void add_cell(std::string_view value);
@@ -63,6 +66,7 @@ struct Record {
   std::uint64_t line = 0;  ///< 1-based line of the file on which the row starts
   std::string_view input;  ///< how messages name the file; set, and kept alive, by whoever opened it
   std::string text;
+  std::optional<std::string> pair = std::nullopt;  ///< the second text, where the reader was told to look for one
   Fields carried;
 };
 
@@ -76,7 +80,8 @@ struct RowError {
 
 using Row = tl::expected<Record, RowError>;
 
-/// `text` as the only field of the row with that number.
-[[nodiscard]] Record record_of_text(std::uint64_t row, std::string text);
+/// `text`, and `pair` if it is there, as the only fields of the row with that number.
+[[nodiscard]] Record record_of_text(std::uint64_t row, std::string text,
+                                    std::optional<std::string> pair = std::nullopt);
 
 }  // namespace valence::data

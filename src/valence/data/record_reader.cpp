@@ -38,7 +38,8 @@ Result<InputFormat> format_of(const std::string& name, const ReaderOptions& opti
 }
 
 std::size_t size_bytes_of(const Row& row) {
-  return row ? row->text.size() + row->carried.size_bytes() : row.error().carried.size_bytes();
+  return row ? row->text.size() + (row->pair ? row->pair->size() : 0) + row->carried.size_bytes()
+             : row.error().carried.size_bytes();
 }
 
 }  // namespace
@@ -61,7 +62,10 @@ Result<std::unique_ptr<RecordReader>> RecordReader::open(std::unique_ptr<ByteSou
   VALENCE_TRY(auto expanded, expand_if_compressed(std::move(source), name));
   VALENCE_TRY(auto decoded, decode_to_utf8(std::move(expanded), options.encoding, name));
   auto input = std::make_unique<InputBuffer>(std::move(decoded));
-  auto parser = make_parser(format, {.name = name, .encoding = options.encoding, .text_column = options.text_column});
+  auto parser = make_parser(format, {.name = name,
+                                     .encoding = options.encoding,
+                                     .text_column = options.text_column,
+                                     .text_pair_column = options.text_pair_column});
   VALENCE_TRY_STATUS(parser->open(*input));
   return std::unique_ptr<RecordReader>(new RecordReader(name, format, std::move(input), std::move(parser)));
 }

@@ -26,6 +26,8 @@ struct ReaderOptions {
   std::optional<InputFormat> format = std::nullopt;
   /// Unset: the first of kUsualTextColumns (text_column.h) that is there.
   std::optional<std::string> text_column = std::nullopt;
+  /// Set: every row has a second text there. Not in txt, which has no columns.
+  std::optional<std::string> text_pair_column = std::nullopt;
   Encoding encoding = Encoding::kUtf8;
   /// Raised: waiting reads end with kCancelled. Must outlive the reader.
   const std::atomic<bool>* stop = nullptr;

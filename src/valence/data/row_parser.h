@@ -24,7 +24,8 @@ inline constexpr std::size_t kMaxJsonDepth = 32;
 struct InputDescription {
   std::string name;
   Encoding encoding = Encoding::kUtf8;
-  std::optional<std::string> text_column;  ///< as the user gave it
+  std::optional<std::string> text_column;       ///< as the user gave it
+  std::optional<std::string> text_pair_column;  ///< of the second text; absent: there is none
 };
 
 class RowParser {

@@ -31,6 +31,7 @@ TableWriter::TableWriter(const OutputSchema& schema, OutputSink& sink, const Wri
       label_width_(label_width_for(schema)),
       width_(options.table_width),
       unicode_(options.table_unicode),
+      has_entities_(schema.has_entities),
       has_header_(options.appending) {}
 
 std::string TableWriter::score_and_bar(float score) const {
@@ -73,6 +74,13 @@ void TableWriter::append_line(std::string_view label, std::string_view score_and
 Status TableWriter::write(const ResultRowView& row) {
   if (!has_header_) append_line("label", " score", "text", false);
   has_header_ = true;
+  if (has_entities_ && row.error.empty()) {
+    append_line("", "", row.text, row.truncated);
+    for (const EntityView& entity : row.entities) {
+      append_line(entity.label, score_and_bar(entity.score), entity.word, false);
+    }
+    return sink_.end_record();
+  }
   if (!row.error.empty() || !row.best) {
     append_line("error", "", row.error, false);
     return sink_.end_record();

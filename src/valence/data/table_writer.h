@@ -27,6 +27,7 @@ class TableWriter : public Writer {
   std::size_t label_width_;
   std::size_t width_;
   bool unicode_;
+  bool has_entities_ = false;
   bool has_header_ = false;
 };
 

@@ -14,6 +14,11 @@ TxtParser::TxtParser(InputDescription input) : RowParser(std::move(input)) {
 Status TxtParser::open(InputBuffer& /*input*/) {
   const auto& wanted = input().text_column;
   if (wanted && *wanted != text_column_) return fail(no_text_column(*columns_, wanted, "column", input().name));
+  if (const auto& pair = input().text_pair_column) {
+    return fail(ErrorCode::kInvalidArgument, input().name,
+                fmt::format("has a text a line, and no column \"{}\" for a second one", *pair),
+                "pairs come from .csv, .tsv and .jsonl files");
+  }
   return {};
 }
 

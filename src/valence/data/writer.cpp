@@ -12,8 +12,8 @@
 
 namespace valence::data {
 namespace {
-constexpr std::array<std::string_view, 7> kResultNames = {"label", "score",   "scores", "truncated",
-                                                          "error", "emotion", "aspects"};
+constexpr std::array<std::string_view, 8> kResultNames = {"label",     "score", "scores",  "entities",
+                                                          "truncated", "error", "emotion", "aspects"};
 }
 
 std::string output_name(std::string_view name, std::span<const std::string_view> all_names) {
@@ -54,9 +54,9 @@ Result<std::unique_ptr<Writer>> make_writer(OutputFormat format, OutputSchema sc
     case OutputFormat::kTsv:
       return std::make_unique<DelimitedWriter>(std::move(schema), sink, options, '\t');
     case OutputFormat::kJsonl:
-      return std::make_unique<JsonlWriter>(sink, options);
+      return std::make_unique<JsonlWriter>(schema.has_entities, sink, options);
     case OutputFormat::kJson:
-      return std::make_unique<JsonWriter>(schema.has_scores, sink, options);
+      return std::make_unique<JsonWriter>(schema, sink, options);
   }
   return nullptr;
 }

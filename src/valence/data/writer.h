@@ -23,13 +23,24 @@ struct LabelScore {
   float score = 0.0F;
 };
 
+/// A stretch of the text that was labelled by itself; keys of the Hugging Face pipeline.
+struct EntityView {
+  std::string_view label;
+  float score = 0.0F;
+  std::string_view word;
+  std::size_t start = 0;  ///< code points [start, end) of the text
+  std::size_t end = 0;
+  std::int32_t index = -1;  ///< its place among the tokens; -1: it was grouped of several
+};
+
 /// One row of output; views of what the caller keeps alive during write(). A row that failed has an error, and usually
 /// no prediction.
 struct ResultRowView {
   const Fields* carried = nullptr;  ///< may be absent: nothing of the input could be read
   std::string_view text = {};       ///< for the table, which shows the text and not the other fields
   std::optional<LabelScore> best = std::nullopt;
-  std::span<const LabelScore> scores = {};  ///< ranked; written where the schema has scores
+  std::span<const LabelScore> scores = {};    ///< ranked; written where the schema has scores
+  std::span<const EntityView> entities = {};  ///< written where the schema has entities
   bool truncated = false;
   std::string_view error = {};  ///< empty: none
 };
@@ -39,6 +50,7 @@ struct OutputSchema {
   /// csv and tsv only: the input columns, in order (RecordReader::columns() of the first input).
   std::vector<std::string> input_columns = {};
   bool has_scores = false;               ///< --top-k other than 1
+  bool has_entities = false;             ///< rows have entities instead of a label and a score
   std::vector<std::string> labels = {};  ///< those that can come, for the table's width; may be empty
 };
 
@@ -52,9 +64,10 @@ struct WriterOptions {
 /// Writes rows into a sink as they come; memory does not grow with their number.
 ///
 /// Fields of a result carry these names in csv, tsv and jsonl: the input's, then label, score, scores, truncated,
-/// error. csv and tsv: columns are fixed: `scores` (JSON in one cell) only where the schema has scores, `truncated` and
-/// `error` always. jsonl: `scores`, `truncated`, `error` only on rows that have them, label and score only on rows that
-/// were classified. json: the Hugging Face pipeline's shape; a failed row is {"error": "..."} in its place.
+/// error; or entities, truncated, error. csv and tsv: columns are fixed: `scores` (JSON in one cell) only where the
+/// schema has scores, `truncated` and `error` always. jsonl: `scores`, `truncated`, `error` only on rows that have
+/// them, label and score only on rows that were classified. json: the Hugging Face pipeline's shape; a failed row is
+/// {"error": "..."} in its place.
 class Writer {
  public:
   Writer() = default;
@@ -78,7 +91,8 @@ Result<std::unique_ptr<Writer>> make_writer(OutputFormat format, OutputSchema sc
                                             const WriterOptions& options = {});
 
 /// The name under which an input field is written: `name` itself, or `input.<name>` if it is a result field's (label,
-/// score, scores, truncated, error, emotion, aspects), with more `input.` if that is taken by another of `all_names`.
+/// score, scores, entities, truncated, error, emotion, aspects), with more `input.` if that is taken by another of
+/// `all_names`.
 [[nodiscard]] std::string output_name(std::string_view name, std::span<const std::string_view> all_names);
 
 /// Several inputs into one csv or tsv need the same columns in the same order; the error names the difference and

@@ -14,8 +14,10 @@ void BatchBuilder::clear() {
 }
 
 void BatchBuilder::add(std::span<const std::int32_t> input_ids, std::span<const std::int32_t> token_type_ids) {
-  input_ids_.insert(input_ids_.end(), input_ids.begin(), input_ids.end());
+  if (!token_type_ids.empty()) token_type_ids_.resize(input_ids_.size());  // those before had none
   token_type_ids_.insert(token_type_ids_.end(), token_type_ids.begin(), token_type_ids.end());
+  input_ids_.insert(input_ids_.end(), input_ids.begin(), input_ids.end());
+  if (!token_type_ids_.empty()) token_type_ids_.resize(input_ids_.size());
   const std::size_t start = position_ids_.size();
   position_ids_.resize(input_ids_.size());
   std::iota(position_ids_.begin() + static_cast<std::ptrdiff_t>(start), position_ids_.end(), 0);

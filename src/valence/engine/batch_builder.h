@@ -14,8 +14,8 @@ namespace valence {
 class BatchBuilder {
  public:
   void clear();
-  /// Appends one sequence. Positions count from 0; `token_type_ids` is empty or as long as `input_ids`, the same way
-  /// for every sequence of a batch.
+  /// Appends one sequence. Positions count from 0; `token_type_ids` is as long as `input_ids`, or empty: all 0. A batch
+  /// of empty ones has none.
   void add(std::span<const std::int32_t> input_ids, std::span<const std::int32_t> token_type_ids);
   /// Views into this builder: valid until clear() or add().
   [[nodiscard]] PackedBatch batch() const;

@@ -15,9 +15,11 @@
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
 #include "valence/engine/default_model.h"
+#include "valence/engine/entities.h"
 #include "valence/engine/gguf_tokenizer.h"
 #include "valence/engine/postprocess.h"
 #include "valence/engine/sequences.h"
+#include "valence/engine/zero_shot.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/model/model.h"
 #include "valence/model/runner.h"
@@ -48,6 +50,42 @@ Result<std::vector<std::int32_t>> kept_labels(const std::vector<std::string>& mo
   return kept;
 }
 
+/// The highest id that a text need not spell a special token to get: of the vocabulary, and of what is put around
+/// texts. Added tokens beyond are for make_sequences. Nothing if the vocabulary is empty.
+std::optional<std::size_t> highest_id_of_any_text(const Tokenizer& tokenizer) {
+  std::size_t size = tokenizer.base_vocabulary_size();
+  for (const auto& around : {tokenizer.encode(""), tokenizer.encode_pair("", "")}) {
+    if (!around) continue;
+    for (const std::int32_t id : around->ids) size = std::max(size, static_cast<std::size_t>(id) + 1);
+  }
+  return size == 0 ? std::nullopt : std::optional(size - 1);
+}
+
+/// What a token classifier and a zero-shot one cannot be asked for.
+Status check_head(const ClassifierOptions& options, bool labels_tokens) {
+  const bool zero_shot = !options.zero_shot.labels.empty();
+  const auto refuse = [](std::string_view option, std::string what) {
+    return fail(ErrorCode::kInvalidArgument, std::string(option), std::move(what), "leave it out");
+  };
+  if (labels_tokens) {
+    if (zero_shot) return refuse("--zero-shot", "the model labels tokens, not texts");
+    if (!options.labels.empty()) return refuse("--labels", "the model labels tokens, not texts");
+    if (options.function != ScoreFunction::kModel) return refuse("--function", "the model labels tokens, by softmax");
+    if (options.on_long == LongText::kWindow) return refuse("--on-long window", "tokens are not labelled in windows");
+    return {};
+  }
+  if (options.aggregation != AggregationStrategy::kNone) {
+    return refuse("--aggregation-strategy", "the model labels texts, not tokens");
+  }
+  if (!zero_shot) return {};
+  if (!options.labels.empty()) return refuse("--labels", "the labels are those of --zero-shot");
+  if (options.function != ScoreFunction::kModel) {
+    return refuse("--function", "zero-shot scores have their own: see --multi-label");
+  }
+  if (options.on_long == LongText::kWindow) return refuse("--on-long window", "pairs are not read in windows");
+  return {};
+}
+
 }  // namespace
 
 Status ClassifierOptions::validate() const {
@@ -59,6 +97,14 @@ Status ClassifierOptions::validate() const {
 }
 
 struct Classifier::Impl {
+  /// Ids and types of one sequence, views of a text's, and where its logits begin among those of all.
+  struct Sequence {
+    std::span<const std::int32_t> ids;
+    std::span<const std::int32_t> types;
+    std::size_t first_logit;
+    std::size_t logits;
+  };
+
   ClassifierOptions options;
   Tokenizer tokenizer;
   std::unique_ptr<EncoderRunner> runner;
@@ -68,6 +114,9 @@ struct Classifier::Impl {
   std::vector<std::string> labels;
   std::vector<std::string> warnings;
   std::size_t batch_tokens;
+  std::optional<ZeroShot> zero_shot;
+  bool labels_tokens = false;
+  bool has_token_types = false;  // the model has a table of them, and the tokenizer tells
 
   // The compute threads and what each of them mutates. classify() is const and may be called from anywhere: whoever
   // computes holds `turn`, so that a worker's state has one user at a time.
@@ -93,10 +142,12 @@ struct Classifier::Impl {
 
   static Result<std::unique_ptr<const Impl>> make(const ClassifierOptions& options, Tokenizer tokenizer, Model model,
                                                   const std::string& source);
-  [[nodiscard]] std::vector<Result<TextSequences>> tokenize(std::span<const std::string_view> texts) const;
-  [[nodiscard]] Status run_batch(const std::vector<std::uint32_t>& members,
-                                 std::span<const std::span<const std::int32_t>> sequences, WorkerState& worker,
-                                 ThreadPool* together, std::span<float> all_logits) const;
+  [[nodiscard]] Result<TextSequences> sequences_of(const TextInput& input) const;
+  [[nodiscard]] std::vector<Result<TextSequences>> tokenize(std::span<const TextInput> texts) const;
+  [[nodiscard]] Status run_batch(const std::vector<std::uint32_t>& members, std::span<const Sequence> sequences,
+                                 WorkerState& worker, ThreadPool* together, std::span<float> all_logits) const;
+  [[nodiscard]] Result<Prediction> predict(const TextInput& input, const TextSequences& text,
+                                           std::span<const float> logits) const;
 };
 
 Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const ClassifierOptions& options,
@@ -104,10 +155,11 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
                                                                        const std::string& source) {
   VALENCE_TRY_STATUS(options.validate());
   const ModelSpec spec = model.spec;
-  if (tokenizer.vocabulary_size() > static_cast<std::size_t>(spec.encoder.vocab_size)) {
+  const auto embedding_rows = static_cast<std::size_t>(spec.encoder.vocab_size);
+  if (const auto highest = highest_id_of_any_text(tokenizer); highest && *highest >= embedding_rows) {
     return fail(ErrorCode::kInvalidData, source,
-                fmt::format("the tokenizer knows ids up to {}, but the model's embedding table has {} rows",
-                            tokenizer.vocabulary_size() - 1, spec.encoder.vocab_size),
+                fmt::format("the tokenizer knows ids up to {}, but the model's embedding table has {} rows", *highest,
+                            embedding_rows),
                 "the tokenizer files belong to another checkpoint");
   }
   std::vector<std::string> warnings;
@@ -119,6 +171,12 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
         spec.model_type,
         fmt::join(unused.begin(), unused.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, unused.size())), ", "),
         unused.size() > kNamed ? ", ..." : ""));
+  }
+  const bool labels_tokens = spec.head.pooling == Pooling::kNone;
+  VALENCE_TRY_STATUS(check_head(options, labels_tokens));
+  std::optional<ZeroShot> zero_shot;
+  if (!options.zero_shot.labels.empty()) {
+    VALENCE_TRY(zero_shot, ZeroShot::make(options.zero_shot, spec.head.labels));
   }
   VALENCE_TRY(auto kept, kept_labels(spec.head.labels, options.labels));
   VALENCE_TRY(auto runner,
@@ -142,7 +200,17 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
   }
   impl->warnings = std::move(warnings);
   impl->kept = std::move(kept);
-  for (const std::int32_t id : impl->kept) impl->labels.push_back(spec.head.labels[static_cast<std::size_t>(id)]);
+  impl->labels_tokens = labels_tokens;
+  impl->has_token_types = spec.encoder.type_vocab_size > 0;
+  if (zero_shot) {
+    impl->labels = options.zero_shot.labels;
+    impl->function = zero_shot->label_by_label() ? ScoreFunction::kSigmoid : ScoreFunction::kSoftmax;
+  }
+  impl->zero_shot = std::move(zero_shot);
+  for (const std::int32_t id : impl->kept) {
+    if (impl->zero_shot) break;
+    impl->labels.push_back(spec.head.labels[static_cast<std::size_t>(id)]);
+  }
 
   std::size_t model_maximum = static_cast<std::size_t>(spec.encoder.max_sequence_length());
   if (const auto own = impl->tokenizer.model_max_length()) model_maximum = std::min(model_maximum, *own);
@@ -153,8 +221,10 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
   }
   impl->limits = {.max_length = options.max_length == 0 ? model_maximum : options.max_length,
                   .on_long = options.on_long,
-                  .trailing_padding = spec.head.pooling == Pooling::kLast ? spec.encoder.padding_id : -1};
-  const std::size_t special_tokens = impl->tokenizer.num_special_tokens_to_add(false);
+                  .embedding_rows = embedding_rows,
+                  .trailing_padding = spec.head.pooling == Pooling::kLast ? spec.encoder.padding_id : -1,
+                  .keeps_encoding = labels_tokens};
+  const std::size_t special_tokens = impl->tokenizer.num_special_tokens_to_add(impl->zero_shot.has_value());
   if (impl->limits.max_length <= special_tokens) {
     return fail(ErrorCode::kInvalidArgument, "--max-length",
                 fmt::format("{} leaves no room for text beside the {} special tokens", impl->limits.max_length,
@@ -163,52 +233,111 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
   return std::unique_ptr<const Impl>(std::move(impl));
 }
 
-std::vector<Result<TextSequences>> Classifier::Impl::tokenize(std::span<const std::string_view> texts) const {
+Result<TextSequences> Classifier::Impl::sequences_of(const TextInput& input) const {
+  const bool is_pair = input.pair && !input.pair->empty();
+  if (labels_tokens && is_pair) {
+    return fail(ErrorCode::kUnsupported, "", "the model labels the tokens of one text, not of a pair");
+  }
+  if (!zero_shot) {
+    return is_pair ? make_pair_sequence(tokenizer, input.text, *input.pair, TruncationStrategy::kLongestFirst, limits)
+                   : make_sequences(tokenizer, input.text, limits);
+  }
+  if (is_pair) return fail(ErrorCode::kUnsupported, "", "zero-shot labels are for one text, not for a pair");
+  // An empty premise would be judged by the hypothesis alone.
+  if (input.text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return fail(ErrorCode::kInvalidData, "", "empty text");
+  }
+  TextSequences all;
+  for (const std::string& hypothesis : zero_shot->hypotheses()) {
+    VALENCE_TRY(auto pair,
+                make_pair_sequence(tokenizer, input.text, hypothesis, TruncationStrategy::kOnlyFirst, limits));
+    all.sequences.push_back(std::move(pair.sequences.front()));
+    if (!pair.token_type_ids.empty()) all.token_type_ids.push_back(std::move(pair.token_type_ids.front()));
+    all.truncated = all.truncated || pair.truncated;
+  }
+  return all;
+}
+
+std::vector<Result<TextSequences>> Classifier::Impl::tokenize(std::span<const TextInput> texts) const {
   std::vector<Result<TextSequences>> tokenized(texts.size());
   const std::size_t chunks = (texts.size() + kTextsPerChunk - 1) / kTextsPerChunk;
   pool.parallel_for(chunks, [&](std::size_t chunk, std::size_t) {
     const std::size_t end = std::min(texts.size(), (chunk + 1) * kTextsPerChunk);
-    for (std::size_t i = chunk * kTextsPerChunk; i < end; ++i) {
-      tokenized[i] = make_sequences(tokenizer, texts[i], limits);
-    }
+    for (std::size_t i = chunk * kTextsPerChunk; i < end; ++i) tokenized[i] = sequences_of(texts[i]);
   });
   return tokenized;
 }
 
-Status Classifier::Impl::run_batch(const std::vector<std::uint32_t>& members,
-                                   std::span<const std::span<const std::int32_t>> sequences, WorkerState& worker,
-                                   ThreadPool* together, std::span<float> all_logits) const {
-  const std::size_t num_labels = static_cast<std::size_t>(runner->spec().head.num_labels());
+Status Classifier::Impl::run_batch(const std::vector<std::uint32_t>& members, std::span<const Sequence> sequences,
+                                   WorkerState& worker, ThreadPool* together, std::span<float> all_logits) const {
   worker.builder.clear();
-  for (const std::uint32_t member : members) worker.builder.add(sequences[member], {});
-  worker.logits.resize(members.size() * num_labels);
+  std::size_t logits = 0;
+  for (const std::uint32_t member : members) {
+    worker.builder.add(sequences[member].ids, sequences[member].types);
+    logits += sequences[member].logits;
+  }
+  worker.logits.resize(logits);
   const PackedBatch batch = worker.builder.batch();
   VALENCE_TRY_STATUS(together == nullptr ? runner->run(batch, *worker.workspace, worker.logits)
                                          : runner->run_together(batch, *worker.workspace, worker.logits, *together));
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    std::copy_n(worker.logits.begin() + static_cast<std::ptrdiff_t>(i * num_labels), num_labels,
-                all_logits.begin() + static_cast<std::ptrdiff_t>(members[i] * num_labels));
+  auto next = worker.logits.begin();
+  for (const std::uint32_t member : members) {
+    const auto count = static_cast<std::ptrdiff_t>(sequences[member].logits);
+    std::copy_n(next, count, all_logits.begin() + static_cast<std::ptrdiff_t>(sequences[member].first_logit));
+    next += count;
   }
   return {};
 }
 
+Result<Prediction> Classifier::Impl::predict(const TextInput& input, const TextSequences& text,
+                                             std::span<const float> logits) const {
+  const auto& model_labels = runner->spec().head.labels;
+  Prediction prediction;
+  if (labels_tokens) {
+    VALENCE_TRY(prediction.entities,
+                find_entities(tokenizer, input.text, text.encoding, logits, model_labels, options.aggregation));
+    prediction.label_id = -1;
+  } else if (zero_shot) {
+    VALENCE_TRY_STATUS(check_finite(logits));
+    prediction = zero_shot->to_prediction(logits);
+  } else {
+    VALENCE_TRY(const auto merged, merge_logits(logits, text, model_labels.size()));
+    prediction = to_prediction(merged, kept, function);
+    prediction.windows = static_cast<std::int32_t>(text.sequences.size());
+  }
+  prediction.truncated = text.truncated;
+  return prediction;
+}
+
 std::vector<Result<Prediction>> Classifier::classify(std::span<const std::string_view> texts) const {
+  std::vector<TextInput> inputs;
+  inputs.reserve(texts.size());
+  for (const std::string_view text : texts) inputs.push_back({.text = text});
+  return classify(inputs);
+}
+
+std::vector<Result<Prediction>> Classifier::classify(std::span<const TextInput> texts) const {
   const Impl& impl = *impl_;
   const auto tokenized = impl.tokenize(texts);
 
-  // Texts -> sequences: one each, or several windows of a long text.
-  std::vector<std::span<const std::int32_t>> sequences;
+  // Texts -> sequences: one each, or several: windows of a long text, the hypotheses of zero-shot labels.
+  const std::size_t num_labels = impl.runner->spec().head.labels.size();
+  std::vector<Impl::Sequence> sequences;
   std::vector<std::uint32_t> lengths;
+  std::size_t num_logits = 0;
   for (const auto& text : tokenized) {
     if (!text) continue;
-    for (const auto& ids : text->sequences) {
-      sequences.emplace_back(ids);
+    for (std::size_t i = 0; i < text->sequences.size(); ++i) {
+      const auto& ids = text->sequences[i];
+      const std::size_t rows = impl.labels_tokens ? ids.size() : 1;
+      const auto types = impl.has_token_types ? text->types_of(i) : std::span<const std::int32_t>();
+      sequences.push_back({ids, types, num_logits, rows * num_labels});
       lengths.push_back(static_cast<std::uint32_t>(ids.size()));
+      num_logits += rows * num_labels;
     }
   }
 
-  const std::size_t num_labels = static_cast<std::size_t>(impl.runner->spec().head.num_labels());
-  std::vector<float> logits(sequences.size() * num_labels);
+  std::vector<float> logits(num_logits);
   const BatchPlan plan = plan_batches(lengths, batch_budget(lengths, impl.batch_tokens, impl.pool.size()));
   std::vector<std::optional<Error>> batch_errors(sequences.size());
   const auto run = [&](std::size_t batch, std::size_t worker, ThreadPool* together) {
@@ -226,29 +355,24 @@ std::vector<Result<Prediction>> Classifier::classify(std::span<const std::string
   std::vector<Result<Prediction>> predictions;
   predictions.reserve(texts.size());
   std::size_t next = 0;
-  for (const auto& text : tokenized) {
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto& text = tokenized[i];
     if (!text) {
       predictions.emplace_back(tl::unexpect, text.error());
       continue;
     }
-    const std::size_t count = text->sequences.size();
-    const auto failed = std::find_if(batch_errors.begin() + static_cast<std::ptrdiff_t>(next),
-                                     batch_errors.begin() + static_cast<std::ptrdiff_t>(next + count),
-                                     [](const auto& error) { return error.has_value(); });
-    if (failed != batch_errors.begin() + static_cast<std::ptrdiff_t>(next + count)) {
+    const auto errors = std::span(batch_errors).subspan(next, text->sequences.size());
+    const auto failed = std::find_if(errors.begin(), errors.end(), [](const auto& error) { return error.has_value(); });
+    if (failed != errors.end()) {
       predictions.emplace_back(tl::unexpect, **failed);
     } else {
-      const auto merged =
-          merge_logits(std::span(logits).subspan(next * num_labels, count * num_labels), *text, num_labels);
-      if (!merged) {
-        predictions.emplace_back(tl::unexpect, merged.error());
-      } else {
-        predictions.push_back(to_prediction(*merged, impl.kept, impl.function));
-        predictions.back()->truncated = text->truncated;
-        predictions.back()->windows = static_cast<std::int32_t>(count);
-      }
+      const Impl::Sequence& first = sequences[next];
+      const Impl::Sequence& last = sequences[next + text->sequences.size() - 1];
+      predictions.push_back(impl.predict(
+          texts[i], *text,
+          std::span(logits).subspan(first.first_logit, last.first_logit + last.logits - first.first_logit)));
     }
-    next += count;
+    next += text->sequences.size();
   }
   return predictions;
 }
@@ -279,6 +403,7 @@ Classifier::~Classifier() = default;
 
 const std::vector<std::string>& Classifier::labels() const { return impl_->labels; }
 ScoreFunction Classifier::function() const { return impl_->function; }
+bool Classifier::labels_tokens() const { return impl_->labels_tokens; }
 std::size_t Classifier::max_length() const { return impl_->limits.max_length; }
 std::size_t Classifier::threads() const { return impl_->pool.size(); }
 Precision Classifier::precision() const { return impl_->runner->precision(); }

@@ -31,6 +31,13 @@ ScoreFunction resolve_function(ScoreFunction requested, ProblemType problem_type
   return ScoreFunction::kSoftmax;
 }
 
+Status check_finite(std::span<const float> logits) {
+  if (std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); })) return {};
+  return fail(ErrorCode::kInvalidData, "", "the model's logits are not finite",
+              "the checkpoint holds infinite or NaN weights, or its activations exceed what this precision holds: try "
+              "--precision fp32");
+}
+
 Prediction to_prediction(std::span<const float> logits, std::span<const std::int32_t> kept, ScoreFunction function) {
   Prediction prediction;
   prediction.scores.reserve(kept.size());

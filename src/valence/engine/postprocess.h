@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "valence/base/error.h"
 #include "valence/model/head_spec.h"
 #include "valence/prediction.h"
 
@@ -13,6 +14,9 @@ namespace valence {
 
 /// The function that `requested` means for a head of `problem_type`. Never ScoreFunction::kModel.
 [[nodiscard]] ScoreFunction resolve_function(ScoreFunction requested, ProblemType problem_type);
+
+/// Logits that are no finite numbers are an error.
+Status check_finite(std::span<const float> logits);
 
 /// Scores of the labels `kept` (ids into `logits`, in output order). Softmax runs over the kept labels only, which is
 /// the same as renormalising; sigmoid and none look at each label by itself. Accumulates in double.

@@ -40,6 +40,10 @@ std::uint64_t needed_right(const PairedCounts& f32, double max_loss_points) {
 }
 
 Status check_problem_type(const ModelSpec& spec, const std::string& source) {
+  if (spec.head.pooling == Pooling::kNone) {
+    return fail(ErrorCode::kUnsupported, source, "labels tokens: losses are measured on labels of whole texts",
+                "run it with --precision int8, which needs no other directory");
+  }
   switch (spec.head.problem_type) {
     case ProblemType::kSingleLabel:
       return {};

@@ -75,10 +75,10 @@ class Run {
 
   /// Classifies and writes the rows of one window in order.
   Status process(const std::vector<data::Row>& rows) {
-    std::vector<std::string_view> texts;
+    std::vector<TextInput> texts;
     texts.reserve(rows.size());
     for (const auto& row : rows) {
-      if (row) texts.emplace_back(row->text);
+      if (row) texts.push_back({.text = row->text, .pair = row->pair});
     }
     const FoldedTexts folded = fold_equal_texts(texts, options_.fold);
     const auto predictions = classifier_.classify(folded.distinct);
@@ -110,7 +110,26 @@ class Run {
     return writer_.write(row);
   }
 
+  Status write_entities(const data::Record& record, const Prediction& prediction) {
+    if (prediction.truncated) ++summary_.truncated;
+    entities_.clear();
+    for (const Entity& entity : prediction.entities) {
+      entities_.push_back({.label = entity.label,
+                           .score = entity.score,
+                           .word = entity.word,
+                           .start = entity.start_chars,
+                           .end = entity.end_chars,
+                           .index = entity.token});
+    }
+    return writer_.write({.carried = &record.carried,
+                          .text = record.text,
+                          .entities = entities_,
+                          .truncated = prediction.truncated,
+                          .error = {}});
+  }
+
   Status write_prediction(const data::Record& record, const Prediction& prediction) {
+    if (classifier_.labels_tokens()) return write_entities(record, prediction);
     const auto& labels = classifier_.labels();
     const auto named = [&labels, &prediction](std::int32_t id) {
       const auto index = static_cast<std::size_t>(id);
@@ -144,6 +163,7 @@ class Run {
   const RunEvents& events_;
   RunSummary& summary_;
   std::vector<data::LabelScore> ranked_;
+  std::vector<data::EntityView> entities_;
 };
 
 }  // namespace

@@ -94,7 +94,8 @@ constexpr std::string_view kLiteral = "--text";
 
 class TextSource final : public Source {
  public:
-  explicit TextSource(std::vector<std::string> texts) : texts_(std::move(texts)) {}
+  TextSource(std::vector<std::string> texts, std::vector<std::string> pairs)
+      : texts_(std::move(texts)), pairs_(std::move(pairs)) {}
 
   Result<ReaderState> next(std::vector<data::Row>& out, const data::WindowLimits& limits) override {
     for (std::size_t added = 0; next_ < texts_.size() && added < limits.max_records; ++added) {
@@ -107,14 +108,18 @@ class TextSource final : public Source {
     next_ += skipped;
     return skipped;
   }
-  [[nodiscard]] std::vector<std::string> columns() const override { return {"text"}; }
+  [[nodiscard]] std::vector<std::string> columns() const override {
+    return pairs_.empty() ? std::vector<std::string>{"text"} : std::vector<std::string>{"text", "text_pair"};
+  }
   [[nodiscard]] SourceProgress progress() const override { return {}; }
 
  private:
   [[nodiscard]] data::Row row(std::size_t index) const {
     const std::uint64_t number = index + 1;
     // The shell hands over bytes; an argument in another encoding must not reach the output as broken JSON.
-    if (const auto bad = find_invalid_utf8(texts_[index])) {
+    auto bad = find_invalid_utf8(texts_[index]);
+    if (!bad && !pairs_.empty()) bad = find_invalid_utf8(pairs_[index]);
+    if (bad) {
       return tl::unexpected(
           data::RowError{.row = number,
                          .line = number,
@@ -122,12 +127,14 @@ class TextSource final : public Source {
                                         "invalid UTF-8 at byte " + std::to_string(*bad)),
                          .carried = {}});
     }
-    data::Record record = data::record_of_text(number, texts_[index]);
+    data::Record record =
+        data::record_of_text(number, texts_[index], pairs_.empty() ? std::nullopt : std::optional(pairs_[index]));
     record.input = kLiteral;
     return record;
   }
 
   std::vector<std::string> texts_;
+  std::vector<std::string> pairs_;  // as many, or none
   std::size_t next_ = 0;
 };
 
@@ -140,8 +147,8 @@ Result<std::unique_ptr<Source>> open_files(std::vector<std::string> paths, const
       std::make_unique<FileSource>(std::move(paths), options, same_columns, std::move(first)));
 }
 
-std::unique_ptr<Source> source_of_texts(std::vector<std::string> texts) {
-  return std::make_unique<TextSource>(std::move(texts));
+std::unique_ptr<Source> source_of_texts(std::vector<std::string> texts, std::vector<std::string> pairs) {
+  return std::make_unique<TextSource>(std::move(texts), std::move(pairs));
 }
 
 }  // namespace valence::pipeline

@@ -41,7 +41,7 @@ class Source {
 Result<std::unique_ptr<Source>> open_files(std::vector<std::string> paths, const data::ReaderOptions& options,
                                            bool same_columns);
 
-/// Literal texts.
-std::unique_ptr<Source> source_of_texts(std::vector<std::string> texts);
+/// Literal texts; `pairs` holds the second text of each, or nothing.
+std::unique_ptr<Source> source_of_texts(std::vector<std::string> texts, std::vector<std::string> pairs = {});
 
 }  // namespace valence::pipeline

@@ -172,6 +172,7 @@ Result<AddedTokens> AddedTokens::build(const std::vector<AddedToken>& tokens, co
   std::vector<AddedTokenMatcher::Pattern> normalized;
   for (const auto& token : added.tokens_) {
     std::string text = token.normalized ? normalized_form(token.content, normalizer) : token.content;
+    added.spellings_.push_back(text);
     if (text.empty()) continue;
     (token.normalized ? normalized : original)
         .push_back(
@@ -180,6 +181,18 @@ Result<AddedTokens> AddedTokens::build(const std::vector<AddedToken>& tokens, co
   added.in_original_ = AddedTokenMatcher(std::move(original));
   added.in_normalized_ = AddedTokenMatcher(std::move(normalized));
   return added;
+}
+
+std::optional<std::string_view> AddedTokens::spelling(std::int64_t id) const {
+  const auto found = std::lower_bound(tokens_.begin(), tokens_.end(), id,
+                                      [](const AddedToken& token, std::int64_t value) { return token.id < value; });
+  if (found == tokens_.end() || found->id != id) return std::nullopt;
+  return spellings_[static_cast<std::size_t>(found - tokens_.begin())];
+}
+
+bool AddedTokens::is_special(std::string_view content) const {
+  return std::any_of(tokens_.begin(), tokens_.end(),
+                     [content](const AddedToken& token) { return token.special && token.content == content; });
 }
 
 }  // namespace valence::tokenizer

@@ -91,10 +91,16 @@ class AddedTokens {
 
   /// Ascending by id; the ids need not lie outside the vocabulary.
   [[nodiscard]] const std::vector<AddedToken>& tokens() const { return tokens_; }
+  /// How the token with this id is shown and decoded: a normalized one in its normalized form, as the reference (0.23)
+  /// has it. Nothing for an id that is no added token's.
+  [[nodiscard]] std::optional<std::string_view> spelling(std::int64_t id) const;
+  /// Whether a special token has this content.
+  [[nodiscard]] bool is_special(std::string_view content) const;
   [[nodiscard]] std::int64_t highest_id() const { return tokens_.empty() ? -1 : tokens_.back().id; }
 
  private:
   std::vector<AddedToken> tokens_;
+  std::vector<std::string> spellings_;  // of tokens_, by index
   AddedTokenMatcher in_original_;
   AddedTokenMatcher in_normalized_;
 };

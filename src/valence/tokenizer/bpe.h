@@ -39,6 +39,7 @@ class Bpe final : public Model {
   [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
 
   /// Whether any bytes can be spelled in the vocabulary's byte characters, so that for_each_byte_token may be called.
+  [[nodiscard]] bool marks_continuation() const { return !options_.continuing_subword_prefix.empty(); }
   [[nodiscard]] bool spells_all_bytes() const { return spells_all_bytes_; }
 
   /// The tokens of a word of plain bytes, as if each were spelled as its byte character: emit(id, begin, end), in bytes

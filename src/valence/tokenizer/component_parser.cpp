@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,56 +13,11 @@
 #include "valence/tokenizer/byte_level.h"
 #include "valence/tokenizer/metaspace.h"
 #include "valence/tokenizer/precompiled.h"
+#include "valence/tokenizer/stage_parser.h"
 #include "valence/tokenizer/wordpiece.h"
 
 namespace valence::tokenizer {
 namespace {
-
-template <class Stage>
-using Parsed = Result<std::unique_ptr<const Stage>>;
-
-template <class Stage>
-struct StageType {
-  std::string_view name;  // as `type` says it
-  std::function<Parsed<Stage>(const Json&)> parse;
-};
-
-template <class Base, class Derived, class... Arguments>
-Parsed<Base> make(Arguments&&... arguments) {
-  return std::unique_ptr<const Base>(std::make_unique<const Derived>(std::forward<Arguments>(arguments)...));
-}
-
-template <class Types>
-tl::unexpected<Error> not_supported(const Json& json, std::string_view stage, const std::string& type,
-                                    const Types& types) {
-  std::string known;
-  for (const auto& candidate : types)
-    fmt::format_to(std::back_inserter(known), "{}{}", known.empty() ? "" : ", ", candidate.name);
-  return fail(ErrorCode::kUnsupported, json.where(), fmt::format("{} \"{}\" is not supported", stage, type),
-              fmt::format("valence knows {}; use a model with one of these", known));
-}
-
-template <class Stage>
-Parsed<Stage> parse_stage(const Json& json, std::string_view stage, std::span<const StageType<Stage>> types) {
-  VALENCE_TRY(const std::string type, json.string("type"));
-  const auto known =
-      std::find_if(types.begin(), types.end(), [&](const auto& candidate) { return candidate.name == type; });
-  if (known == types.end()) return not_supported(json, stage, type, types);
-  return known->parse(json);
-}
-
-template <class Stage, class ParseOne>
-Result<std::vector<std::unique_ptr<const Stage>>> parse_steps(const Json& json, std::string_view key,
-                                                              ParseOne parse_one) {
-  VALENCE_TRY(const Json list, json.at(key));
-  VALENCE_TRY(const auto items, list.items());
-  std::vector<std::unique_ptr<const Stage>> steps;
-  for (const Json& item : items) {
-    VALENCE_TRY(auto step, parse_one(item));
-    steps.push_back(std::move(step));
-  }
-  return steps;
-}
 
 // --- normalizers
 
@@ -155,9 +108,7 @@ Result<SplitPreTokenizer::Pattern> parse_split_pattern(const Json& json) {
   }
   VALENCE_TRY(const std::string regex, json.string("Regex"));
   if (const auto pattern = find_word_pattern(regex)) return *pattern;
-  return fail(ErrorCode::kUnsupported, json.where(),
-              fmt::format("the regular expression {} is not supported", in_quotes(regex)),
-              "valence knows those of GPT-2, GPT-4 (Llama 3) and Qwen2; use a model with one of these");
+  return Regex::compile(regex, json.where());
 }
 
 Parsed<PreTokenizer> parse_split(const Json& json) {
@@ -215,6 +166,18 @@ Parsed<PreTokenizer> parse_metaspace(const Json& json) {
 Parsed<PreTokenizer> parse_digits(const Json& json) {
   VALENCE_TRY(const bool individual_digits, json.boolean_or("individual_digits", false));
   return make<PreTokenizer, DigitsPreTokenizer>(individual_digits);
+}
+
+Parsed<PreTokenizer> parse_char_delimiter_split(const Json& json) {
+  VALENCE_TRY(const char32_t delimiter, parse_character(json, "delimiter"));
+  return make<PreTokenizer, SplitPreTokenizer>(LiteralSearch(std::u32string(1, delimiter)),
+                                               SplitOptions{.behavior = SplitBehavior::kRemoved});
+}
+
+Parsed<PreTokenizer> parse_fixed_length(const Json& json) {
+  VALENCE_TRY(const std::int64_t length, json.integer_or("length", FixedLengthPreTokenizer::kDefaultLength));
+  if (length < 1) return json.invalid(fmt::format("length {}: expected at least 1", length));
+  return make<PreTokenizer, FixedLengthPreTokenizer>(static_cast<std::size_t>(length));
 }
 
 Parsed<PreTokenizer> parse_pre_tokenizer_sequence(const Json& json) {
@@ -299,6 +262,8 @@ Result<std::unique_ptr<const PreTokenizer>> parse_pre_tokenizer(const Json& json
       {"WhitespaceSplit", [](const Json&) { return make<PreTokenizer, WhitespaceSplit>(); }},
       {"Punctuation", parse_punctuation},
       {"Digits", parse_digits},
+      {"CharDelimiterSplit", parse_char_delimiter_split},
+      {"FixedLength", parse_fixed_length},
       {"Split", parse_split},
       {"ByteLevel", parse_byte_level},
       {"Metaspace", parse_metaspace},
@@ -330,6 +295,14 @@ Result<std::unique_ptr<const Model>> parse_model(const Json& json, ExtractedMode
                                                  RepeatedToken::kRefused, where));
   if (type == "WordPiece") return parse_word_piece(json, std::move(vocabulary));
   return parse_bpe(json, std::move(vocabulary), extracted.merges.value_or(MergeRules{}));
+}
+
+Result<char32_t> parse_character(const Json& json, std::string_view key) {
+  VALENCE_TRY(const Json value, json.at(key));
+  VALENCE_TRY(const std::string text, value.as_string());
+  const std::u32string characters = to_code_points(text);
+  if (characters.size() != 1) return value.invalid("expected a single character");
+  return characters.front();
 }
 
 Result<AddedToken> parse_added_token(const Json& json) {

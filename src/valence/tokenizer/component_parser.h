@@ -7,6 +7,7 @@
 
 #include "valence/base/json.h"
 #include "valence/tokenizer/added_tokens.h"
+#include "valence/tokenizer/decoders.h"
 #include "valence/tokenizer/model.h"
 #include "valence/tokenizer/normalizers.h"
 #include "valence/tokenizer/post_processor.h"
@@ -21,6 +22,8 @@ Result<std::unique_ptr<const PreTokenizer>> parse_pre_tokenizer(const Json& json
 Result<std::unique_ptr<const Model>> parse_model(const Json& json, ExtractedModel extracted);
 /// The ids of special tokens must be below `vocabulary_size`. Defined in post_processor_parser.cpp.
 Result<PostProcessor> parse_post_processor(const Json& json, std::int64_t vocabulary_size);
+/// Defined in decoder_parser.cpp.
+Result<std::unique_ptr<const Decoder>> parse_decoder(const Json& json);
 /// One of `added_tokens`. `id` is left 0: where it stands differs.
 Result<AddedToken> parse_added_token(const Json& json);
 

@@ -109,6 +109,7 @@ Result<Tokenizer> build_ggml_bpe(const GgmlVocabulary& vocabulary, const std::st
   VALENCE_TRY(auto known, Vocabulary::build(std::move(entries), RepeatedToken::kLaterWins, where));
   VALENCE_TRY(const MergeRules merges, merge_rules(vocabulary, where + ": tokenizer.ggml.merges"));
   auto parts = std::make_shared<Tokenizer::Parts>();
+  parts->decoder = std::make_unique<const ByteLevelDecoder>();
   VALENCE_TRY(parts->model, Bpe::build(std::move(known), merges, {.ignore_merges = pre.ignore_merges}, where));
   if (pre.nfc) parts->normalizer = std::make_unique<const UnicodeNormalizer>(UnicodeForm::kNfc);
   const bool prefix = vocabulary.add_space_prefix.value_or(false);

@@ -81,6 +81,16 @@ std::unique_ptr<const Normalizer> normalizer(bool add_space_prefix) {
   return std::make_unique<const NormalizerSequence>(std::move(steps));
 }
 
+/// As the tokenizer.json of such models has it.
+std::unique_ptr<const Decoder> decoder(bool strips_prefix) {
+  std::vector<std::unique_ptr<const Decoder>> steps;
+  steps.push_back(std::make_unique<const ReplaceDecoder>(std::string("\xE2\x96\x81"), " "));  // U+2581
+  steps.push_back(std::make_unique<const ByteFallbackDecoder>());
+  steps.push_back(std::make_unique<const FuseDecoder>());
+  if (strips_prefix) steps.push_back(std::make_unique<const StripDecoder>(U' ', 1, 0));
+  return std::make_unique<const DecoderSequence>(std::move(steps));
+}
+
 }  // namespace
 
 Result<Tokenizer> build_ggml_sentencepiece(const GgmlVocabulary& vocabulary, const std::string& where) {
@@ -101,6 +111,7 @@ Result<Tokenizer> build_ggml_sentencepiece(const GgmlVocabulary& vocabulary, con
   auto parts = std::make_shared<Tokenizer::Parts>();
   VALENCE_TRY(parts->model, Bpe::build(std::move(known), merges, options, where));
   parts->normalizer = normalizer(vocabulary.add_space_prefix.value_or(true));
+  parts->decoder = decoder(vocabulary.add_space_prefix.value_or(true));
   VALENCE_TRY(const auto added, ggml_added_tokens(vocabulary, tokens, where));
   VALENCE_TRY(parts->added_tokens,
               AddedTokens::build(added, parts->model->vocabulary(), parts->normalizer.get(), where));

@@ -46,7 +46,9 @@ Result<Tokenizer> build_ggml_unigram(const GgmlVocabulary& vocabulary, const std
   auto parts = std::make_shared<Tokenizer::Parts>();
   VALENCE_TRY(parts->model, Unigram::build(std::move(scored), {.unk_id = unk}, where));
   VALENCE_TRY(parts->normalizer, normalizer(vocabulary.precompiled_charsmap, where));
-  parts->pre_tokenizer = words(vocabulary.add_space_prefix.value_or(true));
+  const bool prefix = vocabulary.add_space_prefix.value_or(true);
+  parts->pre_tokenizer = words(prefix);
+  parts->decoder = std::make_unique<const MetaspaceDecoder>(kMetaspace, prefix);
   VALENCE_TRY(auto added, ggml_added_tokens(vocabulary, tokens, where));
   // As published tokenizers have it: the mask token takes the white space before it.
   for (AddedToken& token : added) token.lstrip = vocabulary.mask == token.id;

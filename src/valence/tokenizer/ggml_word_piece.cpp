@@ -88,6 +88,7 @@ Result<Tokenizer> Builder::build() {
   parts->normalizer = std::make_unique<const BertNormalizer>(normalizer);
   parts->pre_tokenizer = std::make_unique<const BertPreTokenizer>();
   parts->model = std::move(model);
+  parts->decoder = std::make_unique<const WordPieceDecoder>("##", true);
   VALENCE_TRY(const auto added, ggml_added_tokens(given_, spelled_, where_));
   VALENCE_TRY(parts->added_tokens,
               AddedTokens::build(added, parts->model->vocabulary(), parts->normalizer.get(), where_));

@@ -53,44 +53,40 @@ Result<BpeFamily> family_of(const Json& name, std::span<const NamedFamily> known
               "save the tokenizer with save_pretrained() of a newer transformers, which writes tokenizer.json");
 }
 
-Result<PostProcessor> roberta_post_processor(const std::optional<Json>& config, const AddedTokens& added,
+Result<PostProcessor> roberta_post_processor(const TokenSettings& settings, const AddedTokens& added,
                                              bool add_prefix_space, const std::string& where) {
-  VALENCE_TRY(const AddedToken cls, named_special_token(config, "cls_token", "<s>"));
-  VALENCE_TRY(const AddedToken sep, named_special_token(config, "sep_token", "</s>"));
+  VALENCE_TRY(const AddedToken cls, named_special_token(settings, "cls_token", "<s>"));
+  VALENCE_TRY(const AddedToken sep, named_special_token(settings, "sep_token", "</s>"));
   VALENCE_TRY(const std::int32_t cls_id, required_id(added, cls, "classification", where));
   VALENCE_TRY(const std::int32_t sep_id, required_id(added, sep, "separator", where));
   PostProcessor post_processor = PostProcessor::roberta(cls_id, sep_id);
-  VALENCE_TRY(const bool trim_offsets, boolean_setting(config, "trim_offsets", true));
+  VALENCE_TRY(const bool trim_offsets, settings.boolean("trim_offsets", true));
   if (trim_offsets) post_processor.trims.push_back({.add_prefix_space = add_prefix_space});
   return post_processor;
 }
 
 /// [bos] A [eos] and [bos] A [eos] [bos] B [eos], the second three of type 1.
-Result<PostProcessor> gpt2_post_processor(const std::optional<Json>& config, const AddedTokens& added,
+Result<PostProcessor> gpt2_post_processor(const TokenSettings& settings, const AddedTokens& added,
                                           const std::string& where) {
   const auto token_of = [&](bool wanted, std::string_view key,
                             std::string_view role) -> Result<std::vector<std::int32_t>> {
     if (!wanted) return std::vector<std::int32_t>();
-    VALENCE_TRY(const AddedToken token, named_special_token(config, key, "<|endoftext|>"));
+    VALENCE_TRY(const AddedToken token, named_special_token(settings, key, "<|endoftext|>"));
     VALENCE_TRY(const std::int32_t id, required_id(added, token, role, where));
     return std::vector{id};
   };
-  VALENCE_TRY(const bool add_bos, boolean_setting(config, "add_bos_token", false));
-  VALENCE_TRY(const bool add_eos, boolean_setting(config, "add_eos_token", false));
+  VALENCE_TRY(const bool add_bos, settings.boolean("add_bos_token", false));
+  VALENCE_TRY(const bool add_eos, settings.boolean("add_eos_token", false));
   VALENCE_TRY(const auto bos, token_of(add_bos, "bos_token", "beginning"));
   VALENCE_TRY(const auto eos, token_of(add_eos, "eos_token", "end"));
   return PostProcessor::around_each(bos, eos);
 }
 
-struct Role {
-  std::string_view key;
-  std::string_view fallback;
-};
-constexpr Role kRobertaRoles[] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},  {"unk_token", "<unk>"},
-                                  {"sep_token", "</s>"},   {"pad_token", "<pad>"}, {"cls_token", "<s>"},
-                                  {"mask_token", "<mask>"}};
-constexpr Role kGpt2Roles[] = {
-    {"bos_token", "<|endoftext|>"}, {"eos_token", "<|endoftext|>"}, {"unk_token", "<|endoftext|>"}, {"pad_token", ""}};
+constexpr RoleDefault kRobertaRoles[] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},  {"unk_token", "<unk>"},
+                                         {"sep_token", "</s>"},   {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+                                         {"mask_token", "<mask>"}};
+constexpr RoleDefault kGpt2Roles[] = {
+    {"bos_token", "<|endoftext|>"}, {"eos_token", "<|endoftext|>"}, {"unk_token", "<|endoftext|>"}};
 
 }  // namespace
 
@@ -107,30 +103,28 @@ Result<BpeFamily> find_bpe_family(const std::optional<Json>& tokenizer_config, c
 }
 
 Result<std::shared_ptr<Tokenizer::Parts>> build_from_bpe_files(BpeFamily family, const BpeFiles& files,
-                                                               const std::optional<Json>& config) {
+                                                               const TokenSettings& settings) {
   VALENCE_TRY(auto entries, read_vocab_json(files.vocab_json, files.vocab_name));
   VALENCE_TRY(auto vocabulary, Vocabulary::build(std::move(entries), RepeatedToken::kRefused, files.vocab_name));
   VALENCE_TRY(const auto merges, read_merges_txt(files.merges_txt, files.merges_name));
   auto parts = std::make_shared<Tokenizer::Parts>();
   VALENCE_TRY(parts->model, Bpe::build(std::move(vocabulary), merges, {}, fmt::format("{}: model", files.merges_name)));
 
-  VALENCE_TRY(const bool add_prefix_space, boolean_setting(config, "add_prefix_space", false));
+  VALENCE_TRY(const bool add_prefix_space, settings.boolean("add_prefix_space", false));
   parts->pre_tokenizer =
       std::make_unique<const ByteLevelPreTokenizer>(ByteLevelOptions{.add_prefix_space = add_prefix_space});
 
+  parts->decoder = std::make_unique<const ByteLevelDecoder>();
   const bool roberta = family == BpeFamily::kRoberta;
-  std::vector<AddedToken> roles;
-  for (const Role& role : roberta ? std::span<const Role>(kRobertaRoles) : std::span<const Role>(kGpt2Roles)) {
-    VALENCE_TRY(auto token, named_special_token(config, role.key, role.fallback));
-    roles.push_back(std::move(token));
-  }
-  VALENCE_TRY(parts->added_tokens, collect_added_tokens(config, roles, MissingRole::kLeftOut, {},
-                                                        parts->model->vocabulary(), nullptr, files.vocab_name));
+  const auto defaults =
+      roberta ? std::span<const RoleDefault>(kRobertaRoles) : std::span<const RoleDefault>(kGpt2Roles);
+  VALENCE_TRY(parts->added_tokens,
+              collect_added_tokens(settings, {}, defaults, {}, parts->model->vocabulary(), nullptr, files.vocab_name));
   if (roberta) {
     VALENCE_TRY(parts->post_processor,
-                roberta_post_processor(config, parts->added_tokens, add_prefix_space, files.vocab_name));
+                roberta_post_processor(settings, parts->added_tokens, add_prefix_space, files.vocab_name));
   } else {
-    VALENCE_TRY(parts->post_processor, gpt2_post_processor(config, parts->added_tokens, files.vocab_name));
+    VALENCE_TRY(parts->post_processor, gpt2_post_processor(settings, parts->added_tokens, files.vocab_name));
   }
   parts->choose_fast_path();
   return parts;

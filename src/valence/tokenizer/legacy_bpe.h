@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "valence/base/json.h"
+#include "valence/tokenizer/legacy_special_tokens.h"
 #include "valence/tokenizer/tokenizer_parts.h"
 
 namespace valence::tokenizer {
@@ -28,9 +29,8 @@ struct BpeFiles {
 };
 
 /// What transformers' RobertaTokenizer and GPT2Tokenizer make of them: add_prefix_space, trim_offsets (RoBERTa),
-/// add_bos_token and add_eos_token (GPT-2), the special tokens and added_tokens_decoder from `config`. One difference:
-/// a special token that the vocabulary lacks is not given a new id that no embedding has.
+/// add_bos_token and add_eos_token (GPT-2), the special and added tokens from `settings`.
 Result<std::shared_ptr<Tokenizer::Parts>> build_from_bpe_files(BpeFamily family, const BpeFiles& files,
-                                                               const std::optional<Json>& config);
+                                                               const TokenSettings& settings);
 
 }  // namespace valence::tokenizer

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "valence/tokenizer/legacy_special_tokens.h"
+#include "valence/tokenizer/decoders.h"
 #include "valence/tokenizer/metaspace.h"
 #include "valence/tokenizer/precompiled.h"
 #include "valence/tokenizer/sentencepiece_model.h"
@@ -51,29 +51,23 @@ Result<std::optional<Family>> family_of(const Json& name, std::span<const NamedF
   return std::nullopt;
 }
 
-struct Role {
-  std::string_view key;
-  std::string_view fallback;
-  bool lstrip = false;
-};
-// In the order in which transformers adds those that the vocabulary lacks.
-constexpr Role kBracketed[] = {{"bos_token", "[CLS]"},  {"eos_token", "[SEP]"}, {"unk_token", "[UNK]"},
-                               {"sep_token", "[SEP]"},  {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
-                               {"mask_token", "[MASK]"}};
-constexpr Role kAlbertRoles[] = {{"bos_token", "[CLS]"},  {"eos_token", "[SEP]"}, {"unk_token", "<unk>"},
-                                 {"sep_token", "[SEP]"},  {"pad_token", "<pad>"}, {"cls_token", "[CLS]"},
-                                 {"mask_token", "[MASK]"}};
-constexpr Role kXlmRobertaRoles[] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},  {"unk_token", "<unk>"},
-                                     {"sep_token", "</s>"},   {"pad_token", "<pad>"}, {"cls_token", "<s>"},
-                                     {"mask_token", "<mask>"}};
-constexpr Role kCamembertRoles[] = {{"bos_token", "<s>"},          {"eos_token", "</s>"},  {"unk_token", "<unk>"},
-                                    {"sep_token", "</s>"},         {"pad_token", "<pad>"}, {"cls_token", "<s>"},
-                                    {"mask_token", "<mask>", true}};
-constexpr Role kT5Roles[] = {{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
+constexpr RoleDefault kBracketed[] = {{"bos_token", "[CLS]"},  {"eos_token", "[SEP]"}, {"unk_token", "[UNK]"},
+                                      {"sep_token", "[SEP]"},  {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
+                                      {"mask_token", "[MASK]"}};
+constexpr RoleDefault kAlbertRoles[] = {{"bos_token", "[CLS]"},  {"eos_token", "[SEP]"}, {"unk_token", "<unk>"},
+                                        {"sep_token", "[SEP]"},  {"pad_token", "<pad>"}, {"cls_token", "[CLS]"},
+                                        {"mask_token", "[MASK]"}};
+constexpr RoleDefault kXlmRobertaRoles[] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},  {"unk_token", "<unk>"},
+                                            {"sep_token", "</s>"},   {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+                                            {"mask_token", "<mask>"}};
+constexpr RoleDefault kCamembertRoles[] = {
+    {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},        {"sep_token", "</s>"},
+    {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>", true}};
+constexpr RoleDefault kT5Roles[] = {{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
 
 struct FamilyTraits {
   std::string_view model_file;
-  std::span<const Role> roles;
+  std::span<const RoleDefault> roles;
 };
 FamilyTraits traits_of(Family family) {
   switch (family) {
@@ -94,8 +88,8 @@ FamilyTraits traits_of(Family family) {
 /// Puts the stages of one family together, step by step.
 class Builder {
  public:
-  Builder(Family family, const SentencePieceModel& model, const std::string& where, const std::optional<Json>& config)
-      : family_(family), model_(model), where_(where), config_(config) {}
+  Builder(Family family, const SentencePieceModel& model, const std::string& where, const TokenSettings& settings)
+      : family_(family), model_(model), where_(where), settings_(settings) {}
 
   Result<std::shared_ptr<Tokenizer::Parts>> build() {
     VALENCE_TRY_STATUS(read_settings());
@@ -103,8 +97,9 @@ class Builder {
     VALENCE_TRY(parts->model, make_model());
     VALENCE_TRY(parts->normalizer, make_normalizer());
     parts->pre_tokenizer = make_pre_tokenizer();
-    VALENCE_TRY(const auto further, further_tokens());
-    VALENCE_TRY(parts->added_tokens, collect_added_tokens(config_, roles_, MissingRole::kAdded, further,
+    parts->decoder = std::make_unique<const MetaspaceDecoder>(kMetaspace, prepend_scheme() != PrependScheme::kNever);
+    VALENCE_TRY(const auto own, own_tokens());
+    VALENCE_TRY(parts->added_tokens, collect_added_tokens(settings_, {}, traits_of(family_).roles, own,
                                                           parts->model->vocabulary(), parts->normalizer.get(), where_));
     VALENCE_TRY(parts->post_processor, make_post_processor(parts->added_tokens));
     parts->choose_fast_path();
@@ -118,14 +113,15 @@ class Builder {
   [[nodiscard]] std::int64_t unk_id(const ScoredVocabulary& vocabulary) const;
   Result<std::unique_ptr<const Model>> make_model() const;
   Result<std::unique_ptr<const Normalizer>> make_normalizer() const;
+  [[nodiscard]] PrependScheme prepend_scheme() const;
   [[nodiscard]] std::unique_ptr<const PreTokenizer> make_pre_tokenizer() const;
-  Result<std::vector<AddedToken>> further_tokens() const;
+  Result<std::vector<AddedToken>> own_tokens() const;
   Result<PostProcessor> make_post_processor(const AddedTokens& added) const;
 
   Family family_;
   const SentencePieceModel& model_;
   const std::string& where_;
-  const std::optional<Json>& config_;
+  const TokenSettings& settings_;
   std::vector<AddedToken> roles_;  // as traits_of(family_).roles lists them
   bool do_lower_case_ = false;
   bool keep_accents_ = false;
@@ -135,21 +131,18 @@ class Builder {
 };
 
 Status Builder::read_settings() {
-  for (const Role& each : traits_of(family_).roles) {
-    VALENCE_TRY(auto token, named_special_token(config_, each.key, each.fallback));
-    if (each.lstrip && !(config_ && config_->find(each.key) && !config_->find(each.key)->is_string())) {
-      token.lstrip = true;
-    }
+  for (const RoleDefault& each : traits_of(family_).roles) {
+    VALENCE_TRY(auto token, named_special_token(settings_, each.key, each.token));
     roles_.push_back(std::move(token));
   }
-  VALENCE_TRY(do_lower_case_, boolean_setting(config_, "do_lower_case", family_ == Family::kAlbert));
-  VALENCE_TRY(keep_accents_, boolean_setting(config_, "keep_accents", false));
-  VALENCE_TRY(split_by_punct_, boolean_setting(config_, "split_by_punct", false));
-  VALENCE_TRY(add_prefix_space_, boolean_setting(config_, "add_prefix_space", true));
+  VALENCE_TRY(do_lower_case_, settings_.boolean("do_lower_case", family_ == Family::kAlbert));
+  VALENCE_TRY(keep_accents_, settings_.boolean("keep_accents", false));
+  VALENCE_TRY(split_by_punct_, settings_.boolean("split_by_punct", false));
+  VALENCE_TRY(add_prefix_space_, settings_.boolean("add_prefix_space", true));
   if (family_ == Family::kT5) {
     constexpr std::int64_t kMaxExtraIds = 10'000;  // T5 has 100
     extra_ids_ = 100;
-    const auto setting = config_ ? config_->find("extra_ids") : std::nullopt;
+    const auto setting = settings_.find("extra_ids");
     if (setting) {
       VALENCE_TRY(extra_ids_, setting->as_integer());
       if (extra_ids_ < 0 || extra_ids_ > kMaxExtraIds) {
@@ -243,24 +236,26 @@ Result<std::unique_ptr<const Normalizer>> Builder::make_normalizer() const {
   return std::unique_ptr<const Normalizer>(std::make_unique<const NormalizerSequence>(std::move(steps)));
 }
 
+PrependScheme Builder::prepend_scheme() const {
+  if (add_prefix_space_ || family_ == Family::kT5) return PrependScheme::kAlways;
+  return family_ == Family::kDebertaV2 ? PrependScheme::kFirst : PrependScheme::kNever;
+}
+
 std::unique_ptr<const PreTokenizer> Builder::make_pre_tokenizer() const {
   std::vector<std::unique_ptr<const PreTokenizer>> steps;
-  MetaspaceOptions metaspace;
-  if (family_ == Family::kDebertaV2) {
-    if (split_by_punct_) steps.push_back(std::make_unique<const PunctuationPreTokenizer>(SplitBehavior::kIsolated));
-    if (!add_prefix_space_) metaspace.prepend_scheme = PrependScheme::kFirst;
-  } else {
+  if (family_ != Family::kDebertaV2) {
     steps.push_back(std::make_unique<const WhitespaceSplit>());
-    if (!add_prefix_space_ && family_ != Family::kT5) metaspace.prepend_scheme = PrependScheme::kNever;
+  } else if (split_by_punct_) {
+    steps.push_back(std::make_unique<const PunctuationPreTokenizer>(SplitBehavior::kIsolated));
   }
-  steps.push_back(std::make_unique<const MetaspacePreTokenizer>(metaspace));
+  steps.push_back(std::make_unique<const MetaspacePreTokenizer>(MetaspaceOptions{.prepend_scheme = prepend_scheme()}));
   return std::make_unique<const PreTokenizerSequence>(std::move(steps));
 }
 
-/// The model's control and user-defined pieces, unless the configuration lists additional tokens itself.
-Result<std::vector<AddedToken>> Builder::further_tokens() const {
+/// The model's control and user-defined pieces, unless the settings list additional tokens themselves.
+Result<std::vector<AddedToken>> Builder::own_tokens() const {
   std::vector<AddedToken> tokens;
-  VALENCE_TRY(const bool listed, lists_extra_special_tokens(config_));
+  VALENCE_TRY(const bool listed, lists_extra_special_tokens(settings_));
   if (listed) return tokens;
   for (const auto& piece : model_.pieces) {
     const bool control = piece.type == SentencePieceModel::kControl;
@@ -325,9 +320,9 @@ std::string_view model_file_of(SentencePieceFamily family) { return traits_of(fa
 
 Result<std::shared_ptr<Tokenizer::Parts>> build_from_sentencepiece(SentencePieceFamily family, std::string_view file,
                                                                    const std::string& source_name,
-                                                                   const std::optional<Json>& config) {
+                                                                   const TokenSettings& settings) {
   VALENCE_TRY(const auto model, parse_sentencepiece_model(file, source_name));
-  return Builder(family, model, source_name, config).build();
+  return Builder(family, model, source_name, settings).build();
 }
 
 }  // namespace valence::tokenizer

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "valence/base/json.h"
+#include "valence/tokenizer/legacy_special_tokens.h"
 #include "valence/tokenizer/tokenizer_parts.h"
 
 namespace valence::tokenizer {
@@ -26,9 +27,9 @@ Result<std::optional<SentencePieceFamily>> find_sentencepiece_family(const std::
 
 /// What AlbertTokenizer, CamembertTokenizer, DebertaV2Tokenizer, T5Tokenizer or XLMRobertaTokenizer of transformers 5
 /// make of the file, with do_lower_case, keep_accents, split_by_punct, add_prefix_space, extra_ids and the special and
-/// added tokens of `config`. (The converters of transformers 4 made other normalizers: docs/classify.md.)
+/// added tokens of `settings`. (The converters of transformers 4 made other normalizers: docs/classify.md.)
 Result<std::shared_ptr<Tokenizer::Parts>> build_from_sentencepiece(SentencePieceFamily family, std::string_view file,
                                                                    const std::string& source_name,
-                                                                   const std::optional<Json>& config);
+                                                                   const TokenSettings& settings);
 
 }  // namespace valence::tokenizer

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
-#include <map>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "valence/tokenizer/component_parser.h"
@@ -14,7 +12,13 @@
 namespace valence::tokenizer {
 namespace {
 
-/// A special token of the configuration, a string or an object; by itself it is not normalized.
+// transformers' SPECIAL_TOKENS_ATTRIBUTES, in the order in which it adds them.
+constexpr std::string_view kRoles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                       "pad_token", "cls_token", "mask_token"};
+constexpr std::string_view kDecoder = "added_tokens_decoder";
+constexpr std::string_view kExtra = "extra_special_tokens";
+
+/// A special token of the settings, a string or an object; by itself it is not normalized.
 Result<AddedToken> special_token(const Json& json) {
   AddedToken token;
   if (json.is_string()) {
@@ -27,27 +31,120 @@ Result<AddedToken> special_token(const Json& json) {
   return token;
 }
 
-/// {"30522": {"content": ...}, ...}, ascending by id.
-Result<std::vector<AddedToken>> read_added_tokens_decoder(const std::optional<Json>& config) {
+/// The tokens and ids that transformers would make of one list of additions after the other.
+class Additions {
+ public:
+  Additions(std::vector<AddedToken> listed, const Vocabulary& vocabulary)
+      : tokens_(std::move(listed)), vocabulary_(vocabulary) {
+    next_id_ = std::max(static_cast<std::int64_t>(vocabulary.size()), vocabulary.highest_id() + 1);
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      index_of_.emplace(tokens_[i].content, i);
+      next_id_ = std::max(next_id_, tokens_[i].id + 1);
+    }
+  }
+
+  [[nodiscard]] bool has(const std::string& content) const { return index_of_.contains(content); }
+
+  /// A new token gets an id; a known one other flags.
+  void add(AddedToken token) {
+    if (token.content.empty()) return;
+    if (const auto known = index_of_.find(token.content); known != index_of_.end()) {
+      token.id = tokens_[known->second].id;
+      tokens_[known->second] = std::move(token);
+      return;
+    }
+    const auto in_vocabulary = vocabulary_.find(token.content);
+    token.id = in_vocabulary ? *in_vocabulary : next_id_++;
+    index_of_.emplace(token.content, tokens_.size());
+    tokens_.push_back(std::move(token));
+  }
+  void add_new(AddedToken token) {
+    if (!has(token.content)) add(std::move(token));
+  }
+  [[nodiscard]] const std::vector<AddedToken>& tokens() const { return tokens_; }
+
+ private:
+  std::vector<AddedToken> tokens_;
+  const Vocabulary& vocabulary_;
+  std::unordered_map<std::string, std::size_t> index_of_;
+  std::int64_t next_id_ = 0;
+};
+
+void sort_by_id(std::vector<AddedToken>& tokens) {
+  std::stable_sort(tokens.begin(), tokens.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+}
+
+/// {"30522": {"content": ...}, ...}
+Result<std::vector<AddedToken>> read_added_tokens_decoder(const Json& decoder) {
   std::vector<AddedToken> tokens;
-  const auto decoder = config ? config->find("added_tokens_decoder") : std::nullopt;
-  if (!decoder) return tokens;
-  VALENCE_TRY(const auto members, decoder->members());
+  VALENCE_TRY(const auto members, decoder.members());
   for (const auto& [key, value] : members) {
     VALENCE_TRY(AddedToken token, parse_added_token(value));
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), token.id);
     if (error != std::errc() || end != key.data() + key.size()) return value.invalid("expected an id as the key");
     tokens.push_back(std::move(token));
   }
-  std::stable_sort(tokens.begin(), tokens.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  sort_by_id(tokens);
   return tokens;
 }
 
-Result<std::vector<AddedToken>> read_extra_special_tokens(const std::optional<Json>& config) {
+bool names(const std::vector<AddedToken>& tokens, const std::string& content) {
+  return std::any_of(tokens.begin(), tokens.end(), [&](const auto& token) { return token.content == content; });
+}
+
+/// {"<new>": 30522, ...}; those that the settings name are special.
+Result<std::vector<AddedToken>> read_added_tokens_json(const Json& json, const std::vector<AddedToken>& named) {
   std::vector<AddedToken> tokens;
-  for (const std::string_view key : {"additional_special_tokens", "extra_special_tokens"}) {
-    const auto list = config ? config->find(key) : std::nullopt;
-    if (!list || list->is_object()) continue;  // an object names further roles, not tokens
+  VALENCE_TRY(const auto members, json.integer_members());
+  for (const auto& [content, id] : members) {
+    const bool is_special = names(named, content);
+    tokens.push_back({.id = id, .content = content, .normalized = !is_special, .special = is_special});
+  }
+  sort_by_id(tokens);
+  return tokens;
+}
+
+Result<std::vector<AddedToken>> read_roles(const TokenSettings& settings, std::span<const RoleDefault> defaults) {
+  std::vector<AddedToken> tokens;
+  for (const std::string_view role : kRoles) {
+    const auto known = std::find_if(defaults.begin(), defaults.end(),
+                                    [role](const RoleDefault& candidate) { return candidate.key == role; });
+    const RoleDefault fallback = known == defaults.end() ? RoleDefault{role, ""} : *known;
+    VALENCE_TRY(auto token, named_special_token(settings, role, fallback.token));
+    const auto value = settings.find(role);
+    if (fallback.lstrip && (!value || value->is_string())) token.lstrip = true;
+    if (!token.content.empty()) tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
+
+/// Tokens that a model gives roles of its own: "image_token", or the members of an object of extra tokens.
+Result<std::vector<AddedToken>> read_further_roles(const TokenSettings& settings) {
+  std::vector<AddedToken> tokens;
+  if (settings.config) {
+    VALENCE_TRY(const auto members, settings.config->members());
+    for (const auto& [key, value] : members) {
+      const bool is_usual = std::find(std::begin(kRoles), std::end(kRoles), key) != std::end(kRoles);
+      if (is_usual || !key.ends_with("_token") || !value.is_string()) continue;
+      VALENCE_TRY(auto token, special_token(value));
+      tokens.push_back(std::move(token));
+    }
+  }
+  if (const auto extra = settings.find(kExtra); extra && extra->is_object()) {
+    VALENCE_TRY(const auto members, extra->members());
+    for (const auto& [key, value] : members) {
+      VALENCE_TRY(auto token, special_token(value));
+      tokens.push_back(std::move(token));
+    }
+  }
+  return tokens;
+}
+
+Result<std::vector<AddedToken>> read_extra_special_tokens(const TokenSettings& settings) {
+  std::vector<AddedToken> tokens;
+  for (const std::string_view key : {std::string_view("additional_special_tokens"), kExtra}) {
+    const auto list = settings.find(key);
+    if (!list || list->is_object()) continue;  // an object names further roles
     VALENCE_TRY(const auto items, list->items());
     for (const Json& item : items) {
       VALENCE_TRY(auto token, special_token(item));
@@ -57,107 +154,69 @@ Result<std::vector<AddedToken>> read_extra_special_tokens(const std::optional<Js
   return tokens;
 }
 
-/// {"token": id, ...} of added_tokens.json as an added_tokens_decoder, in JSON. A token that is also the value of one
-/// of `settings` is special.
-Result<std::string> decoder_of(const Json& added_tokens, const std::map<std::string, std::string>& settings) {
-  VALENCE_TRY(const auto ids, added_tokens.integer_members());
-  std::string decoder = "{";
-  for (const auto& [token, id] : ids) {
-    std::string content;
-    append_json_string(content, token);
-    const bool special = std::any_of(settings.begin(), settings.end(), [&](const auto& setting) {
-      return setting.first.ends_with("_token") && setting.second.find(content) != std::string::npos;
-    });
-    fmt::format_to(std::back_inserter(decoder), R"({}"{}":{{"content":{},"normalized":{},"special":{}}})",
-                   decoder.size() > 1 ? "," : "", id, content, !special, special);
-  }
-  return decoder + "}";
-}
-
 }  // namespace
 
-Result<bool> boolean_setting(const std::optional<Json>& config, std::string_view key, bool fallback) {
-  return config ? config->boolean_or(key, fallback) : Result<bool>(fallback);
+std::optional<Json> TokenSettings::find(std::string_view key) const {
+  const bool has_decoder = config && config->find(kDecoder);
+  if (special_tokens_map && !has_decoder) {
+    if (auto value = special_tokens_map->find(key)) return value;
+  }
+  return config ? config->find(key) : std::nullopt;
 }
 
-Result<AddedToken> named_special_token(const std::optional<Json>& config, std::string_view key,
-                                       std::string_view fallback) {
-  if (config) {
-    if (const auto value = config->find(key)) return special_token(*value);
+Result<bool> TokenSettings::boolean(std::string_view key, bool fallback) const {
+  const auto value = find(key);
+  return value ? value->as_boolean() : Result<bool>(fallback);
+}
+
+Result<bool> lists_extra_special_tokens(const TokenSettings& settings) {
+  const bool has_decoder = settings.config && settings.config->find(kDecoder);
+  for (const auto* source : {&settings.config, &settings.special_tokens_map}) {
+    if (!*source || (has_decoder && source == &settings.special_tokens_map)) continue;
+    VALENCE_TRY(const auto members, (*source)->members());
+    for (const auto& [key, value] : members) {
+      if ((key == "additional_special_tokens" || key == kExtra) && !value.is_object()) return true;
+    }
   }
+  return false;
+}
+
+Result<AddedToken> named_special_token(const TokenSettings& settings, std::string_view key, std::string_view fallback) {
+  if (const auto value = settings.find(key)) return special_token(*value);
   AddedToken token;
   token.content = fallback;
   token.special = true;
   return token;
 }
 
-Result<AddedTokens> collect_added_tokens(const std::optional<Json>& config, std::span<const AddedToken> roles,
-                                         MissingRole missing, std::span<const AddedToken> further,
+Result<AddedTokens> collect_added_tokens(const TokenSettings& settings, std::vector<AddedToken> listed,
+                                         std::span<const RoleDefault> defaults, std::span<const AddedToken> own,
                                          const Vocabulary& vocabulary, const Normalizer* normalizer,
                                          const std::string& source_name) {
-  std::vector<AddedToken> all;
-  std::unordered_set<std::string> known;
-  auto next_id = static_cast<std::int64_t>(vocabulary.size());
-  const auto id_of = [&](const AddedToken& token) {
-    const auto in_vocabulary = vocabulary.find(token.content);
-    return in_vocabulary ? *in_vocabulary : next_id++;
+  VALENCE_TRY(const auto roles, read_roles(settings, defaults));
+  VALENCE_TRY(const auto further_roles, read_further_roles(settings));
+  VALENCE_TRY(const auto extra, read_extra_special_tokens(settings));
+  Additions additions(std::move(listed), vocabulary);
+  const auto add = [&](AddedToken token) {  // what has a role is special whatever the file says
+    token.special = token.special || names(roles, token.content) || names(further_roles, token.content);
+    additions.add(std::move(token));
   };
-  const auto add_once = [&](AddedToken token) {
-    if (!known.insert(token.content).second) return;
-    token.id = id_of(token);
-    all.push_back(std::move(token));
-  };
-  VALENCE_TRY(const auto decoder, read_added_tokens_decoder(config));
-  for (const auto& token : decoder) {  // these say their id themselves: AddedTokens::build compares
-    if (known.insert(token.content).second) id_of(token);
-    all.push_back(token);
+  if (const auto decoder = settings.config ? settings.config->find(kDecoder) : std::nullopt) {
+    VALENCE_TRY(auto tokens, read_added_tokens_decoder(*decoder));
+    for (auto& token : tokens) add(std::move(token));
+  } else if (settings.added_tokens) {
+    VALENCE_TRY(auto named, read_roles(settings, {}));  // not by default: those tokens are normalized
+    named.insert(named.end(), extra.begin(), extra.end());
+    VALENCE_TRY(auto tokens, read_added_tokens_json(*settings.added_tokens, named));
+    for (auto& token : tokens) {
+      if (!additions.has(token.content)) add(std::move(token));
+    }
   }
-  for (const auto& token : roles) {
-    if (missing == MissingRole::kAdded || vocabulary.find(token.content)) add_once(token);
+  for (const auto& tokens : {roles, further_roles, extra}) {
+    for (const auto& token : tokens) additions.add_new(token);
   }
-  VALENCE_TRY(auto extra, read_extra_special_tokens(config));
-  for (auto& token : extra) add_once(std::move(token));
-  for (const auto& token : further) add_once(token);
-  return AddedTokens::build(all, vocabulary, normalizer, source_name);
-}
-
-Result<bool> lists_extra_special_tokens(const std::optional<Json>& config) {
-  if (!config) return false;
-  VALENCE_TRY(const auto members, config->members());
-  return std::any_of(members.begin(), members.end(), [](const auto& member) {
-    const auto& [key, value] = member;
-    return (key == "additional_special_tokens" || key == "extra_special_tokens") && !value.is_object();
-  });
-}
-
-Result<std::optional<Json>> with_token_files(const std::optional<Json>& config,
-                                             const std::optional<Json>& special_tokens_map,
-                                             const std::optional<Json>& added_tokens) {
-  if ((config && config->find("added_tokens_decoder")) || (!special_tokens_map && !added_tokens)) return config;
-  std::map<std::string, std::string> settings;  // each as JSON
-  std::string where;
-  for (const auto* source : {&config, &special_tokens_map}) {
-    if (!*source) continue;
-    if (!where.empty()) where += " and ";
-    where += (*source)->where();
-    VALENCE_TRY(const auto members, (*source)->members());
-    for (const auto& [key, value] : members) settings[key] = value.dump();
-  }
-  if (added_tokens) {
-    if (!where.empty()) where += " and ";
-    where += added_tokens->where();
-    VALENCE_TRY(settings["added_tokens_decoder"], decoder_of(*added_tokens, settings));
-  }
-  std::string text = "{";
-  for (const auto& [key, value] : settings) {
-    if (text.size() > 1) text += ',';
-    append_json_string(text, key);
-    text += ':';
-    text += value;
-  }
-  text += '}';
-  VALENCE_TRY(Json merged, Json::parse(text, std::move(where)));
-  return merged;
+  for (const auto& token : own) additions.add_new(token);
+  return AddedTokens::build(additions.tokens(), vocabulary, normalizer, source_name);
 }
 
 Result<std::int32_t> required_id(const AddedTokens& added, const AddedToken& token, std::string_view role,

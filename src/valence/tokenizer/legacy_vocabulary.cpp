@@ -37,47 +37,40 @@ Result<Vocabulary> read_vocab_txt(std::string_view text, const std::string& sour
   return Vocabulary::build(std::move(entries), RepeatedToken::kLaterWins, source_name);
 }
 
-struct SpecialTokens {
-  AddedToken unk, sep, pad, cls, mask;
-};
-
-Result<SpecialTokens> read_special_tokens(const std::optional<Json>& config) {
-  SpecialTokens tokens;
-  VALENCE_TRY(tokens.unk, named_special_token(config, "unk_token", "[UNK]"));
-  VALENCE_TRY(tokens.sep, named_special_token(config, "sep_token", "[SEP]"));
-  VALENCE_TRY(tokens.pad, named_special_token(config, "pad_token", "[PAD]"));
-  VALENCE_TRY(tokens.cls, named_special_token(config, "cls_token", "[CLS]"));
-  VALENCE_TRY(tokens.mask, named_special_token(config, "mask_token", "[MASK]"));
-  return tokens;
-}
+constexpr RoleDefault kRoles[] = {{"unk_token", "[UNK]"},
+                                  {"sep_token", "[SEP]"},
+                                  {"pad_token", "[PAD]"},
+                                  {"cls_token", "[CLS]"},
+                                  {"mask_token", "[MASK]"}};
 
 }  // namespace
 
 Result<std::shared_ptr<Tokenizer::Parts>> build_from_vocab_txt(std::string_view vocab_txt,
                                                                const std::string& source_name,
-                                                               const std::optional<Json>& config) {
+                                                               const TokenSettings& settings) {
   BertNormalizerOptions normalizer;
-  VALENCE_TRY(normalizer.lowercase, boolean_setting(config, "do_lower_case", true));
-  VALENCE_TRY(normalizer.handle_chinese_chars, boolean_setting(config, "tokenize_chinese_chars", true));
-  if (const auto strip_accents = config ? config->find("strip_accents") : std::nullopt) {
+  VALENCE_TRY(normalizer.lowercase, settings.boolean("do_lower_case", true));
+  VALENCE_TRY(normalizer.handle_chinese_chars, settings.boolean("tokenize_chinese_chars", true));
+  if (const auto strip_accents = settings.find("strip_accents")) {
     VALENCE_TRY(normalizer.strip_accents, strip_accents->as_boolean());
   }
-  VALENCE_TRY(const SpecialTokens special, read_special_tokens(config));
+  VALENCE_TRY(const AddedToken unk, named_special_token(settings, "unk_token", "[UNK]"));
+  VALENCE_TRY(const AddedToken sep, named_special_token(settings, "sep_token", "[SEP]"));
+  VALENCE_TRY(const AddedToken cls, named_special_token(settings, "cls_token", "[CLS]"));
   VALENCE_TRY(auto vocabulary, read_vocab_txt(vocab_txt, source_name));
   WordPieceOptions word_piece;
-  word_piece.unk_token = special.unk.content;
+  word_piece.unk_token = unk.content;
   VALENCE_TRY(auto model, WordPiece::build(std::move(vocabulary), word_piece, source_name));
 
   auto parts = std::make_shared<Tokenizer::Parts>();
   parts->normalizer = std::make_unique<const BertNormalizer>(normalizer);
   parts->pre_tokenizer = std::make_unique<const BertPreTokenizer>();
   parts->model = std::move(model);
-  const std::array roles{special.unk, special.sep, special.pad, special.cls, special.mask};
-  VALENCE_TRY(parts->added_tokens,
-              collect_added_tokens(config, roles, MissingRole::kLeftOut, {}, parts->model->vocabulary(),
-                                   parts->normalizer.get(), source_name));
-  VALENCE_TRY(const std::int32_t cls_id, required_id(parts->added_tokens, special.cls, "classification", source_name));
-  VALENCE_TRY(const std::int32_t sep_id, required_id(parts->added_tokens, special.sep, "separator", source_name));
+  parts->decoder = std::make_unique<const WordPieceDecoder>("##", true);
+  VALENCE_TRY(parts->added_tokens, collect_added_tokens(settings, {}, kRoles, {}, parts->model->vocabulary(),
+                                                        parts->normalizer.get(), source_name));
+  VALENCE_TRY(const std::int32_t cls_id, required_id(parts->added_tokens, cls, "classification", source_name));
+  VALENCE_TRY(const std::int32_t sep_id, required_id(parts->added_tokens, sep, "separator", source_name));
   parts->post_processor = PostProcessor::bert(cls_id, sep_id);
   parts->choose_fast_path();
   return parts;

@@ -65,7 +65,7 @@ void append_cuts(const std::vector<Cut>& cuts, SplitBehavior behavior, std::vect
   }
 }
 
-/// `cut(piece, cuts)` appends the cuts of a piece, which cover it.
+/// `cut(piece, cuts)` appends the cuts of a piece, which cover it; some may be empty.
 template <class CutPiece>
 void split_by(PreTokenizedText& text, CutPiece cut, SplitBehavior behavior) {
   std::vector<Piece> pieces;
@@ -80,6 +80,7 @@ void split_by(PreTokenizedText& text, CutPiece cut, SplitBehavior behavior) {
     cut(piece, cuts);
     append_cuts(cuts, behavior, pieces);
   }
+  std::erase_if(pieces, [](const Piece& piece) { return piece.begin == piece.end; });
   text.pieces = std::move(pieces);
 }
 
@@ -114,6 +115,25 @@ void cut_at_literal(const NormalizedText& text, const Piece& piece, const Litera
   if (cut_until < piece.end) cuts.push_back({cut_until, piece.end, false});
 }
 
+Status cut_at_regex(const NormalizedText& text, const Piece& piece, const Regex& regex, std::vector<Cut>& cuts) {
+  std::u32string characters;
+  characters.reserve(piece.end - piece.begin);
+  for (std::size_t i = piece.begin; i < piece.end; ++i) characters += text.chars()[i].code_point;
+  const std::size_t size = characters.size();
+  VALENCE_TRY(const auto matches, regex.find_all(std::move(characters)));
+  std::size_t cut_until = 0;
+  const auto add = [&](std::size_t begin, std::size_t end, bool is_delimiter) {
+    cuts.push_back({piece.begin + begin, piece.begin + end, is_delimiter});
+    cut_until = end;
+  };
+  for (const RegexMatch& match : matches) {
+    if (match.begin > cut_until) add(cut_until, match.begin, false);
+    add(match.begin, match.end, true);
+  }
+  if (cut_until < size) add(cut_until, size, false);
+  return {};
+}
+
 bool is_whitespace(char32_t c) { return has_flag(c, kWhitespace); }
 bool is_punctuation(char32_t c) { return has_flag(c, kPunctuation); }
 
@@ -141,6 +161,9 @@ void SplitPreTokenizer::apply(PreTokenizedText& text) const {
   const auto cut = [&](const Piece& piece, std::vector<Cut>& cuts) {
     if (const auto* words = std::get_if<WordPattern>(&pattern_)) {
       cut_at_words(text.text, piece, *words, cuts);
+    } else if (const auto* regex = std::get_if<Regex>(&pattern_)) {
+      if (text.failure) return;
+      if (Status cutting = cut_at_regex(text.text, piece, *regex, cuts); !cutting) text.failure = cutting.error();
     } else {
       cut_at_literal(text.text, piece, std::get<LiteralSearch>(pattern_), cuts);
     }
@@ -156,6 +179,17 @@ std::optional<WordPattern> SplitPreTokenizer::words_isolated() const {
   const bool keeps_matches = options_.behavior == SplitBehavior::kIsolated ||
                              (options_.behavior == SplitBehavior::kRemoved && options_.invert);
   return words != nullptr && keeps_matches ? std::optional(*words) : std::nullopt;
+}
+
+void FixedLengthPreTokenizer::apply(PreTokenizedText& text) const {
+  const auto cut = [this](const Piece& piece, std::vector<Cut>& cuts) {
+    for (std::size_t at = piece.begin; at < piece.end;) {
+      const std::size_t end = at + std::min(length_, piece.end - at);
+      cuts.push_back({at, end, true});
+      at = end;
+    }
+  };
+  split_by(text, cut, SplitBehavior::kIsolated);
 }
 
 void PreTokenizerSequence::apply(PreTokenizedText& text) const {

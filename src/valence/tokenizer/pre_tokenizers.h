@@ -11,6 +11,7 @@
 
 #include "valence/tokenizer/literal_search.h"
 #include "valence/tokenizer/normalized_text.h"
+#include "valence/tokenizer/regex.h"
 #include "valence/tokenizer/word_patterns.h"
 
 namespace valence::tokenizer {
@@ -28,6 +29,7 @@ struct Piece {
 struct PreTokenizedText {
   NormalizedText text;
   std::vector<Piece> pieces;
+  std::optional<Error> failure = std::nullopt;  ///< why the text could not be cut; the pieces then mean nothing
 };
 
 /// Immutable, thread-safe; linear in the text.
@@ -80,10 +82,10 @@ struct SplitOptions {
   bool invert = false;  ///< what lies between the matches is what the text is split at
 };
 
-/// Splits at a known regular expression or at a literal.
+/// Splits at a regular expression, known by hand or not, or at a literal.
 class SplitPreTokenizer final : public PreTokenizer {
  public:
-  using Pattern = std::variant<WordPattern, LiteralSearch>;
+  using Pattern = std::variant<WordPattern, LiteralSearch, Regex>;
   SplitPreTokenizer(Pattern pattern, const SplitOptions& options) : pattern_(std::move(pattern)), options_(options) {}
   void apply(PreTokenizedText& text) const override;
 
@@ -93,6 +95,17 @@ class SplitPreTokenizer final : public PreTokenizer {
  private:
   Pattern pattern_;
   SplitOptions options_;
+};
+
+/// `length` characters each; the last may have fewer.
+class FixedLengthPreTokenizer final : public PreTokenizer {
+ public:
+  static constexpr std::int64_t kDefaultLength = 5;
+  explicit FixedLengthPreTokenizer(std::size_t length) : length_(length) {}
+  void apply(PreTokenizedText& text) const override;
+
+ private:
+  std::size_t length_;
 };
 
 class PreTokenizerSequence final : public PreTokenizer {

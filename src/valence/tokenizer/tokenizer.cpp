@@ -104,15 +104,16 @@ class CharacterCursor {
 };
 
 /// The four stages as the reference has them, for the part of a text that starts at byte `begin` of it.
-void encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std::uint32_t begin, TokenSink& sink) {
+Status encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std::uint32_t begin, TokenSink& sink) {
   NormalizedText normalized(part, begin);
   if (parts.normalizer) parts.normalizer->apply(normalized);
   PreTokenizedText words = cut_normalized(std::move(normalized), parts.added_tokens.in_normalized());
   if (parts.pre_tokenizer) parts.pre_tokenizer->apply(words);
+  if (words.failure) return fail(*std::move(words.failure));
   std::string word;
   std::vector<ModelToken> tokens;
   for (const Piece& piece : words.pieces) {
-    if (sink.full()) return;
+    if (sink.full()) return {};
     word.clear();
     words.text.append_utf8_of(piece.begin, piece.end, word);
     if (piece.added_token_id != Piece::kNone) {
@@ -124,6 +125,7 @@ void encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std:
     CharacterCursor cursor(words.text, piece.begin);
     for (const auto& token : tokens) sink.push(token.id, cursor.source_of(token));
   }
+  return {};
 }
 
 /// The byte-level path, for a part that normalization leaves as it is.
@@ -152,11 +154,11 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-void encode_text(const Tokenizer::Parts& parts, std::string_view text, TokenSink& sink) {
+Status encode_text(const Tokenizer::Parts& parts, std::string_view text, TokenSink& sink) {
   AddedTokenMatcher::Sections sections(parts.added_tokens.in_original(), text);
   while (!sink.full()) {
     const auto section = sections.next();
-    if (!section) return;
+    if (!section) break;
     const auto begin = static_cast<std::uint32_t>(section->begin);
     const auto part = text.substr(section->begin, section->end - section->begin);
     if (section->added_token_id) {
@@ -164,9 +166,10 @@ void encode_text(const Tokenizer::Parts& parts, std::string_view text, TokenSink
     } else if (parts.byte_level_path && (parts.normalizer == nullptr || is_ascii(part))) {
       encode_byte_level(parts, part, begin, sink);
     } else if (!parts.fast_path || !parts.fast_path->encode(part, begin, sink)) {
-      encode_by_stages(parts, part, begin, sink);
+      VALENCE_TRY_STATUS(encode_by_stages(parts, part, begin, sink));
     }
   }
+  return {};
 }
 
 /// One text's tokens before the post-processor. The vectors are the caller's and may hold other tokens already.
@@ -180,12 +183,11 @@ class TextTokens {
         ids_(ids),
         offsets_(offsets),
         trims_(offsets != nullptr && !parts.post_processor.trims.empty()),
-        sink_(ids, offsets, trims_ ? &added_ : nullptr, limit) {
-    encode_text(parts, text, sink_);
-  }
+        sink_(ids, offsets, trims_ ? &added_ : nullptr, limit) {}
   TextTokens(const TextTokens&) = delete;  // the sink points into it
   TextTokens& operator=(const TextTokens&) = delete;
 
+  Status encode() { return encode_text(parts_, text_, sink_); }
   [[nodiscard]] std::size_t size() const { return sink_.size(); }
 
   /// Keeps `count` tokens, away from the side that is cut, and does to their offsets what the post-processor does.
@@ -228,6 +230,7 @@ void clear(Encoding& encoding) {
   encoding.type_ids.clear();
   encoding.special_tokens_mask.clear();
   encoding.offsets.clear();
+  encoding.sequence_ids.clear();
   encoding.truncated = false;
 }
 
@@ -236,27 +239,52 @@ void append_special(const TemplatePiece& piece, const EncodeOptions& options, En
   encoding.ids.insert(encoding.ids.end(), piece.special_ids.begin(), piece.special_ids.end());
   encoding.type_ids.resize(encoding.ids.size(), piece.type_id);
   encoding.special_tokens_mask.resize(encoding.ids.size(), 1);
-  if (options.with_offsets) encoding.offsets.resize(encoding.ids.size());
+  if (!options.with_offsets) return;
+  encoding.offsets.resize(encoding.ids.size());
+  encoding.sequence_ids.resize(encoding.ids.size(), -1);
 }
 
-void fill_types(std::int32_t type_id, Encoding& encoding) {
-  encoding.type_ids.resize(encoding.ids.size(), type_id);
+/// What tokens that have been appended are all alike in.
+void fill_in(const TemplatePiece& piece, const EncodeOptions& options, Encoding& encoding) {
+  if (options.with_offsets) {
+    encoding.sequence_ids.resize(encoding.ids.size(), piece.kind == TemplatePiece::Kind::kSecond ? 1 : 0);
+  }
+  encoding.type_ids.resize(encoding.ids.size(), piece.type_id);
   encoding.special_tokens_mask.resize(encoding.ids.size(), 0);
 }
 
-/// How many tokens each text of a pair keeps: truncate_encodings' LongestFirst. The odd one goes to the longer text.
+/// How many tokens each text of a pair keeps.
 struct PairLengths {
   std::size_t first;
   std::size_t second;
 };
+
+/// truncate_encodings' LongestFirst. The odd one goes to the longer text.
 PairLengths longest_first(PairLengths lengths, std::size_t room) {
-  if (lengths.first + lengths.second <= room) return lengths;
   const bool swapped = lengths.first > lengths.second;
   const std::size_t shorter = std::min(lengths.first, lengths.second);
   PairLengths kept{shorter, shorter > room ? shorter : std::max(shorter, room - shorter)};
   if (kept.first + kept.second > room) kept = {room / 2, room / 2 + room % 2};
   if (swapped) std::swap(kept.first, kept.second);
   return kept;
+}
+
+/// truncate_encodings. Where one text alone may be cut, it keeps a token at least; but no room at all empties both.
+Result<PairLengths> truncated(PairLengths lengths, std::size_t room, TruncationStrategy strategy) {
+  if (room == 0) return PairLengths{0, 0};
+  const std::size_t total = lengths.first + lengths.second;
+  if (total <= room) return lengths;
+  if (strategy == TruncationStrategy::kLongestFirst) return longest_first(lengths, room);
+  const bool first = strategy == TruncationStrategy::kOnlyFirst;
+  std::size_t& cut = first ? lengths.first : lengths.second;
+  if (cut <= total - room) {
+    return fail(
+        ErrorCode::kInvalidData, "",
+        fmt::format("the {} text has {} tokens, but {} are too many", first ? "first" : "second", cut, total - room),
+        "cut the longer one first, or allow more tokens");
+  }
+  cut -= total - room;
+  return lengths;
 }
 
 }  // namespace
@@ -272,17 +300,20 @@ Status Tokenizer::encode_into(std::string_view text, const EncodeOptions& option
   const auto& pieces = parts_->post_processor.single;
   VALENCE_TRY(const std::size_t room,
               room_for_text(options, options.add_special_tokens ? num_special_tokens_to_add(false) : 0));
+  const TruncationSide side = options.truncation_side.value_or(truncation_side());
+  const bool reads_on = side == TruncationSide::kLeft || options.truncation_strategy == TruncationStrategy::kOnlySecond;
   clear(encoding);
   for (const auto& piece : pieces) {
     if (piece.kind == TemplatePiece::Kind::kSpecial) {
       append_special(piece, options, encoding);
     } else {
-      const bool right = options.truncation_side == TruncationSide::kRight;
       TextTokens tokens(*parts_, text, encoding.ids, options.with_offsets ? &encoding.offsets : nullptr,
-                        right ? room : TokenSink::kNoLimit);
-      encoding.truncated = tokens.size() > room;
-      tokens.keep(std::min(tokens.size(), room), options.truncation_side);
-      fill_types(piece.type_id, encoding);
+                        reads_on ? TokenSink::kNoLimit : room);
+      VALENCE_TRY_STATUS(tokens.encode());
+      VALENCE_TRY(const PairLengths kept, truncated({tokens.size(), 0}, room, options.truncation_strategy));
+      encoding.truncated = tokens.size() > kept.first;
+      tokens.keep(kept.first, side);
+      fill_in(piece, options, encoding);
     }
   }
   return {};
@@ -290,8 +321,9 @@ Status Tokenizer::encode_into(std::string_view text, const EncodeOptions& option
 
 Result<Encoding> Tokenizer::encode_pair(std::string_view first, std::string_view second,
                                         const EncodeOptions& options) const {
-  VALENCE_TRY_STATUS(check_text(first).map_error([](const Error& error) { return error.in("first text"); }));
-  VALENCE_TRY_STATUS(check_text(second).map_error([](const Error& error) { return error.in("second text"); }));
+  const auto in_text = [](std::string_view which) { return [which](const Error& error) { return error.in(which); }; };
+  VALENCE_TRY_STATUS(check_text(first).map_error(in_text("first text")));
+  VALENCE_TRY_STATUS(check_text(second).map_error(in_text("second text")));
   const auto& pieces = parts_->post_processor.pair;
   VALENCE_TRY(const std::size_t room,
               room_for_text(options, options.add_special_tokens ? num_special_tokens_to_add(true) : 0));
@@ -304,10 +336,13 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first, std::string_view
   };
   TextTokens first_tokens = tokens_of(first, alone[0]);
   TextTokens second_tokens = tokens_of(second, alone[1]);
+  VALENCE_TRY_STATUS(first_tokens.encode().map_error(in_text("first text")));
+  VALENCE_TRY_STATUS(second_tokens.encode().map_error(in_text("second text")));
   const PairLengths full{first_tokens.size(), second_tokens.size()};
-  const PairLengths kept = longest_first(full, room);
-  first_tokens.keep(kept.first, options.truncation_side);
-  second_tokens.keep(kept.second, options.truncation_side);
+  VALENCE_TRY(const PairLengths kept, truncated(full, room, options.truncation_strategy));
+  const TruncationSide side = options.truncation_side.value_or(truncation_side());
+  first_tokens.keep(kept.first, side);
+  second_tokens.keep(kept.second, side);
 
   Encoding pair;
   pair.truncated = kept.first < full.first || kept.second < full.second;
@@ -319,9 +354,29 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first, std::string_view
     const Encoding& text = alone[piece.kind == TemplatePiece::Kind::kFirst ? 0 : 1];
     pair.ids.insert(pair.ids.end(), text.ids.begin(), text.ids.end());
     pair.offsets.insert(pair.offsets.end(), text.offsets.begin(), text.offsets.end());
-    fill_types(piece.type_id, pair);
+    fill_in(piece, options, pair);
   }
   return pair;
+}
+
+Result<std::string> Tokenizer::decode(std::span<const std::int32_t> ids, const DecodeOptions& options) const {
+  std::vector<std::string> tokens;
+  for (const std::int32_t id : ids) {
+    const auto token = id_to_token(id);
+    if (!token || (options.skip_special_tokens && parts_->added_tokens.is_special(*token))) continue;
+    tokens.emplace_back(*token);
+  }
+  return join_tokens(std::move(tokens));
+}
+
+Result<std::string> Tokenizer::join_tokens(std::vector<std::string> tokens) const {
+  if (parts_->decoder) VALENCE_TRY_STATUS(parts_->decoder->apply(tokens));
+  std::string text;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0 && !parts_->decoder) text += ' ';
+    text += tokens[i];
+  }
+  return text;
 }
 
 std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
@@ -333,16 +388,33 @@ std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const
 }
 
 std::optional<std::string_view> Tokenizer::id_to_token(std::int32_t id) const {
-  const auto& added = parts_->added_tokens.tokens();
-  const auto found =
-      std::lower_bound(added.begin(), added.end(), id, [](const auto& token, auto value) { return token.id < value; });
-  if (found != added.end() && found->id == id) return found->content;
+  if (const auto spelling = parts_->added_tokens.spelling(id)) return spelling;
   return parts_->model->vocabulary().token(id);
 }
+
+std::optional<std::int32_t> Tokenizer::unknown_id() const {
+  for (const std::string_view token :
+       {std::string_view(parts_->unk_token), std::string_view("[UNK]"), std::string_view("<unk>")}) {
+    if (const auto id = token.empty() ? std::nullopt : token_to_id(token)) return id;
+  }
+  return std::nullopt;
+}
+
+bool Tokenizer::marks_continuation() const {
+  const auto* word_piece = dynamic_cast<const tokenizer::WordPiece*>(parts_->model.get());
+  const auto* bpe = dynamic_cast<const tokenizer::Bpe*>(parts_->model.get());
+  return (word_piece != nullptr && word_piece->marks_continuation()) || (bpe != nullptr && bpe->marks_continuation());
+}
+
+bool Tokenizer::gives_token_types() const { return parts_->gives_token_types; }
 
 std::size_t Tokenizer::vocabulary_size() const {
   return static_cast<std::size_t>(
       std::max(parts_->model->vocabulary().highest_id(), parts_->added_tokens.highest_id()) + 1);
+}
+
+std::size_t Tokenizer::base_vocabulary_size() const {
+  return static_cast<std::size_t>(parts_->model->vocabulary().highest_id() + 1);
 }
 
 std::size_t Tokenizer::num_special_tokens_to_add(bool pair) const {
@@ -351,6 +423,8 @@ std::size_t Tokenizer::num_special_tokens_to_add(bool pair) const {
 }
 
 std::optional<std::size_t> Tokenizer::model_max_length() const { return parts_->model_max_length; }
+
+TruncationSide Tokenizer::truncation_side() const { return parts_->truncation_side; }
 
 void Tokenizer::Parts::choose_fast_path() {
   const auto* bert = dynamic_cast<const tokenizer::BertNormalizer*>(normalizer.get());

@@ -1,7 +1,7 @@
 /// \file
 /// The regular expressions that checkpoints cut words with, known by name.
 ///
-/// There is no regular-expression engine here: a pattern is known by its exact text or it is refused. Every pattern
+/// A pattern is known here by its exact text; any other is for regex.h, which is slower. Every pattern
 /// below matches something at each place of any text, so its matches are the words and nothing lies between them.
 #pragma once
 

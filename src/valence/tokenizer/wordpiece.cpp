@@ -57,6 +57,7 @@ Result<std::unique_ptr<const WordPiece>> WordPiece::build(Vocabulary vocabulary,
   }
   std::unique_ptr<WordPiece> model(new WordPiece(std::move(vocabulary)));
   model->unk_id_ = *unk_id;
+  model->marks_continuation_ = !options.continuing_subword_prefix.empty();
   model->max_input_chars_per_word_ = static_cast<std::size_t>(options.max_input_chars_per_word);
 
   const Vocabulary& all = model->vocabulary_;

@@ -28,6 +28,8 @@ class WordPiece final : public Model {
   void tokenize(std::string_view word, std::vector<ModelToken>& tokens) const override;
   [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
 
+  [[nodiscard]] bool marks_continuation() const { return marks_continuation_; }
+
   /// The parts of `tokenize`, for callers that have counted the characters themselves.
   [[nodiscard]] std::size_t max_input_chars_per_word() const { return max_input_chars_per_word_; }
   [[nodiscard]] std::int32_t unk_id() const { return unk_id_; }
@@ -47,6 +49,7 @@ class WordPiece final : public Model {
   std::size_t longest_continuing_bytes_ = 0;
   std::size_t max_input_chars_per_word_ = 0;
   std::int32_t unk_id_ = 0;
+  bool marks_continuation_ = true;
 };
 
 }  // namespace valence::tokenizer

@@ -37,5 +37,24 @@ TEST(Utf8, EveryScalarValueSurvivesWritingAndReading) {
   }
 }
 
+// The examples of Unicode 15, section 3.9, tables 3-8 to 3-11.
+TEST(Utf8, WhatIsNotCompletedBecomesOneReplacementCharacter) {
+  const auto replaced = [](std::string_view bytes) { return to_valid_utf8(bytes); };
+  EXPECT_EQ(replaced("\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64"),
+            "a\uFFFD\uFFFD\uFFFD"
+            "b\uFFFD"
+            "c\uFFFD\uFFFD"
+            "d");
+  const std::string eight =
+      "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD"
+      "A";
+  EXPECT_EQ(replaced("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41"), eight);
+  EXPECT_EQ(replaced("\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41"), eight);
+  EXPECT_EQ(replaced("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41"),
+            "\uFFFD\uFFFD\uFFFD\uFFFD"
+            "A");
+  EXPECT_EQ(replaced("a é 中 😀"), "a é 中 😀");
+}
+
 }  // namespace
 }  // namespace valence

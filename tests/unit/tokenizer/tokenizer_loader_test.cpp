@@ -189,7 +189,7 @@ TEST(VocabTxt, LowersByDefaultAndNotWhenTheConfigSaysSo) {
 TEST(VocabTxt, LinesAreReadAsTheReferenceReadsThem) {
   EXPECT_EQ(load_legacy("[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na")->encode("a")->ids, (Ids{2, 4, 3}));
   EXPECT_EQ(load_legacy("[UNK]\n[CLS]\n[SEP]\na\na\u3000\n")->encode("a")->ids, (Ids{1, 4, 2}));
-  EXPECT_EQ(load_legacy("[UNK]\n[CLS]\n[SEP]\n\na\n\n")->vocabulary_size(), 6U);
+  EXPECT_EQ(load_legacy("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n\na\n\n")->vocabulary_size(), 8U);
 }
 
 TEST(VocabTxt, SpecialTokensMayHaveOtherNames) {
