@@ -212,7 +212,13 @@ Result<AddedTokens> collect_added_tokens(const TokenSettings& settings, std::vec
       if (!additions.has(token.content)) add(std::move(token));
     }
   }
-  for (const auto& tokens : {roles, further_roles, extra}) {
+  // In a vocabulary with gaps (a line of vocab.txt stands twice) the reference gives a new token an id that another has
+  // already; here the token of a role stays unknown then.
+  const bool has_gaps = static_cast<std::int64_t>(vocabulary.size()) != vocabulary.highest_id() + 1;
+  for (const auto& token : roles) {
+    if (!has_gaps || vocabulary.find(token.content)) additions.add_new(token);
+  }
+  for (const auto& tokens : {further_roles, extra}) {
     for (const auto& token : tokens) additions.add_new(token);
   }
   for (const auto& token : own) additions.add_new(token);

@@ -43,7 +43,6 @@ TEST(ClassifyOptions, WhatIsNotBuiltInSaysSo) {
     return !options && options.error().code() == ErrorCode::kUnsupported;
   };
   EXPECT_TRUE(refused([](auto& a) { a.device = "cuda:1"; }));
-  EXPECT_TRUE(refused([](auto& a) { a.zero_shot = "a, b"; }));
   EXPECT_TRUE(refused([](auto& a) { a.abstain = true; }));
   EXPECT_TRUE(refused([](auto& a) { a.history = true; }));
 }

@@ -208,10 +208,14 @@ TEST(VocabTxt, AddedTokensOfTheConfigFollowTheVocabulary) {
   EXPECT_EQ(tokenizer->encode("a<x><y>")->ids, (Ids{2, 8, 11, 12, 3}));
 }
 
-TEST(VocabTxt, MissingSpecialTokensAreNamed) {
-  EXPECT_NE(
-      error_of(load_legacy("[UNK]\n[SEP]\na\n")).find("the classification token \"[CLS]\" is not in the vocabulary"),
-      std::string::npos);
+// transformers 5.23: BertTokenizer gives a role that the vocabulary lacks the next free id.
+TEST(VocabTxt, MissingSpecialTokensFollowTheVocabulary) {
+  const auto tokenizer = load_legacy("[UNK]\n[SEP]\n[MASK]\nhello\n[PAD]\n");
+  ASSERT_TRUE(tokenizer.has_value()) << error_of(tokenizer);
+  EXPECT_EQ(tokenizer->encode("hello x")->ids, (Ids{5, 3, 0, 1}));
+}
+
+TEST(VocabTxt, MissingUnknownTokenIsNamed) {
   EXPECT_NE(error_of(load_legacy("[CLS]\n[SEP]\na\n")).find("the unknown token \"[UNK]\" is not in the vocabulary"),
             std::string::npos);
 }
