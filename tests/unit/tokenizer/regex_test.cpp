@@ -50,8 +50,8 @@ TEST(Regex, WhatTheTwoSyntaxesReadDifferentlyIsRefusedByName) {
 }
 
 TEST(Regex, EndlessBacktrackingIsAnError) {
-  const auto regex = Regex::compile("(?:a|a)+$b", "here").value();
-  const auto found = regex.find_all(std::u32string(64, U'a') + U"\nb");
+  const auto regex = Regex::compile("(?:a|a)+c", "here").value();
+  const auto found = regex.find_all(std::u32string(64, U'a') + U" c");
   ASSERT_FALSE(found.has_value());
   EXPECT_EQ(found.error().code(), ErrorCode::kInvalidData);
 }
