@@ -91,7 +91,7 @@ class Tokenizer {
 
   /// The text that `ids` stand for, by the `decoder` of tokenizer.json; without one, the tokens with spaces between.
   /// Ids that no token has are left out. Bytes that are no UTF-8 become U+FFFD. Errors: the decoder's replacements make
-  /// more than 16 MiB of it, or a regular expression of its gives up.
+  /// more than 4 MiB of it, or a regular expression of its gives up.
   [[nodiscard]] Result<std::string> decode(std::span<const std::int32_t> ids, const DecodeOptions& options = {}) const;
 
   /// The text of tokens given by their spelling, special or not: transformers' convert_tokens_to_string.

@@ -24,7 +24,7 @@ class Decoder {
 };
 
 /// Replacements may multiply; no text needs more.
-inline constexpr std::size_t kMaxDecodedBytes = 16ULL << 20;
+inline constexpr std::size_t kMaxDecodedBytes = 4ULL << 20;
 
 /// A token without the prefix begins a new word: a space goes before it, but not before the first.
 class WordPieceDecoder final : public Decoder {
