@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "support/model_goldens.h"
+#include "support/safetensors_image.h"
 #include "support/temporary_directory.h"
 #include "valence/base/file.h"
 #include "valence/engine/batch_builder.h"
@@ -108,6 +109,58 @@ TEST_F(DamagedAdapter, SettingsThatChangeTheArithmeticAreRefusedByName) {
 TEST_F(DamagedAdapter, InitialisersThatChangedTheBaseAreRefused) {
   edit_config(R"("init_lora_weights": false)", R"("init_lora_weights": "pissa_niter_16")");
   EXPECT_NE(refusal().to_string().find("pissa_niter_16"), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, InitialisersAreToldInAnyCase) {
+  edit_config(R"("init_lora_weights": false)", R"("init_lora_weights": "OLoRA")");
+  EXPECT_NE(refusal().to_string().find("OLoRA"), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, OtherTasksAreRefused) {
+  edit_config(R"("task_type": "SEQ_CLS")", R"("task_type": "TOKEN_CLS")");
+  EXPECT_NE(refusal().to_string().find("task_type \"TOKEN_CLS\""), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, ScaleBeyondFloatIsRefused) {
+  edit_config(R"("lora_alpha": 16)", R"("lora_alpha": 1e300)");
+  EXPECT_NE(refusal().to_string().find("lora_alpha makes no usable scale"), std::string::npos) << refusal().to_string();
+}
+
+/// The adapter's weights as tensors of f32.
+std::vector<testing::ImageTensor> classifier_of(std::int64_t labels) {
+  const auto floats = [](std::int64_t count) { return std::string(static_cast<std::size_t>(count) * 4, '\0'); };
+  return {{"base_model.model.classifier.weight", "F32", {labels, 128}, floats(labels * 128)},
+          {"base_model.model.classifier.bias", "F32", {labels}, floats(labels)}};
+}
+
+void write_weights(const std::vector<testing::ImageTensor>& tensors, const fs::path& folder) {
+  std::ofstream(folder / "adapter_model.safetensors", std::ios::binary) << testing::image_of(tensors);
+}
+
+TEST_F(DamagedAdapter, BaseOfAnotherTypeIsRefused) {
+  const fs::path path = base_.path() / "model.safetensors";
+  std::string image = read_file(path, 1U << 24U).value();
+  const std::string entry = R"("bert.encoder.layer.0.attention.self.query.weight":{"dtype":"F32")";
+  const auto at = image.find(entry);
+  ASSERT_NE(at, std::string::npos);
+  std::ofstream(path, std::ios::binary) << image.replace(at + entry.size() - 4, 3, "I32");
+  EXPECT_NE(refusal().to_string().find("which is I32 in the model"), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, ClassifierWithoutRowsIsRefused) {
+  write_weights(classifier_of(0), adapter_.path());
+  EXPECT_NE(refusal().to_string().find("the classifier has 0 rows"), std::string::npos) << refusal().to_string();
+}
+
+TEST_F(DamagedAdapter, OtherLabelsAreScoredByTheirNumber) {
+  for (const auto& [labels, expected] :
+       {std::pair{std::int64_t{1}, ProblemType::kMultiLabel}, {std::int64_t{3}, ProblemType::kSingleLabel}}) {
+    write_weights(classifier_of(labels), adapter_.path());
+    const auto model = load_model(base_.path(), adapter_.path());
+    ASSERT_TRUE(model.has_value()) << model.error().to_string();
+    EXPECT_EQ(model->spec.head.num_labels(), labels);
+    EXPECT_EQ(model->spec.head.problem_type, expected);
+  }
 }
 
 TEST_F(DamagedAdapter, AnotherBaseModelIsToldFromTheRightOne) {
