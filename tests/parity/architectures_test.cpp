@@ -93,6 +93,34 @@ TEST_P(Architectures, EveryPrecisionIsNearTheReferenceAndTheSameBitsAloneAsInABa
   }
 }
 
+// What one block hands to the next differs where a layer runs in f32: the operand is made again, from the hidden states
+// or from their norm.
+TEST_P(Architectures, SingleLayersInF32StayNearTheReference) {
+  const auto golden = testing::load_model_golden(GetParam());
+  ASSERT_TRUE(golden.has_value()) << golden.error().to_string();
+  const testing::TemporaryDirectory folder;
+  testing::write_checkpoint(golden->checkpoint, folder.path());
+  std::vector<GoldenSequence> sequences = golden->sequences;
+  std::erase_if(sequences, [](const GoldenSequence& sequence) { return sequence.input_ids.size() > kLongest; });
+  const std::int64_t layers = load_model(folder.path())->spec.encoder.num_hidden_layers;
+  for (const std::int64_t kept : {std::int64_t{0}, layers - 1}) {
+    const auto runner =
+        make_runner(load_model(folder.path()).value(), {.precision = Precision::kInt8, .fp32_layers = {kept}});
+    ASSERT_TRUE(runner.has_value()) << runner.error().to_string();
+    const auto logits = logits_of(**runner, sequences);
+    double largest = 0;
+    double difference = 0;
+    std::size_t next = 0;
+    for (const GoldenSequence& sequence : sequences) {
+      for (const float expected : sequence.logits) {
+        largest = std::max(largest, std::abs(static_cast<double>(expected)));
+        difference = std::max(difference, std::abs(static_cast<double>(expected) - logits[next++]));
+      }
+    }
+    EXPECT_LE(difference, tolerance(Precision::kInt8) * largest) << golden->name << ", layer " << kept << " in f32";
+  }
+}
+
 std::vector<std::filesystem::path> small_goldens() {
   auto files = testing::model_golden_files();
   std::erase_if(files, [](const auto& file) { return file.stem().string().find("_tiny") == std::string::npos; });

@@ -109,6 +109,22 @@ Result<RotarySpec> parse_rotary(const Json& config, double default_theta) {
   return rotary;
 }
 
+Result<std::vector<bool>> parse_layer_types(const Json& layer_types, std::int64_t layers) {
+  std::vector<bool> full;
+  VALENCE_TRY(const auto items, layer_types.items());
+  for (const Json& item : items) {
+    VALENCE_TRY(const std::string type, item.as_string());
+    if (type != "full_attention" && type != "sliding_attention") {
+      return item.invalid(fmt::format("{}: expected full_attention or sliding_attention", in_quotes(type)));
+    }
+    full.push_back(type == "full_attention");
+  }
+  if (static_cast<std::int64_t>(full.size()) != layers) {
+    return layer_types.invalid(fmt::format("names {} layers, but num_hidden_layers is {}", full.size(), layers));
+  }
+  return full;
+}
+
 tl::unexpected<Error> unsupported(const Json& config, std::string_view what, std::string_view hint) {
   return fail(ErrorCode::kUnsupported, config.where(), std::string(what), std::string(hint));
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "valence/base/error.h"
 #include "valence/base/json.h"
@@ -44,6 +45,9 @@ Result<RotarySpec> parse_rotary(const Json& config, double default_theta);
 
 /// The object `rope_parameters` or a part of it.
 Result<RotarySpec> parse_rotary_parameters(const Json& parameters, double default_theta);
+
+/// `layer_types` of `layers` layers: whether each has "full_attention" (else "sliding_attention").
+Result<std::vector<bool>> parse_layer_types(const Json& layer_types, std::int64_t layers);
 
 /// kUnsupported: `key` has a value under which the same tensors would mean a computation that is not built in.
 tl::unexpected<Error> unsupported(const Json& config, std::string_view what, std::string_view hint = {});

@@ -21,6 +21,7 @@ namespace {
 struct Extent {
   std::int64_t size;
   std::string_view key;
+  std::string words = {};  ///< what the settings say, where `size` is computed from more than `key`
 };
 
 /// Finds tensors by name and checks them. Missing ones are gathered, so that one error can name them all; the first
@@ -109,8 +110,9 @@ void Binder::check_shape(const std::string& name, const TensorView& view, std::i
            fmt::format("make {} in {} name the labels that the classifier was trained with", keys_.labels, settings_));
     return;
   }
-  const std::string says = differs->key == "id2label" ? fmt::format("{} labels", differs->size)
-                                                      : fmt::format("{} {}", differs->key, differs->size);
+  const std::string says = !differs->words.empty()      ? differs->words
+                           : differs->key == "id2label" ? fmt::format("{} labels", differs->size)
+                                                        : fmt::format("{} {}", differs->key, differs->size);
   refuse(fmt::format("tensor {} has shape {}, expected {}: {} has {}", in_quotes(name), to_string(view.shape),
                      to_string(shape), settings_, says));
 }
@@ -203,7 +205,10 @@ void Binder::relative_embeddings(EmbeddingWeights& weights) {
   const Extent columns = bias ? Extent{spec_.encoder.num_attention_heads, keys_.num_attention_heads} : hidden();
   weights.relative =
       matrix(actual(names_.relative_embeddings) + ".weight",
-             {relative.table_rows(), bias ? "relative_attention_num_buckets" : "position_buckets"}, columns);
+             bias ? Extent{relative.buckets, "relative_attention_num_buckets"}
+                  : Extent{relative.table_rows(), "position_buckets",
+                           fmt::format("relative positions of up to {} either way", relative.table_rows() / 2)},
+             columns);
   if (relative.normalised) weights.relative_norm = norm(actual(names_.relative_norm), hidden());
 }
 
@@ -263,14 +268,17 @@ void Binder::attention(const std::string& prefix, LayerWeights& layer) {
   const EncoderSpec& encoder = spec_.encoder;
   const Biases& biases = encoder.biases;
   const auto in_layer = [&](std::string_view name) { return prefix + std::string(name); };
-  const Extent queries{encoder.query_size(), keys_.num_attention_heads};
-  const Extent keys{encoder.key_value_size(), "num_key_value_heads"};
+  const auto heads = [&](std::int64_t size, std::string_view key, std::int64_t count) {
+    return Extent{size, key, fmt::format("{} {} of {} dimensions each", key, count, encoder.head_size())};
+  };
+  const Extent queries = heads(encoder.query_size(), keys_.num_attention_heads, encoder.num_attention_heads);
+  const Extent keys = heads(encoder.key_value_size(), "num_key_value_heads", encoder.key_value_heads());
   if (names_.qkv.empty()) {
     layer.query = layer_linear(in_layer(names_.query), queries, hidden(), biases.qkv);
     layer.key = layer_linear(in_layer(names_.key), keys, hidden(), biases.qkv);
     layer.value = layer_linear(in_layer(names_.value), keys, hidden(), biases.qkv);
   } else {
-    const Extent all{queries.size + 2 * keys.size, keys_.hidden_size};
+    const Extent all{queries.size + 2 * keys.size, keys_.num_attention_heads, queries.words};
     const LinearWeights stacked = layer_linear(in_layer(names_.qkv), all, hidden(), biases.qkv);
     if (fault_ || !missing_.empty()) return;
     layer.query = rows_of(stacked, 0, queries.size);
@@ -303,7 +311,8 @@ void Binder::feed_forward(const std::string& prefix, LayerWeights& layer) {
   const auto in_layer = [&](std::string_view name) { return prefix + std::string(name); };
   const Extent width{spec_.encoder.intermediate_size, keys_.intermediate_size};
   if (spec_.encoder.gated && !names_.gate_intermediate.empty()) {
-    const Extent both{2 * width.size, keys_.intermediate_size};
+    const Extent both{2 * width.size, keys_.intermediate_size,
+                      fmt::format("twice {} {}", keys_.intermediate_size, width.size)};
     const LinearWeights stacked = layer_linear(in_layer(names_.gate_intermediate), both, hidden(), biases.ffn_in);
     if (fault_ || !missing_.empty()) return;
     layer.gate = rows_of(stacked, 0, width.size);

@@ -54,25 +54,14 @@ Status configure_biases(const Json& config, Biases& biases) {
 Status configure_windows(const Json& config, std::int64_t first, EncoderSpec& encoder) {
   if (!config.find("sliding_window")) return {};
   VALENCE_TRY(const std::int64_t window, size_between(config, "sliding_window", 1, kMaxPositions));
-  std::vector<bool> slides;
+  std::vector<bool> full;
   if (const auto types = config.find("layer_types")) {
-    VALENCE_TRY(const auto items, types->items());
-    for (const Json& item : items) {
-      VALENCE_TRY(const std::string type, item.as_string());
-      if (type != "full_attention" && type != "sliding_attention") {
-        return item.invalid(fmt::format("{}: expected full_attention or sliding_attention", in_quotes(type)));
-      }
-      slides.push_back(type == "sliding_attention");
-    }
-    if (static_cast<std::int64_t>(slides.size()) != encoder.num_hidden_layers) {
-      return types->invalid(
-          fmt::format("names {} layers, but num_hidden_layers is {}", slides.size(), encoder.num_hidden_layers));
-    }
+    VALENCE_TRY(full, parse_layer_types(*types, encoder.num_hidden_layers));
   } else {
-    for (std::int64_t i = 0; i < encoder.num_hidden_layers; ++i) slides.push_back(i >= first);
+    for (std::int64_t i = 0; i < encoder.num_hidden_layers; ++i) full.push_back(i < first);
   }
-  for (std::size_t i = 0; i < slides.size(); ++i) {
-    if (slides[i]) encoder.layer_attention[i].window = window - 1;  // itself counts
+  for (std::size_t i = 0; i < full.size(); ++i) {
+    if (!full[i]) encoder.layer_attention[i].window = window - 1;  // itself counts
   }
   return {};
 }

@@ -11,24 +11,10 @@ namespace {
 
 /// Whether each layer sees the whole text, or a window. Before transformers 5 only every n-th did.
 Result<std::vector<bool>> full_attention_layers(const Json& config, std::int64_t layers) {
+  if (const auto types = config.find("layer_types")) return parse_layer_types(*types, layers);
+  VALENCE_TRY(const std::int64_t every, size_or(config, "global_attn_every_n_layers", 3, 1, kMaxLayers));
   std::vector<bool> full;
-  const auto types = config.find("layer_types");
-  if (!types) {
-    VALENCE_TRY(const std::int64_t every, size_or(config, "global_attn_every_n_layers", 3, 1, kMaxLayers));
-    for (std::int64_t i = 0; i < layers; ++i) full.push_back(i % every == 0);
-    return full;
-  }
-  VALENCE_TRY(const auto items, types->items());
-  for (const Json& item : items) {
-    VALENCE_TRY(const std::string type, item.as_string());
-    if (type != "full_attention" && type != "sliding_attention") {
-      return item.invalid(fmt::format("{}: expected full_attention or sliding_attention", in_quotes(type)));
-    }
-    full.push_back(type == "full_attention");
-  }
-  if (static_cast<std::int64_t>(full.size()) != layers) {
-    return types->invalid(fmt::format("names {} layers, but num_hidden_layers is {}", full.size(), layers));
-  }
+  for (std::int64_t i = 0; i < layers; ++i) full.push_back(i % every == 0);
   return full;
 }
 
