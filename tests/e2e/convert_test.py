@@ -5,7 +5,7 @@ import struct
 import unittest
 from pathlib import Path
 
-from support import InTemporaryFolder, lines, valence
+from support import InTemporaryFolder, lines, safetensors, valence
 
 TEXTS = ["good", "the bad not goodly !", "a b c d e f g h i j k l m n o p"]
 # The bar of a conversion to f32: largest difference over the largest logit.
@@ -24,9 +24,9 @@ class Converting(InTemporaryFolder):
         self.assertEqual(result.returncode, 0, result.stderr.decode())
         return out
 
-    def logits(self, model):
+    def logits(self, model, *options):
         texts = [word for text in TEXTS for word in ("-t", text)]
-        result = valence("classify", "-m", model, "--precision", "fp32", "--function", "none", "--top-k", "all", "-f",
+        result = valence("classify", "-m", model, *options, "--precision", "fp32", "--function", "none", "--top-k", "all", "-f",
                          "jsonl", *texts)
         self.assertEqual(result.returncode, 0, result.stderr.decode())
         return [{score["label"]: score["score"] for score in line["scores"]} for line in lines(result)]
@@ -36,6 +36,25 @@ class Converting(InTemporaryFolder):
         for one, other in zip(found, expected):
             for label, value in other.items():
                 self.assertLessEqual(abs(one[label] - value), bar * largest)
+
+    def adapter(self):
+        """Over the first query of the tiny model: B A is one column of ones and a row of thirds."""
+        folder = self.folder / "adapter"
+        folder.mkdir()
+        hidden = json.loads((self.model / "config.json").read_text())["hidden_size"]
+        module = "base_model.model.bert.encoder.layer.0.attention.self.query"
+        tensors = {f"{module}.lora_A.weight": ([1, hidden], [1 / 3] * hidden),
+                   f"{module}.lora_B.weight": ([hidden, 1], [1.0] * hidden)}
+        (folder / "adapter_model.safetensors").write_bytes(safetensors(tensors))
+        (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 1, "lora_alpha": 4}))
+        return folder
+
+    def test_merged_adapter_is_the_model_with_the_adapter(self):
+        adapter = self.adapter()
+        merged = self.convert(self.model, "safetensors", "merged", "--merge-adapter", adapter)
+        expected = self.logits(self.model, "--adapter", adapter)
+        self.assertEqual(self.logits(merged), expected)
+        self.assertNotEqual(self.logits(self.model), expected)
 
     def test_every_format_and_back_gives_the_source_to_the_bit(self):
         expected = self.logits(self.model)

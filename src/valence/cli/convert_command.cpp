@@ -76,6 +76,7 @@ double tolerance(DType dtype) {
 
 struct ConvertArguments {
   std::string source;
+  std::string adapter;
   std::string target;
   std::string dtype = "f32";
   std::string output;
@@ -190,9 +191,11 @@ Result<std::vector<float>> sample_logits(const Classifier& classifier) {
 }
 
 /// The largest difference between the two models' logits, over the largest logit.
-Result<double> difference_of(const std::string& source, const fs::path& written) {
+Result<double> difference_of(const ConvertArguments& arguments, const fs::path& written) {
   const ClassifierOptions options{.precision = Precision::kFp32, .function = ScoreFunction::kNone};
-  VALENCE_TRY(const auto before, load_classifier(source, options));
+  ClassifierOptions merged = options;
+  merged.adapter = arguments.adapter;
+  VALENCE_TRY(const auto before, load_classifier(arguments.source, merged));
   VALENCE_TRY(const auto after, Classifier::load(written, options));
   if (before->labels() != after->labels()) {
     return fail(ErrorCode::kInternal, written.string(), "has other labels than its source once it is read back");
@@ -226,7 +229,7 @@ Result<double> write_and_verify(const ConvertArguments& arguments, const Convert
     for (const auto& [name, content] : source.files) VALENCE_TRY_STATUS(output.write(name, content));
   }
   progress.step("comparing it with its source");
-  VALENCE_TRY(const double difference, difference_of(arguments.source, output.partial()));
+  VALENCE_TRY(const double difference, difference_of(arguments, output.partial()));
   if (!(difference <= tolerance(options.dtype))) {
     return fail(
         ErrorCode::kInternal, arguments.output,
@@ -255,7 +258,7 @@ ExitCode convert(const ConvertArguments& arguments, const GlobalOptions& global)
   constexpr std::size_t kSteps = 3;
   StepProgress progress(kSteps, global.quiet);
   progress.step("reading the model");
-  const auto source = open_convert_source(arguments.source);
+  const auto source = open_convert_source(arguments.source, arguments.adapter);
   if (!source) return failed(source.error());
   progress.step("converting its weights");
   const auto converted = convert_weights(*source, *options);
@@ -290,6 +293,7 @@ Command add_convert(CLI::App& models) {
   app->add_option("-o,--output", arguments->output, "Directory to make; for gguf a file that is not there yet")
       ->type_name("DST")
       ->required();
+  app->add_option("--merge-adapter", arguments->adapter, "A PEFT LoRA adapter to merge into it")->type_name("DIR");
   app->add_flag("--dry-run", arguments->dry_run, "Read and convert, write nothing");
   return {.app = app, .run = [arguments](const GlobalOptions& global) { return convert(*arguments, global); }};
 }

@@ -88,13 +88,33 @@ std::string name_of(const fs::path& path) {
   return (fs::is_directory(whole, ignored) ? whole.filename() : whole.stem()).string();
 }
 
-}  // namespace
+/// The labels in a config.json are the base's; an adapter may bring others.
+Result<std::string> config_with_labels(const std::string& config_json, const HeadSpec& head) {
+  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
+  VALENCE_TRY(const auto members, config.members());
+  std::string text = "{";
+  for (const auto& [key, value] : members) {
+    if (key == "id2label" || key == "label2id" || key == "num_labels" || key == "problem_type") continue;
+    append_json_string(text, key);
+    text += ":" + value.dump() + ",";
+  }
+  std::string by_id;
+  std::string by_label;
+  for (std::size_t id = 0; id < head.labels.size(); ++id) {
+    std::string label;
+    append_json_string(label, head.labels[id]);
+    by_id += fmt::format("{}\"{}\":{}", id == 0 ? "" : ",", id, label);
+    by_label += fmt::format("{}{}:{}", id == 0 ? "" : ",", label, id);
+  }
+  return text + fmt::format("\"id2label\":{{{}}},\"label2id\":{{{}}},\"problem_type\":\"{}\"}}", by_id, by_label,
+                            problem_type_name(head.problem_type));
+}
 
-Result<ConvertSource> open_convert_source(const std::string& ref) {
+Result<ConvertSource> open_unmerged(const std::string& ref, const std::string& adapter) {
   VALENCE_TRY(const auto path, resolve_model(ref));
   if (!path) {
     const EmbeddedModel& embedded = default_model();
-    VALENCE_TRY(Model model, load_model_of(ref));
+    VALENCE_TRY(Model model, load_model(embedded.config_json, embedded.weights, "built-in model", adapter));
     VALENCE_TRY(Tokenizer tokenizer, Tokenizer::from_tokenizer_json(embedded.tokenizer_json, "built-in model"));
     return ConvertSource{
         std::move(model),
@@ -103,11 +123,16 @@ Result<ConvertSource> open_convert_source(const std::string& ref) {
         {{"tokenizer.json", std::string(embedded.tokenizer_json)}, {"README.md", std::string(embedded.model_card)}},
         std::move(tokenizer)};
   }
-  VALENCE_TRY(Model model, load_model(*path));
+  VALENCE_TRY(Model model, load_model(*path, adapter));
   VALENCE_TRY(Tokenizer tokenizer, load_tokenizer(*path));
   ConvertSource source{std::move(model), name_of(*path), {}, {}, std::move(tokenizer)};
   VALENCE_TRY(const auto gguf, find_gguf(*path));
   if (gguf) {
+    if (source.model.spec.model_type != "bert" && source.model.spec.model_type != "distilbert") {
+      return fail(ErrorCode::kUnsupported, gguf->string(),
+                  fmt::format("{} models in GGUF are not converted yet", source.model.spec.model_type),
+                  "convert the checkpoint that it was made from");
+    }
     source.has_reference_names = false;
     const std::string_view class_name = source.model.spec.model_type == "bert" ? "BertForSequenceClassification"
                                                                                : "DistilBertForSequenceClassification";
@@ -122,6 +147,15 @@ Result<ConvertSource> open_convert_source(const std::string& ref) {
   return source;
 }
 
+}  // namespace
+
+Result<ConvertSource> open_convert_source(const std::string& ref, const std::string& adapter) {
+  VALENCE_TRY(ConvertSource source, open_unmerged(ref, adapter));
+  if (!adapter.empty()) {
+    VALENCE_TRY(source.config_json, config_with_labels(source.config_json, source.model.spec.head));
+  }
+  return source;
+}
 Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype) {
   VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
   VALENCE_TRY(const auto members, config.members());

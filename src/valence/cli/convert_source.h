@@ -22,8 +22,8 @@ struct ConvertSource {
   bool has_reference_names = true;  ///< tensors are called as transformers does
 };
 
-/// `ref` as -m takes it.
-Result<ConvertSource> open_convert_source(const std::string& ref);
+/// `ref` as -m takes it, with the PEFT adapter in directory `adapter` merged into it; an empty one: none.
+Result<ConvertSource> open_convert_source(const std::string& ref, const std::string& adapter);
 
 /// config.json with another `dtype`: transformers gives the weights the one that it names.
 Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype);
