@@ -5,11 +5,12 @@
 #include <cmath>
 #include <fstream>
 
+#include "parity/batched_logits.h"
+#include "support/golden_logits.h"
 #include "support/model_goldens.h"
 #include "support/safetensors_image.h"
 #include "support/temporary_directory.h"
 #include "valence/base/file.h"
-#include "valence/engine/batch_builder.h"
 #include "valence/model/runner.h"
 
 namespace valence {
@@ -47,26 +48,13 @@ TEST_P(Adapters, MergedGiveTheLogitsOfPeft) {
   ASSERT_TRUE(model.has_value()) << model.error().to_string();
   const auto runner = make_runner(std::move(*model), {.precision = Precision::kFp32});
   ASSERT_TRUE(runner.has_value()) << runner.error().to_string();
-  BatchBuilder builder;
-  for (const auto& sequence : golden->sequences) builder.add(sequence.input_ids, {});
-  const PackedBatch batch = builder.batch();
-  const auto num_labels = static_cast<std::size_t>((*runner)->spec().head.num_labels());
-  std::vector<float> logits(golden->sequences.size() * num_labels);
-  const auto workspace = (*runner)->make_workspace();
-  ASSERT_TRUE((*runner)->run(batch, *workspace, logits).has_value());
-  double largest = 0;
-  double difference = 0;
-  for (std::size_t i = 0; i < golden->sequences.size(); ++i) {
-    const auto& expected = golden->sequences[i].logits;
-    ASSERT_EQ(expected.size(), num_labels);
-    for (std::size_t label = 0; label < num_labels; ++label) {
-      largest = std::max(largest, std::abs(static_cast<double>(expected[label])));
-      difference =
-          std::max(difference, std::abs(static_cast<double>(expected[label]) - logits[i * num_labels + label]));
-    }
-  }
-  EXPECT_LE(difference, kAdapterParity * largest);
-  std::cout << golden->name << ": " << difference / largest << '\n';
+  const auto logits = testing::batched_logits(**runner, golden->sequences);
+  const double difference = testing::relative_difference(logits, golden->sequences);
+  std::size_t expected = 0;
+  for (const auto& sequence : golden->sequences) expected += sequence.logits.size();
+  EXPECT_EQ(logits.size(), expected);
+  EXPECT_LE(difference, kAdapterParity);
+  std::cout << golden->name << ": " << difference << '\n';
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, Adapters, ::testing::ValuesIn(adapters()),

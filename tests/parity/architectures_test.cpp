@@ -6,37 +6,22 @@
 #include <cmath>
 #include <iostream>
 
+#include "parity/batched_logits.h"
+#include "support/golden_logits.h"
 #include "support/kernel_tables.h"
 #include "support/model_goldens.h"
 #include "support/temporary_directory.h"
-#include "valence/engine/batch_builder.h"
 #include "valence/model/runner.h"
 
 namespace valence {
 namespace {
 
+using testing::batched_logits;
 using testing::GoldenSequence;
-using testing::ModelGolden;
 
 // Sequences longer than this add time and no code path: chunks end at a few dozen rows in models so narrow.
 constexpr std::size_t kLongest = 140;
 constexpr std::size_t kLongestEmulated = 20;
-
-/// Logits of some sequences as one batch, or each alone, one after another.
-std::vector<float> logits_of(const EncoderRunner& runner, const std::vector<GoldenSequence>& sequences) {
-  BatchBuilder builder;
-  const bool has_types = runner.spec().encoder.type_vocab_size > 0;
-  for (const auto& sequence : sequences) {
-    builder.add(sequence.input_ids,
-                has_types ? std::span<const std::int32_t>(sequence.token_type_ids) : std::span<const std::int32_t>());
-  }
-  const auto workspace = runner.make_workspace();
-  const PackedBatch batch = builder.batch();
-  std::vector<float> logits(static_cast<std::size_t>(runner.logit_rows(batch) * runner.spec().head.num_labels()));
-  const Status ran = runner.run(batch, *workspace, logits);
-  EXPECT_TRUE(ran.has_value()) << ran.error().to_string();
-  return logits;
-}
 
 /// Of the largest reference logit. Weights of random values have no outliers: this is what rounding costs.
 double tolerance(Precision precision) {
@@ -70,12 +55,12 @@ TEST_P(Architectures, EveryPrecisionIsNearTheReferenceAndTheSameBitsAloneAsInABa
       const auto runner = make_runner(load_model(folder.path()).value(), {.precision = precision, .kernels = &table});
       ASSERT_TRUE(runner.has_value()) << runner.error().to_string();
       if ((*runner)->precision() != precision) continue;
-      const auto together = logits_of(**runner, sequences);
+      const auto together = batched_logits(**runner, sequences);
       double largest = 0;
       double difference = 0;
       std::size_t next = 0;
       for (const GoldenSequence& sequence : sequences) {
-        const auto alone = logits_of(**runner, {sequence});
+        const auto alone = batched_logits(**runner, {sequence});
         ASSERT_EQ(alone.size(), sequence.logits.size());
         for (std::size_t i = 0; i < alone.size(); ++i) {
           EXPECT_EQ(alone[i], together[next + i])
@@ -107,17 +92,9 @@ TEST_P(Architectures, SingleLayersInF32StayNearTheReference) {
     const auto runner =
         make_runner(load_model(folder.path()).value(), {.precision = Precision::kInt8, .fp32_layers = {kept}});
     ASSERT_TRUE(runner.has_value()) << runner.error().to_string();
-    const auto logits = logits_of(**runner, sequences);
-    double largest = 0;
-    double difference = 0;
-    std::size_t next = 0;
-    for (const GoldenSequence& sequence : sequences) {
-      for (const float expected : sequence.logits) {
-        largest = std::max(largest, std::abs(static_cast<double>(expected)));
-        difference = std::max(difference, std::abs(static_cast<double>(expected) - logits[next++]));
-      }
-    }
-    EXPECT_LE(difference, tolerance(Precision::kInt8) * largest) << golden->name << ", layer " << kept << " in f32";
+    const auto logits = batched_logits(**runner, sequences);
+    EXPECT_LE(testing::relative_difference(logits, sequences), tolerance(Precision::kInt8))
+        << golden->name << ", layer " << kept << " in f32";
   }
 }
 

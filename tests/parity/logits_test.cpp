@@ -5,9 +5,9 @@
 #include <cmath>
 #include <iostream>
 
+#include "parity/batched_logits.h"
 #include "support/model_goldens.h"
 #include "support/temporary_directory.h"
-#include "valence/engine/batch_builder.h"
 #include "valence/engine/default_model.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/model/runner.h"
@@ -19,22 +19,6 @@ using testing::ModelGolden;
 
 // The project's promise: largest difference of any logit over the largest absolute logit of the golden.
 constexpr double kF32RelativeParity = 5e-5;
-
-/// Every sequence's logits, one after another, from one packed ragged batch, as the engine runs it.
-std::vector<float> logits_of(const EncoderRunner& runner, const ModelGolden& golden) {
-  BatchBuilder builder;
-  const bool has_types = runner.spec().encoder.type_vocab_size > 0;
-  for (const auto& sequence : golden.sequences) {
-    builder.add(sequence.input_ids,
-                has_types ? std::span<const std::int32_t>(sequence.token_type_ids) : std::span<const std::int32_t>());
-  }
-  const auto workspace = runner.make_workspace();
-  const PackedBatch batch = builder.batch();
-  std::vector<float> logits(static_cast<std::size_t>(runner.logit_rows(batch) * runner.spec().head.num_labels()));
-  const Status ran = runner.run(batch, *workspace, logits);
-  EXPECT_TRUE(ran.has_value()) << ran.error().to_string();
-  return logits;
-}
 
 std::int64_t greatest_index(std::span<const float> values) {
   return std::max_element(values.begin(), values.end()) - values.begin();
@@ -50,7 +34,7 @@ void expect_reference_logits(Load load, const ModelGolden& golden) {
     const auto runner =
         make_runner(std::move(*model), {.precision = Precision::kFp32, .kernels = kernels::kernel_table(isa).value()});
     ASSERT_TRUE(runner.has_value()) << runner.error().to_string();
-    const auto logits = logits_of(**runner, golden);
+    const auto logits = testing::batched_logits(**runner, golden.sequences);
     double largest = 0;
     double difference = 0;
     std::size_t next = 0;

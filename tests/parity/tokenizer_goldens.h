@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "parity/tokenizer_data_sets.h"
 #include "support/temporary_directory.h"
 #include "valence/base/file.h"
 #include "valence/base/json.h"
@@ -141,6 +142,33 @@ inline void compare_sweep(const Tokenizer& tokenizer, const Json& golden, std::s
     EXPECT_EQ(hash_of_block(tokenizer, block, prefix, suffix), must(blocks[block].as_string()))
         << fmt::format("{}: U+{:04X} to U+{:04X}", golden.where(), std::uint32_t{block * kBlock},
                        std::uint32_t{(block + 1) * kBlock - 1});
+  }
+}
+
+/// The hashes of every text of the shared data sets, a set for each vocabulary that `open` finds by its name.
+template <class Open>
+void compare_data_sets(const Json& golden_sets, Open open) {
+  std::vector<std::pair<std::string, Tokenizer>> tokenizers;
+  const auto sets = must(golden_sets.members());
+  for (const auto& [name, golden] : sets) {
+    auto tokenizer = open(name);
+    ASSERT_TRUE(tokenizer.has_value()) << name;
+    tokenizers.emplace_back(name, *std::move(tokenizer));
+  }
+  Encoding encoding;
+  for (const auto& [path, unused] : must(sets.front().second.members())) {
+    if (path == "hard texts") continue;  // cases.json holds them
+    const auto texts = texts_of_data_set(kShared / path);
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+      const auto golden = must(must(sets[i].second.at(path)).items());
+      Hash hash;
+      for (const auto& text : texts) {
+        ASSERT_TRUE(tokenizers[i].second.encode_into(text, {}, encoding).has_value()) << path;
+        hash.update(encoding);
+      }
+      EXPECT_EQ(texts.size(), static_cast<std::size_t>(must(golden[0].as_integer()))) << path;
+      EXPECT_EQ(hash.hex(), must(golden[1].as_string())) << path << " with " << tokenizers[i].first;
+    }
   }
 }
 

@@ -84,28 +84,7 @@ TEST(TokenizerParity, EveryTextOfTheDataSetsWithSharedVocabularies) {
   if (!fs::exists(kShared / "tokenizers") || !fs::exists(kShared / "data")) {
     GTEST_SKIP() << "no vocabularies or data sets at " << kShared << ": set VALENCE_SHARED_DIR";
   }
-  std::vector<std::pair<std::string, Tokenizer>> tokenizers;
-  const auto sets = must(must(read_golden("hashes.json").at("sets")).members());
-  for (const auto& [name, golden] : sets) {
-    auto tokenizer = shared_tokenizer(name);
-    ASSERT_TRUE(tokenizer.has_value()) << name;
-    tokenizers.emplace_back(name, *std::move(tokenizer));
-  }
-  Encoding encoding;
-  for (const auto& [path, unused] : must(sets.front().second.members())) {
-    if (path == "hard texts") continue;  // cases.json holds them
-    const auto texts = testing::texts_of_data_set(kShared / path);
-    for (std::size_t i = 0; i < sets.size(); ++i) {
-      const auto golden = must(must(sets[i].second.at(path)).items());
-      Hash hash;
-      for (const auto& text : texts) {
-        ASSERT_TRUE(tokenizers[i].second.encode_into(text, {}, encoding).has_value()) << path;
-        hash.update(encoding);
-      }
-      EXPECT_EQ(texts.size(), static_cast<std::size_t>(must(golden[0].as_integer()))) << path;
-      EXPECT_EQ(hash.hex(), must(golden[1].as_string())) << path << " with " << tokenizers[i].first;
-    }
-  }
+  compare_data_sets(must(read_golden("hashes.json").at("sets")), shared_tokenizer);
 }
 
 TEST(TokenizerParity, HardTextsWithSharedVocabularies) {

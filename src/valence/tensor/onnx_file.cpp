@@ -68,15 +68,15 @@ class Parser {
   Status node(Bytes bytes);
   Result<OnnxAttribute> attribute(Bytes bytes);
   Result<std::int32_t> tensor(Bytes bytes);
-  Status tensor_dims(ProtobufReader& in, const ProtobufField& field, OnnxTensor& into);
+  Status tensor_dims(ProtobufReader& in, const WireField& field, OnnxTensor& into);
   Status external_entry(Bytes bytes, TensorFields& fields);
   Status tensor_values(OnnxTensor& into, const TensorFields& fields);
   Status decode_varints(OnnxTensor& into, const TensorFields& fields, std::size_t width);
   Result<OnnxValueInfo> value_info(Bytes bytes);
   Status tensor_type(Bytes bytes, OnnxValueInfo& into);
-  Result<std::string_view> text(ProtobufReader& in, const ProtobufField& field);
-  Status integers(ProtobufReader& in, const ProtobufField& field, std::vector<std::int64_t>& into);
-  Status numbers(ProtobufReader& in, const ProtobufField& field, std::vector<float>& into);
+  Result<std::string_view> text(ProtobufReader& in, const WireField& field);
+  Status integers(ProtobufReader& in, const WireField& field, std::vector<std::int64_t>& into);
+  Status numbers(ProtobufReader& in, const WireField& field, std::vector<float>& into);
   [[nodiscard]] tl::unexpected<Error> refuse(const OnnxTensor& about, const std::string& what,
                                              ErrorCode code = ErrorCode::kInvalidData) const {
     return fail(code, source_, fmt::format("tensor {} {}", in_quotes(about.name), what));
@@ -91,7 +91,7 @@ class Parser {
   bool has_graph_ = false;
 };
 
-Status check_type(const ProtobufReader& in, const ProtobufField& field, WireType type) {
+Status check_type(const ProtobufReader& in, const WireField& field, WireType type) {
   if (field.type != type) return in.wrong_type(field);
   return {};
 }
@@ -102,7 +102,7 @@ float float_of(Bytes bytes) {
   return value;
 }
 
-Result<std::string_view> Parser::text(ProtobufReader& in, const ProtobufField& field) {
+Result<std::string_view> Parser::text(ProtobufReader& in, const WireField& field) {
   VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
   const std::string_view text = field.text();
   if (text.size() > kMaxNameBytes) return in.refuse(fmt::format("a name of {} bytes", text.size()));
@@ -110,7 +110,7 @@ Result<std::string_view> Parser::text(ProtobufReader& in, const ProtobufField& f
   return text;
 }
 
-Status Parser::integers(ProtobufReader& in, const ProtobufField& field, std::vector<std::int64_t>& into) {
+Status Parser::integers(ProtobufReader& in, const WireField& field, std::vector<std::int64_t>& into) {
   const auto add = [&](std::uint64_t value) -> Status {
     if (++listed_ > kMaxListed) return in.refuse("has longer lists than any model");
     into.push_back(static_cast<std::int64_t>(value));
@@ -126,7 +126,7 @@ Status Parser::integers(ProtobufReader& in, const ProtobufField& field, std::vec
   return {};
 }
 
-Status Parser::numbers(ProtobufReader& in, const ProtobufField& field, std::vector<float>& into) {
+Status Parser::numbers(ProtobufReader& in, const WireField& field, std::vector<float>& into) {
   if (field.type != WireType::kFixed32) VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
   if (field.bytes.size() % sizeof(float) != 0) return in.refuse("a list of floats that is cut off");
   listed_ += field.bytes.size() / sizeof(float);
@@ -141,7 +141,7 @@ Status Parser::model(Bytes bytes) {
   ProtobufReader in = reader(bytes, "file");
   if (in.at_end()) return fail(ErrorCode::kInvalidData, source_, "is empty, expected an ONNX file");
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     switch (field.number) {
       case model_field::kProducer: {
         VALENCE_TRY(file_.producer, text(in, field));
@@ -169,7 +169,7 @@ Status Parser::opset(Bytes bytes) {
   std::string_view domain;
   std::int64_t version = 0;
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     if (field.number == 1) {
       VALENCE_TRY(domain, text(in, field));
     } else if (field.number == 2) {
@@ -184,7 +184,7 @@ Status Parser::opset(Bytes bytes) {
 Status Parser::graph(Bytes bytes) {
   ProtobufReader in = reader(bytes, "graph");
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     switch (field.number) {
       case graph_field::kNode:
         VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
@@ -224,7 +224,7 @@ Status Parser::node(Bytes bytes) {
   ProtobufReader in = reader(bytes, "node");
   OnnxNode node;
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     switch (field.number) {
       case node_field::kInput:
       case node_field::kOutput: {
@@ -265,7 +265,7 @@ Result<OnnxAttribute> Parser::attribute(Bytes bytes) {
   ProtobufReader in = reader(bytes, "attribute");
   OnnxAttribute parsed;
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     switch (field.number) {
       case attribute_field::kName: {
         VALENCE_TRY(parsed.name, text(in, field));
@@ -305,7 +305,7 @@ Result<OnnxAttribute> Parser::attribute(Bytes bytes) {
   return parsed;
 }
 
-Status Parser::tensor_dims(ProtobufReader& in, const ProtobufField& field, OnnxTensor& into) {
+Status Parser::tensor_dims(ProtobufReader& in, const WireField& field, OnnxTensor& into) {
   VALENCE_TRY_STATUS(integers(in, field, into.dims));
   if (into.dims.size() > kMaxRank) return in.refuse(fmt::format("a tensor of more than {} dimensions", kMaxRank));
   return {};
@@ -316,7 +316,7 @@ Status Parser::external_entry(Bytes bytes, TensorFields& fields) {
   std::string_view key;
   std::string_view value;
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     if (field.number != 1 && field.number != 2) continue;
     VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
     if (field.bytes.size() > kMaxNameBytes) return in.refuse("an entry of external data that is too long");
@@ -350,7 +350,7 @@ Result<std::int32_t> Parser::tensor(Bytes bytes) {
   TensorFields fields;
   std::size_t external_entries = 0;
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     switch (field.number) {
       case tensor_field::kDims:
         VALENCE_TRY_STATUS(tensor_dims(in, field, parsed));
@@ -489,14 +489,14 @@ Result<OnnxValueInfo> Parser::value_info(Bytes bytes) {
   ProtobufReader in = reader(bytes, "input or output");
   OnnxValueInfo info;
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     if (field.number == 1) {
       VALENCE_TRY(info.name, text(in, field));
     } else if (field.number == 2) {
       VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
       ProtobufReader type = reader(field.bytes, "type");
       while (!type.at_end()) {
-        VALENCE_TRY(const ProtobufField kind, type.next());
+        VALENCE_TRY(const WireField kind, type.next());
         if (kind.number != 1) continue;  // anything but a tensor is refused when a node uses it
         VALENCE_TRY_STATUS(check_type(type, kind, WireType::kBytes));
         VALENCE_TRY_STATUS(tensor_type(kind.bytes, info));
@@ -509,7 +509,7 @@ Result<OnnxValueInfo> Parser::value_info(Bytes bytes) {
 Status Parser::tensor_type(Bytes bytes, OnnxValueInfo& into) {
   ProtobufReader in = reader(bytes, "tensor type");
   while (!in.at_end()) {
-    VALENCE_TRY(const ProtobufField field, in.next());
+    VALENCE_TRY(const WireField field, in.next());
     if (field.number == 1) {
       VALENCE_TRY_STATUS(check_type(in, field, WireType::kVarint));
       into.type = static_cast<OnnxType>(static_cast<std::int32_t>(field.varint));
@@ -519,14 +519,14 @@ Status Parser::tensor_type(Bytes bytes, OnnxValueInfo& into) {
     Shape dims;
     ProtobufReader shape = reader(field.bytes, "shape");
     while (!shape.at_end()) {
-      VALENCE_TRY(const ProtobufField dim, shape.next());
+      VALENCE_TRY(const WireField dim, shape.next());
       if (dim.number != 1) continue;
       VALENCE_TRY_STATUS(check_type(shape, dim, WireType::kBytes));
       if (dims.size() == kMaxRank) return shape.refuse(fmt::format("more than {} dimensions", kMaxRank));
       std::int64_t extent = -1;
       ProtobufReader one = reader(dim.bytes, "dimension");
       while (!one.at_end()) {
-        VALENCE_TRY(const ProtobufField value, one.next());
+        VALENCE_TRY(const WireField value, one.next());
         if (value.number == 1 && value.type == WireType::kVarint) extent = static_cast<std::int64_t>(value.varint);
       }
       dims.push_back(extent);

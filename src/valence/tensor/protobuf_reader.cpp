@@ -9,7 +9,7 @@ tl::unexpected<Error> ProtobufReader::refuse(std::string what) const {
               "the file is truncated or damaged: download or export it again");
 }
 
-tl::unexpected<Error> ProtobufReader::wrong_type(const ProtobufField& field) const {
+tl::unexpected<Error> ProtobufReader::wrong_type(const WireField& field) const {
   return refuse(fmt::format("field {} has wire type {}, which ONNX does not give it", field.number,
                             static_cast<int>(field.type)));
 }
@@ -34,14 +34,14 @@ Result<std::span<const std::byte>> ProtobufReader::take(std::uint64_t size) {
   return bytes;
 }
 
-Result<ProtobufField> ProtobufReader::next() {
+Result<WireField> ProtobufReader::next() {
   if (budget_.fields == 0) return refuse("has more fields than any model");
   --budget_.fields;
   VALENCE_TRY(const std::uint64_t tag, varint());
   const std::uint64_t number = tag >> 3;
   constexpr std::uint64_t kLargestNumber = (1U << 29U) - 1;
   if (number == 0 || number > kLargestNumber) return refuse(fmt::format("a field has the number {}", number));
-  ProtobufField field;
+  WireField field;
   field.number = static_cast<std::uint32_t>(number);
   switch (tag & 7) {
     case 0: {

@@ -16,7 +16,7 @@ namespace valence {
 enum class WireType : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 /// A field as it stands in the file. `bytes` are those of kBytes, kFixed32 and kFixed64; `varint` the value of kVarint.
-struct ProtobufField {
+struct WireField {
   std::uint32_t number = 0;
   WireType type = WireType::kVarint;
   std::uint64_t varint = 0;
@@ -41,13 +41,13 @@ class ProtobufReader {
 
   [[nodiscard]] bool at_end() const { return at_ == message_.size(); }
   /// The next field; not at the end.
-  Result<ProtobufField> next();
+  Result<WireField> next();
   /// A varint that stands by itself, as in a packed field; not at the end.
   Result<std::uint64_t> varint();
 
   [[nodiscard]] tl::unexpected<Error> refuse(std::string what) const;
   /// That `field` has another wire type than the format gives it.
-  [[nodiscard]] tl::unexpected<Error> wrong_type(const ProtobufField& field) const;
+  [[nodiscard]] tl::unexpected<Error> wrong_type(const WireField& field) const;
   [[nodiscard]] const std::string& source() const { return source_; }
 
  private:
