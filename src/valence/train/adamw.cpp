@@ -12,7 +12,8 @@ constexpr std::size_t kPieceFloats = 16384;
 }  // namespace
 
 AdamW::AdamW(ParameterSet& parameters, const AdamWOptions& options, const Schedule& schedule,
-             const std::function<double(const Parameter&)>& rate_of, const kernels::KernelTable& kernels, SpinTeam& team)
+             const std::function<double(const Parameter&)>& rate_of, const kernels::KernelTable& kernels,
+             SpinTeam& team)
     : parameters_(parameters),
       options_(options),
       schedule_(schedule),
@@ -79,7 +80,8 @@ void AdamW::replay(std::size_t index, std::int32_t row, std::int64_t until) {
   double decay = 1.0;
   for (std::int64_t step = done; step < until; ++step) decay *= static_cast<double>(rates(step, index).decay);
   if (decay != 1.0) {
-    for (float& value : parameters_.values_of(parameter).subspan(first, width)) value = static_cast<float>(value * decay);
+    for (float& value : parameters_.values_of(parameter).subspan(first, width))
+      value = static_cast<float>(value * decay);
   }
   if (moves) {
     const auto steps = static_cast<double>(until - done);
@@ -120,8 +122,8 @@ double AdamW::gradient_norm(std::span<const std::int32_t> rows) {
   const auto all = parameters_.parameters();
   team_.parallel_for(pieces_.size(), [&](std::size_t i, std::size_t) {
     const auto& [index, first, size] = pieces_[i];
-    squares_[i] =
-        kernels_.training->sum_of_squares(parameters_.gradients_of(all[index]).data() + first, static_cast<std::int64_t>(size));
+    squares_[i] = kernels_.training->sum_of_squares(parameters_.gradients_of(all[index]).data() + first,
+                                                    static_cast<std::int64_t>(size));
   });
   double sum = 0;
   for (const double square : squares_) sum += square;

@@ -80,7 +80,7 @@ class AdamW {
   const kernels::KernelTable& kernels_;
   SpinTeam& team_;
   LazyFloats first_, second_;
-  std::vector<double> rate_;  // of each parameter
+  std::vector<double> rate_;                          // of each parameter
   std::vector<std::vector<std::int64_t>> row_steps_;  // of each by_row parameter: how many steps each row has had
   struct Piece {
     std::size_t parameter, first, size;

@@ -51,7 +51,8 @@ class Maker {
   }
 
   using RoomBeside = std::function<std::size_t(std::span<const Shape>)>;
-  Result<BaseModel> make(std::string config_json, bool keeps_classifier, double deviation, const RoomBeside& room_beside);
+  Result<BaseModel> make(std::string config_json, bool keeps_classifier, double deviation,
+                         const RoomBeside& room_beside);
 
  private:
   void plan_stored(bool keeps_classifier);

@@ -19,7 +19,7 @@ std::vector<std::uint32_t> shuffled(std::size_t count, std::uint64_t seed, std::
   return order;
 }
 
-std::vector<std::uint32_t> grouped_by_length(const std::vector<Example>& examples, std::int64_t batch_size,
+std::vector<std::uint32_t> grouped_by_length(std::span<const Example> examples, std::int64_t batch_size,
                                              std::uint64_t seed, std::int64_t epoch) {
   constexpr std::size_t kBatchesInBlock = 50;
   std::vector<std::uint32_t> order = shuffled(examples.size(), seed, epoch);
@@ -27,7 +27,8 @@ std::vector<std::uint32_t> grouped_by_length(const std::vector<Example>& example
   for (std::size_t first = 0; first < order.size(); first += block) {
     const auto begin = order.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end = order.begin() + static_cast<std::ptrdiff_t>(std::min(order.size(), first + block));
-    std::stable_sort(begin, end, [&](std::uint32_t a, std::uint32_t b) { return examples[a].ids.size() > examples[b].ids.size(); });
+    std::stable_sort(begin, end,
+                     [&](std::uint32_t a, std::uint32_t b) { return examples[a].ids.size() > examples[b].ids.size(); });
   }
   // The longest batch first: what does not fit into memory fails at once.
   const auto longest = std::ranges::max_element(order, {}, [&](std::uint32_t i) { return examples[i].ids.size(); });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct Example {
 
 /// The same in batches of rows that are about as long as each other: shuffled, cut into blocks of fifty batches, each
 /// sorted by length (transformers' LengthGroupedSampler), the longest first.
-[[nodiscard]] std::vector<std::uint32_t> grouped_by_length(const std::vector<Example>& examples, std::int64_t batch_size,
+[[nodiscard]] std::vector<std::uint32_t> grouped_by_length(std::span<const Example> examples, std::int64_t batch_size,
                                                            std::uint64_t seed, std::int64_t epoch);
 
 }  // namespace valence::train

@@ -116,8 +116,8 @@ void attach_lora(Network& network, const ParameterSet& parameters, const LoraOpt
       own.d_weight = parameters.gradient_of(own.weight);
       return own;
     };
-    each.linear->lora = LoraUpdate{linear(*down), linear(*up), static_cast<float>(lora_scale(options)),
-                                    {options.lora_dropout}};
+    each.linear->lora =
+        LoraUpdate{linear(*down), linear(*up), static_cast<float>(lora_scale(options)), {options.lora_dropout}};
   }
 }
 

@@ -20,7 +20,8 @@ Status write_tensors(const TensorTable& tensors, const std::filesystem::path& pa
   return write_file_atomically(path, pieces);
 }
 
-Status write_companions(const BaseModel& model, const CompanionFiles& companions, const std::filesystem::path& directory) {
+Status write_companions(const BaseModel& model, const CompanionFiles& companions,
+                        const std::filesystem::path& directory) {
   for (const auto& [name, content] : companions) VALENCE_TRY_STATUS(write_file_atomically(directory / name, content));
   return write_file_atomically(directory / "config.json", model.config_json);
 }
@@ -78,7 +79,8 @@ Status write_model(const BaseModel& model, const CompanionFiles& companions, con
 Status write_adapter(const BaseModel& model, const LoraOptions& options, const std::string& base_model,
                      const CompanionFiles& companions, const std::filesystem::path& directory) {
   VALENCE_TRY_STATUS(write_companions(model, companions, directory));
-  VALENCE_TRY_STATUS(write_file_atomically(directory / "adapter_config.json", adapter_config(model, options, base_model)));
+  VALENCE_TRY_STATUS(
+      write_file_atomically(directory / "adapter_config.json", adapter_config(model, options, base_model)));
   TensorTable tensors;
   for (const Parameter& parameter : model.parameters.parameters()) {
     if (!parameter.learns) continue;

@@ -24,7 +24,10 @@ constexpr std::string_view kState = "state";
 std::string state_text(const TrainerState& state, const Fingerprint& fingerprint) {
   JsonText json;
   json.begin_object().key("step").integer(state.step).key("best_metric").number(state.best_metric);
-  json.key("best_step").integer(state.best_step).key("evaluations_without_gain").integer(state.evaluations_without_gain);
+  json.key("best_step")
+      .integer(state.best_step)
+      .key("evaluations_without_gain")
+      .integer(state.evaluations_without_gain);
   json.key("stopped_early").boolean(state.stopped_early).key("settings").begin_object();
   for (const auto& [name, value] : fingerprint) json.key(name).string(value);
   json.end_object().end_object();
@@ -38,7 +41,8 @@ void for_each_tensor(BaseModel& model, AdamW& optimizer, Function function) {
   for (const Parameter& parameter : model.parameters.parameters()) {
     if (!parameter.learns) continue;
     function(std::string(kValue) + parameter.name, parameter, model.parameters.values_of(parameter));
-    function(std::string(kFirst) + parameter.name, parameter, state.first_moments.subspan(parameter.gradient, parameter.size));
+    function(std::string(kFirst) + parameter.name, parameter,
+             state.first_moments.subspan(parameter.gradient, parameter.size));
     function(std::string(kSecond) + parameter.name, parameter,
              state.second_moments.subspan(parameter.gradient, parameter.size));
   }
@@ -74,9 +78,10 @@ Status compare(const Json& settings, const Fingerprint& fingerprint) {
 Status save_run_state(const std::filesystem::path& path, BaseModel& model, Trainer& trainer,
                       const Fingerprint& fingerprint) {
   TensorTable tensors;
-  for_each_tensor(model, trainer.optimizer(), [&](std::string name, const Parameter& parameter, std::span<float> values) {
-    tensors.emplace(std::move(name), TensorView{DType::kF32, parameter.shape, std::as_bytes(values)});
-  });
+  for_each_tensor(model, trainer.optimizer(),
+                  [&](std::string name, const Parameter& parameter, std::span<float> values) {
+                    tensors.emplace(std::move(name), TensorView{DType::kF32, parameter.shape, std::as_bytes(values)});
+                  });
   const SafetensorsLayout layout =
       lay_out_safetensors(tensors, {{std::string(kState), state_text(trainer.state(), fingerprint)}});
   std::vector<std::span<const std::byte>> pieces{std::as_bytes(std::span(layout.header))};
@@ -92,17 +97,18 @@ Status load_run_state(const std::filesystem::path& path, BaseModel& model, Train
   VALENCE_TRY(const Json settings, json.at("settings"));
   VALENCE_TRY_STATUS(compare(settings, fingerprint));
   Status status;
-  for_each_tensor(model, trainer.optimizer(), [&](const std::string& name, const Parameter& parameter, std::span<float> values) {
-    const auto found = tensors.find(name);
-    if (!status) return;
-    if (found == tensors.end() || found->second.shape != parameter.shape || found->second.dtype != DType::kF32) {
-      status = fail(ErrorCode::kInvalidData, path.string(),
-                    fmt::format("has no {} of the shape {}", name, to_string(parameter.shape)),
-                    "it belongs to a run over another model");
-      return;
-    }
-    copy_as_f32(found->second, values);
-  });
+  for_each_tensor(
+      model, trainer.optimizer(), [&](const std::string& name, const Parameter& parameter, std::span<float> values) {
+        const auto found = tensors.find(name);
+        if (!status) return;
+        if (found == tensors.end() || found->second.shape != parameter.shape || found->second.dtype != DType::kF32) {
+          status = fail(ErrorCode::kInvalidData, path.string(),
+                        fmt::format("has no {} of the shape {}", name, to_string(parameter.shape)),
+                        "it belongs to a run over another model");
+          return;
+        }
+        copy_as_f32(found->second, values);
+      });
   VALENCE_TRY_STATUS(status);
   TrainerState& state = trainer.state();
   VALENCE_TRY(state.step, json.integer("step"));

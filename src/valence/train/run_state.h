@@ -18,10 +18,12 @@ namespace valence::train {
 using Fingerprint = std::vector<std::pair<std::string, std::string>>;
 
 /// Writes `path` whole or not at all. After AdamW::finish().
-Status save_run_state(const std::filesystem::path& path, BaseModel& model, Trainer& trainer, const Fingerprint& fingerprint);
+Status save_run_state(const std::filesystem::path& path, BaseModel& model, Trainer& trainer,
+                      const Fingerprint& fingerprint);
 
 /// Puts model and trainer where they were. Errors: kInvalidArgument naming the first setting that is another than that
 /// run's; a file that is no such state.
-Status load_run_state(const std::filesystem::path& path, BaseModel& model, Trainer& trainer, const Fingerprint& fingerprint);
+Status load_run_state(const std::filesystem::path& path, BaseModel& model, Trainer& trainer,
+                      const Fingerprint& fingerprint);
 
 }  // namespace valence::train

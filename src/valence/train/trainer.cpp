@@ -26,13 +26,14 @@ Schedule schedule_of(const TrainingOptions& options, std::int64_t steps_per_epoc
   Schedule schedule;
   schedule.kind = options.lr_scheduler_type;
   schedule.learning_rate = options.learning_rate;
-  schedule.total_steps = options.max_steps > 0 ? options.max_steps
-                                               : static_cast<std::int64_t>(std::ceil(
-                                                     options.num_train_epochs * static_cast<double>(steps_per_epoch)));
-  schedule.warmup_steps = options.warmup_steps > 0
-                              ? options.warmup_steps
-                              : static_cast<std::int64_t>(
-                                    std::ceil(options.warmup_ratio * static_cast<double>(schedule.total_steps)));
+  schedule.total_steps =
+      options.max_steps > 0
+          ? options.max_steps
+          : static_cast<std::int64_t>(std::ceil(options.num_train_epochs * static_cast<double>(steps_per_epoch)));
+  schedule.warmup_steps =
+      options.warmup_steps > 0
+          ? options.warmup_steps
+          : static_cast<std::int64_t>(std::ceil(options.warmup_ratio * static_cast<double>(schedule.total_steps)));
   return schedule;
 }
 
@@ -49,7 +50,8 @@ std::int64_t depth_of(const BaseModel& model, const Parameter& parameter) {
       if (is(linear->weight.values) || (linear->bias && is(*linear->bias))) return static_cast<std::int64_t>(i) + 1;
     }
     for (const LayerNormWeights* norm : {layer.attention_norm ? &*layer.attention_norm : nullptr, &layer.output_norm}) {
-      if (norm != nullptr && (is(norm->weight) || (norm->bias && is(*norm->bias)))) return static_cast<std::int64_t>(i) + 1;
+      if (norm != nullptr && (is(norm->weight) || (norm->bias && is(*norm->bias))))
+        return static_cast<std::int64_t>(i) + 1;
     }
   }
   const auto of_linear = [&](const LinearWeights& linear) {

@@ -10,7 +10,8 @@ namespace {
 
 Status require(bool holds, std::string_view option, const std::string& value, std::string_view expected) {
   if (holds) return {};
-  return fail(ErrorCode::kInvalidArgument, fmt::format("--{}", option), fmt::format("{}: expected {}", value, expected));
+  return fail(ErrorCode::kInvalidArgument, fmt::format("--{}", option),
+              fmt::format("{}: expected {}", value, expected));
 }
 
 Status number(std::string_view option, double value, double least, double most, std::string_view expected) {
@@ -38,7 +39,8 @@ Status TrainingOptions::validate() const {
   VALENCE_TRY_STATUS(number("adam_beta2", optimizer.adam_beta2, 0, below_one, "a number from 0, below 1"));
   VALENCE_TRY_STATUS(number("adam_epsilon", optimizer.adam_epsilon, 0, 1, "a number from 0 to 1"));
   VALENCE_TRY_STATUS(number("weight_decay", optimizer.weight_decay, 0, 10, "a number from 0 to 10"));
-  VALENCE_TRY_STATUS(number("max_grad_norm", optimizer.max_grad_norm, 0, kLargest, "0 (no clipping) or a positive norm"));
+  VALENCE_TRY_STATUS(
+      number("max_grad_norm", optimizer.max_grad_norm, 0, kLargest, "0 (no clipping) or a positive norm"));
   VALENCE_TRY_STATUS(number("layer_decay", layer_decay, 0, 1, "a factor from 0 to 1"));
   VALENCE_TRY_STATUS(number("label_smoothing_factor", label_smoothing_factor, 0, below_one, "a share from 0, below 1"));
   VALENCE_TRY_STATUS(count("logging_steps", logging_steps, 1));
@@ -53,7 +55,9 @@ Status TrainingOptions::validate() const {
 
 std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingOptions& options) {
   std::vector<std::pair<std::string, std::string>> all;
-  const auto add = [&](std::string name, const auto& value) { all.emplace_back(std::move(name), fmt::format("{}", value)); };
+  const auto add = [&](std::string name, const auto& value) {
+    all.emplace_back(std::move(name), fmt::format("{}", value));
+  };
   add("method", static_cast<int>(options.method));
   add("learning_rate", options.learning_rate);
   add("num_train_epochs", options.num_train_epochs);

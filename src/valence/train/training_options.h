@@ -1,5 +1,6 @@
 /// \file
-/// How to train. Names and defaults are those of transformers' TrainingArguments and peft's LoraConfig where they exist.
+/// How to train. Names and defaults are those of transformers' TrainingArguments and peft's LoraConfig where they
+/// exist.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,9 @@ struct LoraOptions {
   std::int64_t r = 8;
   double lora_alpha = 8;
   double lora_dropout = 0;
-  std::vector<std::string> target_modules = {};  ///< suffixes of module names; empty: query and value, as peft's for the model
-  bool use_rslora = false;                       ///< scale by alpha / sqrt(r)
+  std::vector<std::string> target_modules =
+      {};                   ///< suffixes of module names; empty: query and value, as peft's for the model
+  bool use_rslora = false;  ///< scale by alpha / sqrt(r)
 };
 
 struct TrainingOptions {
