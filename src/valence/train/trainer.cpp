@@ -121,13 +121,17 @@ std::string Trainer::places_of(std::span<const std::uint32_t> chosen) const {
   return places;
 }
 
-/// One optimizer step over `chosen`, in batches of per_device_train_batch_size. Returns the mean of their losses.
+/// One optimizer step over `chosen`, in batches of per_device_train_batch_size. Returns the mean of their rows' losses.
 Result<double> Trainer::train_step(std::span<const std::uint32_t> chosen, Progress& progress) {
   const auto batch_size = static_cast<std::size_t>(options_.per_device_train_batch_size);
   const std::size_t batches = (chosen.size() + batch_size - 1) / batch_size;
   const std::vector<std::int32_t> rows = rows_of(chosen);
   const std::int64_t labels = model_.spec.head.num_labels();
   const LossOptions options = loss_options();
+  // A mean over all rows of the step, however many batches they come in: as Trainer does since transformers 4.46.
+  std::vector<const Target*> of_step;
+  for (const std::uint32_t i : chosen) of_step.push_back(&examples_[i].target);
+  const double weight = loss_weight(of_step, labels, options);
   double mean = 0;
   team_.run([&] { optimizer_.prepare(rows); });
   for (std::size_t b = 0; b < batches; ++b) {
@@ -143,21 +147,18 @@ Result<double> Trainer::train_step(std::span<const std::uint32_t> chosen, Progre
     logits_.resize(batch_rows.size() * static_cast<std::size_t>(labels));
     d_logits_.resize(logits_.size());
     const DropoutStream random{mixed(mixed(options_.seed) ^ mixed(static_cast<std::uint64_t>(state_.step)) ^ b)};
-    // A mean over each batch, then over the batches of a step: as Trainer does.
-    const double weight = loss_weight(targets, labels, options);
     LossSum sum;
     team_.run([&] {
       network_.forward(batch, &random, logits_);
-      sum = loss(logits_, targets, labels, options, weight * static_cast<double>(batches), d_logits_);
+      sum = loss(logits_, targets, labels, options, weight, d_logits_);
       if (std::isfinite(sum.loss)) network_.backward(batch, &random, d_logits_);
     });
-    const double own = sum.loss / sum.weight;
-    if (!std::isfinite(own)) {
+    if (!std::isfinite(sum.loss)) {
       return fail(ErrorCode::kInvalidData, places_of(batch_rows),
-                  fmt::format("the loss of this batch is {} at step {}", own, state_.step + 1),
+                  fmt::format("the loss of this batch is {} at step {}", sum.loss, state_.step + 1),
                   "lower --learning_rate, or look at these rows and at the base model");
     }
-    mean += own / static_cast<double>(batches);
+    mean += sum.loss / weight;
   }
   team_.run([&] { progress.grad_norm = optimizer_.step(rows); });
   if (!std::isfinite(progress.grad_norm)) {
