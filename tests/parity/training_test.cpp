@@ -117,7 +117,7 @@ TEST_P(Training, FiftyStepsAreThoseOfTrainer) {
     example.ids.assign(ids.begin() + 1, ids.end());
     examples.push_back(std::move(example));
   }
-  Trainer trainer(*base, *network, options, examples, {}, kernels, team);
+  Trainer trainer(*base, *network, options, {examples}, {}, kernels, team);
   std::vector<double> losses;
   TrainerEvents events;
   events.on_log = [&](const Progress& progress) { losses.push_back(progress.loss); };

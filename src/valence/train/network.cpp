@@ -333,6 +333,16 @@ void Network::head_backward(const DropoutStream* random, std::int64_t rows, std:
   pass_.drop(dropout_.pooled, random, kPooledPlace, d_input, hidden, gradient);
 }
 
+void Network::forward_head(std::span<const float> pooled, std::int64_t rows, const DropoutStream* random,
+                           std::span<float> logits) {
+  std::copy(pooled.begin(), pooled.end(), view(pooled_, rows, spec_.hidden_size).data);
+  head(random, rows, logits);
+}
+
+void Network::backward_head(std::int64_t rows, const DropoutStream* random, std::span<const float> d_logits) {
+  head_backward(random, rows, d_logits);
+}
+
 void Network::forward(const PackedBatch& given, const DropoutStream* random, std::span<float> logits) {
   const PackedBatch batch = complete(given);
   const std::int64_t tokens = batch.total_tokens();

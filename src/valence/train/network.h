@@ -29,6 +29,11 @@ class Network {
   /// Adds the gradients of all parameters that learn, after forward() with the same batch and random numbers.
   void backward(const PackedBatch& batch, const DropoutStream* random, std::span<const float> d_logits);
 
+  /// The head alone, over what it reads: pooled [rows, hidden_size]. For an encoder that does not learn.
+  void forward_head(std::span<const float> pooled, std::int64_t rows, const DropoutStream* random,
+                    std::span<float> logits);
+  void backward_head(std::int64_t rows, const DropoutStream* random, std::span<const float> d_logits);
+
   /// A linear layer of the encoder or the head by its module's name ("bert.encoder.layer.0.attention.self.query").
   struct NamedLinear {
     std::string name;
