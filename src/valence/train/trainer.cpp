@@ -116,9 +116,18 @@ std::vector<std::int32_t> Trainer::rows_of(std::span<const std::uint32_t> chosen
   return rows;
 }
 
+/// "train.csv:12, 15, dev.csv:3": a file is named where it changes.
 std::string Trainer::places_of(std::span<const std::uint32_t> chosen) const {
   std::string places;
-  for (const std::uint32_t i : chosen) places += (places.empty() ? "" : ", ") + examples_[i].place;
+  std::string_view file;
+  for (const std::uint32_t i : chosen) {
+    const std::string_view place = examples_[i].place;
+    const std::size_t colon = std::min(place.rfind(':'), place.size());
+    const bool same = !places.empty() && place.substr(0, colon) == file;
+    file = place.substr(0, colon);
+    places += places.empty() ? "" : ", ";
+    places += same ? place.substr(std::min(colon + 1, place.size())) : place;
+  }
   return places;
 }
 
