@@ -118,7 +118,7 @@ TEST_P(Gradients, OfEveryParameterAreThoseOfTransformers) {
   const Json config = Json::parse(golden.model.config_json, "config.json").value();
   const ModelSpec original = parse_config(config).value();
   auto base =
-      make_base_model(golden.model.config_json, checkpoint, {original.head.labels, original.head.problem_type}, 1);
+      make_base_model(golden.model.config_json, checkpoint, {original.head.labels, original.head.problem_type}, {.seed = 1});
   ASSERT_TRUE(base.has_value()) << base.error().to_string();
   EXPECT_TRUE(base->fresh.empty()) << base->fresh.front();
   base->parameters.set_learning([](const Parameter&) { return true; });

@@ -147,6 +147,12 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
   add(app, "early_stopping_patience", arguments.early_stopping_patience,
       "Evaluations without gain before it ends; 0: never [0]", "N", training);
 
+  const std::string few = "Few-shot";
+  app.add_flag("--few-shot,--few_shot", arguments.few_shot,
+               "For 8 to 64 examples a class: contrastive tuning of the encoder, then a linear classifier")
+      ->group(few);
+  add(app, "num_iterations", arguments.num_iterations, "How often each example is seen [20]", "N", few);
+
   const std::string lora = "LoRA (names of LoraConfig)";
   add(app, "r", arguments.r, "Rank [8]", "N", lora, "lora-r");
   add(app, "lora_alpha", arguments.lora_alpha, "Updates are scaled by alpha / r [8]", "X", lora, "alpha");
@@ -213,6 +219,17 @@ Result<TrainOptions> interpret(const TrainArguments& arguments) {
                    arguments.use_rslora};
   VALENCE_TRY_STATUS(training.validate());
   VALENCE_TRY(options.precision, encoder_precision(arguments.precision, training.method));
+  if (arguments.few_shot) {
+    if (training.method != train::Method::kFull) {
+      return fail(ErrorCode::kInvalidArgument, "--few-shot", "tunes the whole encoder: it goes with --method full");
+    }
+    if (arguments.num_iterations < 0 || arguments.num_iterations > 10000) {
+      return fail(ErrorCode::kInvalidArgument, "--num_iterations", fmt::format("{}: expected 0 to 10000", arguments.num_iterations));
+    }
+    options.few_shot.num_iterations = arguments.num_iterations;
+    options.few_shot.seed = training.seed;
+    if (arguments.learning_rate > 0) options.few_shot.learning_rate = arguments.learning_rate;
+  }
   if (!arguments.problem_type.empty()) {
     VALENCE_TRY(options.problem_type, choose("--problem_type", arguments.problem_type, kProblemTypes));
   }
