@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "valence/cli/command.h"
+#include "valence/cli/convert_gguf.h"
 #include "valence/cli/convert_source.h"
 #include "valence/cli/model_ref.h"
 #include "valence/cli/option_values.h"
@@ -81,6 +82,9 @@ struct ConvertArguments {
   std::string dtype = "f32";
   std::string output;
   bool dry_run = false;
+  bool force = false;
+
+  [[nodiscard]] data::Existing existing() const { return force ? data::Existing::kReplaced : data::Existing::kRefused; }
 };
 
 struct ConvertOptions {
@@ -107,6 +111,22 @@ struct Converted {
   }
 };
 
+/// What is replaced must be a model: --force with a wrong name would cost other files.
+Status check_directory(const fs::path& output, const ConvertArguments& arguments) {
+  std::error_code ignored;
+  const bool is_filled = fs::is_directory(output, ignored) && !fs::is_empty(output, ignored);
+  if (is_filled && !arguments.force) {
+    return fail(ErrorCode::kInvalidArgument, arguments.output, "is there and not empty",
+                "choose another name, or replace it with --force");
+  }
+  if (is_filled && !fs::is_regular_file(output / "config.json", ignored)) {
+    return fail(ErrorCode::kInvalidArgument, arguments.output,
+                "is there and has no config.json: --force replaces a model's directory only",
+                "choose another name, or remove it first");
+  }
+  return data::OutputDirectory::check(output, arguments.existing());
+}
+
 Result<ConvertOptions> interpret(const ConvertArguments& arguments) {
   ConvertOptions options;
   VALENCE_TRY(options.target, choose("--to", arguments.target, kTargets));
@@ -125,12 +145,14 @@ Result<ConvertOptions> interpret(const ConvertArguments& arguments) {
       return fail(ErrorCode::kInvalidArgument, "--output", fmt::format("{} does not end in .gguf", arguments.output),
                   "a GGUF model is one file, with that ending");
     }
-    if (fs::exists(output, ignored)) {
-      return fail(ErrorCode::kInvalidArgument, arguments.output, "is there already",
-                  "remove it, or choose another name");
+    const auto there = fs::status(output, ignored);
+    if (fs::exists(there) && (!arguments.force || !fs::is_regular_file(there))) {
+      return fail(ErrorCode::kInvalidArgument, arguments.output,
+                  arguments.force ? "is there and is no file" : "is there already",
+                  arguments.force ? "choose another name" : "choose another name, or replace it with --force");
     }
   } else {
-    VALENCE_TRY_STATUS(data::OutputDirectory::check(output));
+    VALENCE_TRY_STATUS(check_directory(output, arguments));
   }
   return options;
 }
@@ -139,9 +161,9 @@ Converted to_safetensors(const ConvertSource& source, DType dtype) {
   Converted converted;
   converted.file_name = "model.safetensors";
   TensorTable table;
-  const auto weights = source.has_reference_names
-                           ? weights_by_name(source.model)
-                           : weights_by_role(source.model, *find_architecture(source.model.spec.model_type));
+  const auto weights = source.has_reference_names ? weights_by_name(source.model)
+                                                  : weights_by_role(source.model.spec, source.model.weights,
+                                                                    *find_architecture(source.model.spec.model_type));
   for (const ExportedWeight& weight : weights) {
     converted.tensors.push_back(encode_values(weight.values(), dtype));
     table.emplace(weight.name, TensorView{dtype, weight.shape, converted.tensors.back()});
@@ -170,7 +192,7 @@ Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, 
       return converted;
     }
     case Target::kGguf: {
-      VALENCE_TRY(const GgufVocabulary vocabulary, gguf_vocabulary(source));
+      VALENCE_TRY(const GgufVocabulary vocabulary, gguf_vocabulary_of(source));
       VALENCE_TRY(converted->gguf, export_gguf(source.model, vocabulary, options.dtype, source.name));
       converted->file_name = "model.gguf";
       converted->pieces = converted->gguf->writer.pieces();
@@ -215,12 +237,18 @@ std::string_view dtype_in_config(DType dtype) {
   return dtype == DType::kF16 ? "float16" : dtype == DType::kBF16 ? "bfloat16" : "float32";
 }
 
-Result<double> write_and_verify(const ConvertArguments& arguments, const ConvertOptions& options,
-                                const ConvertSource& source, const Converted& converted, StepProgress& progress) {
+struct Verified {
+  double difference = 0;         ///< difference_of()
+  std::size_t other_tokens = 0;  ///< texts_with_other_tokens()
+};
+
+Result<Verified> write_and_verify(const ConvertArguments& arguments, const ConvertOptions& options,
+                                  const ConvertSource& source, const Converted& converted, StepProgress& progress) {
   const bool is_file = options.target == Target::kGguf;
   // A single file is made in a directory of its own, so that it is read back under its ending.
-  VALENCE_TRY(data::OutputDirectory output,
-              data::OutputDirectory::open(is_file ? arguments.output + ".parts" : arguments.output));
+  VALENCE_TRY(data::OutputDirectory output, is_file
+                                                ? data::OutputDirectory::open(arguments.output + ".parts")
+                                                : data::OutputDirectory::open(arguments.output, arguments.existing()));
   VALENCE_TRY_STATUS(output.write(converted.file_name, converted.pieces));
   if (!is_file) {
     const DType stored = options.target == Target::kSafetensors ? options.dtype : DType::kF32;
@@ -229,22 +257,25 @@ Result<double> write_and_verify(const ConvertArguments& arguments, const Convert
     for (const auto& [name, content] : source.files) VALENCE_TRY_STATUS(output.write(name, content));
   }
   progress.step("comparing it with its source");
-  VALENCE_TRY(const double difference, difference_of(arguments, output.partial()));
-  if (!(difference <= tolerance(options.dtype))) {
+  Verified verified;
+  VALENCE_TRY(verified.difference, difference_of(arguments, output.partial()));
+  if (!(verified.difference <= tolerance(options.dtype))) {
     return fail(
         ErrorCode::kInternal, arguments.output,
         fmt::format("differs from its source by {:.2e} of the largest logit, more than the {:.0e} of {}: removed",
-                    difference, tolerance(options.dtype), arguments.dtype),
+                    verified.difference, tolerance(options.dtype), arguments.dtype),
         "take --dtype f32; if that fails too, please report it");
   }
   if (!is_file) {
     VALENCE_TRY_STATUS(output.commit());
-    return difference;
+    return verified;
   }
+  VALENCE_TRY(verified.other_tokens,
+              texts_with_other_tokens(source, output.partial() / converted.file_name, kSampleTexts));
   std::error_code failed;
   fs::rename(output.partial() / converted.file_name, arguments.output, failed);
   if (failed) return fail(ErrorCode::kIo, arguments.output, fmt::format("cannot be made: {}", failed.message()));
-  return difference;
+  return verified;
 }
 
 ExitCode failed(const Error& error) {
@@ -269,14 +300,20 @@ ExitCode convert(const ConvertArguments& arguments, const GlobalOptions& global)
     if (!global.quiet) print_note(fmt::format("{}: would have {} of {}", arguments.output, size, arguments.target));
     return ExitCode::kOk;
   }
-  const auto difference = write_and_verify(arguments, *options, *source, **converted, progress);
+  const auto verified = write_and_verify(arguments, *options, *source, **converted, progress);
   progress.clear();
-  if (!difference) return failed(difference.error());
+  if (!verified) return failed(verified.error());
   if (!global.quiet) {
     print_note(
         fmt::format("{}: written, {}; largest difference from the source on {} texts: {:.2e} of the largest "
                     "logit",
-                    arguments.output, size, kSampleTexts.size(), *difference));
+                    arguments.output, size, kSampleTexts.size(), verified->difference));
+    if (verified->other_tokens > 0) {
+      print_note(fmt::format(
+          "programs that do not read tokenizer.huggingface.json, as llama.cpp, give {} of {} texts other tokens: "
+          "GGUF has no key for all that this tokenizer does",
+          verified->other_tokens, kSampleTexts.size()));
+    }
   }
   return ExitCode::kOk;
 }
@@ -290,10 +327,9 @@ Command add_convert(CLI::App& models) {
   app->add_option("model", arguments->source, "A model as -m takes it")->type_name("SRC")->required();
   app->add_option("--to", arguments->target, "safetensors, onnx or gguf")->type_name("FORMAT")->required();
   app->add_option("--dtype", arguments->dtype, "f32, f16, bf16 or q8_0 (onnx: dynamic int8) [f32]")->type_name("T");
-  app->add_option("-o,--output", arguments->output, "Directory to make; for gguf a file that is not there yet")
-      ->type_name("DST")
-      ->required();
+  app->add_option("-o,--output", arguments->output, "Directory to make; for gguf a file")->type_name("DST")->required();
   app->add_option("--merge-adapter", arguments->adapter, "A PEFT LoRA adapter to merge into it")->type_name("DIR");
+  app->add_flag("--force", arguments->force, "Replace a model that is there, once the new one is whole");
   app->add_flag("--dry-run", arguments->dry_run, "Read and convert, write nothing");
   return {.app = app, .run = [arguments](const GlobalOptions& global) { return convert(*arguments, global); }};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct ConvertSource {
   std::vector<std::pair<std::string, std::string>> files;  ///< tokenizer, licence: name and content
   Tokenizer tokenizer;
   bool has_reference_names = true;  ///< tensors are called as transformers does
+
+  /// The content of one of `files`, or null.
+  [[nodiscard]] const std::string* file(std::string_view file_name) const;
 };
 
 /// `ref` as -m takes it, with the PEFT adapter in directory `adapter` merged into it; an empty one: none.
@@ -27,8 +31,5 @@ Result<ConvertSource> open_convert_source(const std::string& ref, const std::str
 
 /// config.json with another `dtype`: transformers gives the weights the one that it names.
 Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype);
-
-/// The WordPiece vocabulary that GGUF keeps. Errors: kUnsupported for another kind of tokenizer.
-Result<GgufVocabulary> gguf_vocabulary(const ConvertSource& source);
 
 }  // namespace valence::cli

@@ -2,7 +2,6 @@
 /// What config.json calls values of a specification: the way back from config.h.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "valence/model/head_spec.h"
@@ -11,8 +10,5 @@ namespace valence {
 
 [[nodiscard]] std::string_view activation_name(Activation activation);
 [[nodiscard]] std::string_view problem_type_name(ProblemType problem_type);
-
-/// A config.json of `spec` for a model that came without one (GGUF): what transformers needs to build the same.
-[[nodiscard]] std::string config_json_of(const ModelSpec& spec, std::string_view class_name);
 
 }  // namespace valence
