@@ -84,15 +84,42 @@ Result<std::string> tokenizer_config(const GgufMetadata& metadata, const Convert
   return json.text() + "\n";
 }
 
-std::optional<std::int32_t> token_named(const ConvertSource& source, std::string_view key) {
-  const auto config = Json::parse(source.config_json, "config.json");
-  if (!config) return std::nullopt;
-  const auto value = config->find(key);
-  if (!value || !value->is_integer()) return std::nullopt;  // Llama's eos_token_id may be a list
-  const auto id = value->as_integer();
-  if (!id || *id < 0 || *id >= kMaxVocabSize) return std::nullopt;
-  return static_cast<std::int32_t>(*id);
-}
+/// The special tokens of a model's files, by what transformers calls them.
+class SpecialTokens {
+ public:
+  static Result<SpecialTokens> read(const ConvertSource& source) {
+    SpecialTokens tokens(source);
+    for (const auto& [name, document] :
+         {std::pair{"tokenizer_config.json", &tokens.settings_}, {"special_tokens_map.json", &tokens.map_}}) {
+      const std::string* const text = source.file(name);
+      if (text == nullptr) continue;
+      VALENCE_TRY(*document, Json::parse(*text, name));
+    }
+    VALENCE_TRY(tokens.config_, Json::parse(source.config_json, "config.json"));
+    return tokens;
+  }
+
+  /// `name`: "bos_token".
+  [[nodiscard]] std::optional<std::int32_t> id(std::string_view name) const {
+    for (const auto* document : {&settings_, &map_}) {
+      const auto token = *document ? (*document)->find(name) : std::nullopt;
+      const auto content = token && token->is_object() ? token->find("content") : token;
+      if (!content || !content->is_string()) continue;
+      if (const auto id = source_->tokenizer.token_to_id(*content->as_string())) return id;
+    }
+    const auto value = config_->find(std::string(name) + "_id");
+    if (!value || !value->is_integer()) return std::nullopt;  // Llama's eos_token_id may be a list
+    const auto id = value->as_integer();
+    const bool is_token = id && *id >= 0 && *id < source_->model.spec.encoder.vocab_size;
+    return is_token ? std::optional(static_cast<std::int32_t>(*id)) : std::nullopt;
+  }
+
+ private:
+  explicit SpecialTokens(const ConvertSource& source) : source_(&source) {}
+
+  const ConvertSource* source_;
+  std::optional<Json> settings_, map_, config_;
+};
 
 }  // namespace
 
@@ -119,19 +146,24 @@ Status complete_gguf_source(const std::filesystem::path& path, ConvertSource& so
 
 Result<GgufVocabulary> gguf_vocabulary_of(const ConvertSource& source) {
   const EncoderSpec& encoder = source.model.spec.encoder;
+  VALENCE_TRY(const SpecialTokens special, SpecialTokens::read(source));
   TokenizerSource files{.name = source.name,
                         .tokenizer = &source.tokenizer,
                         .tokenizer_json = source.file("tokenizer.json"),
                         .lowercase = std::nullopt,
+                        .bos = special.id("bos_token"),
+                        .eos = special.id("eos_token"),
+                        .unk = special.id("unk_token"),
+                        .cls = special.id("cls_token"),
+                        .sep = special.id("sep_token"),
                         .pad = std::nullopt,
-                        .bos = token_named(source, "bos_token_id"),
-                        .eos = token_named(source, "eos_token_id"),
+                        .mask = special.id("mask_token"),
                         .rows = encoder.vocab_size};
   if (encoder.padding_id >= 0) {
     files.pad = encoder.padding_id;
   } else if (!encoder.causal) {  // where a decoder's padding begins is what its head reads
-    files.pad = source.tokenizer.token_to_id("[PAD]");
-    if (!files.pad) files.pad = source.tokenizer.token_to_id("<pad>");
+    files.pad = special.id("pad_token");
+    if (!files.pad) files.pad = source.tokenizer.token_to_id("[PAD]");
   }
   if (source.file("vocab.txt") != nullptr) {
     files.lowercase = true;

@@ -106,17 +106,17 @@ void Reader::read_special_tokens() {
   }
   made_.bos = first ? *first : source_.bos.value_or(-1);
   made_.eos = last ? *last : source_.eos.value_or(-1);
-  if (first && last) {
-    made_.cls = *first;
-    made_.sep = *last;
-  }
+  made_.cls = source_.cls.value_or(first && last ? *first : -1);
+  made_.sep = source_.sep.value_or(first && last ? *last : -1);
   if (made_.model != "bert") {
     made_.add_bos = first.has_value();
     made_.add_eos = last.has_value();
   }
-  made_.unk = source_.tokenizer->unknown_id().value_or(-1);
+  const std::optional<std::int32_t> unk = source_.unk ? source_.unk : source_.tokenizer->unknown_id();
+  made_.unk = unk.value_or(-1);
   made_.pad = source_.pad.value_or(-1);
-  made_.mask = id_of({"[MASK]", "<mask>"}).value_or(-1);
+  const std::optional<std::int32_t> mask = source_.mask ? source_.mask : id_of({"[MASK]", "<mask>"});
+  made_.mask = mask.value_or(-1);
 }
 
 TokenType Reader::type_of(std::int32_t id, std::string_view token) const {

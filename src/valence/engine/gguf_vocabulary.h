@@ -17,10 +17,10 @@ namespace valence {
 struct TokenizerSource {
   std::string name;  ///< of the model, for errors
   const Tokenizer* tokenizer = nullptr;
-  const std::string* tokenizer_json = nullptr;  ///< null: there is only a vocab.txt
-  std::optional<bool> lowercase;                ///< then, whether it lower-cases
-  std::optional<std::int32_t> pad, bos, eos;    ///< as config.json has them
-  std::int64_t rows = 0;                        ///< of the embedding table
+  const std::string* tokenizer_json = nullptr;                     ///< null: there is only a vocab.txt
+  std::optional<bool> lowercase;                                   ///< then, whether it lower-cases
+  std::optional<std::int32_t> bos, eos, unk, cls, sep, pad, mask;  ///< as its settings have them
+  std::int64_t rows = 0;                                           ///< of the embedding table
 };
 
 /// WordPiece ("bert"), byte-level BPE ("gpt2"), Unigram ("t5") and SentencePiece's BPE ("llama"), whose scores are the

@@ -113,6 +113,9 @@ void ConfigWriter::sizes() {
   } else {
     json_.null();
   }
+  // Nothing reads them here; the defaults are ids of the published vocabularies.
+  if (is("gpt2") || is("modernbert")) json_.key("bos_token_id").null().key("eos_token_id").null();
+  if (is("modernbert")) json_.key("cls_token_id").null().key("sep_token_id").null();
 }
 
 void ConfigWriter::labels() {

@@ -125,7 +125,7 @@ Result<std::string> ggml_bpe_json(const GgmlVocabulary& vocabulary, const std::s
   json.model = fmt::format(R"({{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)"
                            R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":{},)"
                            R"("vocab":{},"merges":{}}})",
-                           pre.ignore_merges, vocabulary_json(vocabulary.tokens), merges_json(merges));
+                           pre.ignore_merges, vocabulary_json(vocabulary, vocabulary.tokens), merges_json(merges));
   VALENCE_TRY(json.added_tokens, ggml_added_tokens(vocabulary, vocabulary.tokens, where));
   for (AddedToken& token : json.added_tokens) token.lstrip = pre.lstrip_mask && vocabulary.mask == token.id;
   VALENCE_TRY(json.post_processor, post_processor(vocabulary, pre, where));

@@ -40,8 +40,9 @@ Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vo
   std::vector<Cut> cuts;
   for (std::size_t id = 0; id < given.tokens.size(); ++id) {
     const std::int64_t type = given.type_of(id);
-    // Those are found before the model sees the text.
+    // Those are found before the model sees the text, or no token has them.
     if (type == GgmlVocabulary::kControl || type == GgmlVocabulary::kUserDefined) continue;
+    if (type == GgmlVocabulary::kUnused) continue;
     const std::string_view token = given.tokens[id];
     const auto borders = character_borders(token.substr(0, 4 * kMaxCharacters + 1));
     if (borders.size() > kMaxCharacters + 1) {
@@ -115,7 +116,7 @@ Result<std::string> ggml_sentencepiece_json(const GgmlVocabulary& vocabulary, co
   json.model = fmt::format(R"({{"type":"BPE","dropout":null,"unk_token":{},"continuing_subword_prefix":null,)"
                            R"("end_of_word_suffix":null,"fuse_unk":true,"byte_fallback":true,"ignore_merges":false,)"
                            R"("vocab":{},"merges":{}}})",
-                           json_string(special(unk).content), vocabulary_json(tokens), merges_json(merges));
+                           json_string(special(unk).content), vocabulary_json(vocabulary, tokens), merges_json(merges));
   VALENCE_TRY(json.added_tokens, ggml_added_tokens(vocabulary, tokens, where));
   return json.text();
 }

@@ -83,7 +83,7 @@ Result<std::string> Builder::build() {
       fmt::format(R"({{"type":"BertProcessing","sep":[{},{}],"cls":[{},{}]}})", token(sep), sep, token(cls), cls);
   json.model = fmt::format(R"({{"type":"WordPiece","unk_token":{},"continuing_subword_prefix":"##",)"
                            R"("max_input_chars_per_word":100,"vocab":{}}})",
-                           token(unk), vocabulary_json(spelled_));
+                           token(unk), vocabulary_json(given_, spelled_));
   VALENCE_TRY(json.added_tokens, ggml_added_tokens(given_, spelled_, where_));
   return json.text();
 }

@@ -28,13 +28,13 @@ std::string merges_json(const MergeRules& merges) {
   return json + ']';
 }
 
-std::string vocabulary_json(const std::vector<std::string_view>& tokens) {
+std::string vocabulary_json(const GgmlVocabulary& given, const std::vector<std::string_view>& tokens) {
   std::unordered_map<std::string_view, std::size_t> last;
   last.reserve(tokens.size());
   for (std::size_t id = 0; id < tokens.size(); ++id) last[tokens[id]] = id;
   std::string json = "{";
   for (std::size_t id = 0; id < tokens.size(); ++id) {
-    if (last[tokens[id]] != id) continue;
+    if (last[tokens[id]] != id || given.type_of(id) == GgmlVocabulary::kUnused) continue;
     if (json.size() > 1) json += ',';
     append_json_string(json, tokens[id]);
     json += ':';

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "valence/tokenizer/added_tokens.h"
+#include "valence/tokenizer/ggml_vocabulary.h"
 #include "valence/tokenizer/merge_rules.h"
 
 namespace valence::tokenizer {
@@ -18,8 +19,9 @@ namespace valence::tokenizer {
 /// `[["a","b"],...]`
 [[nodiscard]] std::string merges_json(const MergeRules& merges);
 
-/// An object from tokens to ids. Of a token that occurs twice the later id counts, as in lists of tokens.
-[[nodiscard]] std::string vocabulary_json(const std::vector<std::string_view>& tokens);
+/// An object from tokens to ids, `given`'s as they are spelled in `spelled`. Of a token that occurs twice the later id
+/// counts, as in lists of tokens; rows that no token has are left out.
+[[nodiscard]] std::string vocabulary_json(const GgmlVocabulary& given, const std::vector<std::string_view>& spelled);
 
 /// Special tokens around texts, each a token with its id.
 struct AroundTexts {
