@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <unordered_map>
+#include <unordered_set>
 
 #include "valence/base/json.h"
 
@@ -29,12 +29,15 @@ std::string merges_json(const MergeRules& merges) {
 }
 
 std::string vocabulary_json(const GgmlVocabulary& given, const std::vector<std::string_view>& tokens) {
-  std::unordered_map<std::string_view, std::size_t> last;
-  last.reserve(tokens.size());
-  for (std::size_t id = 0; id < tokens.size(); ++id) last[tokens[id]] = id;
+  std::unordered_set<std::string_view> later;
+  later.reserve(tokens.size());
+  std::vector<bool> counts(tokens.size());
+  for (std::size_t id = tokens.size(); id-- > 0;) {
+    counts[id] = given.type_of(id) != GgmlVocabulary::kUnused && later.insert(tokens[id]).second;
+  }
   std::string json = "{";
   for (std::size_t id = 0; id < tokens.size(); ++id) {
-    if (last[tokens[id]] != id || given.type_of(id) == GgmlVocabulary::kUnused) continue;
+    if (!counts[id]) continue;
     if (json.size() > 1) json += ',';
     append_json_string(json, tokens[id]);
     json += ':';
