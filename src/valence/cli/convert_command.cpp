@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "valence/cli/command.h"
+#include "valence/cli/convert_directory.h"
 #include "valence/cli/convert_gguf.h"
 #include "valence/cli/convert_source.h"
 #include "valence/cli/model_ref.h"
@@ -20,11 +21,8 @@
 #include "valence/cli/step_progress.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/output_directory.h"
-#include "valence/model/arch/registry.h"
 #include "valence/model/gguf_export.h"
 #include "valence/model/onnx_export.h"
-#include "valence/model/weight_export.h"
-#include "valence/tensor/safetensors_writer.h"
 
 namespace valence::cli {
 namespace {
@@ -100,8 +98,7 @@ struct Converted {
   Pieces pieces;
   // What the pieces view.
   std::string image;
-  SafetensorsLayout layout;
-  std::vector<std::vector<std::byte>> tensors;
+  SafetensorsWeights safetensors;
   std::unique_ptr<GgufExport> gguf;
 
   [[nodiscard]] std::uint64_t size_bytes() const {
@@ -157,29 +154,13 @@ Result<ConvertOptions> interpret(const ConvertArguments& arguments) {
   return options;
 }
 
-Converted to_safetensors(const ConvertSource& source, DType dtype) {
-  Converted converted;
-  converted.file_name = "model.safetensors";
-  TensorTable table;
-  const auto weights = source.has_reference_names ? weights_by_name(source.model)
-                                                  : weights_by_role(source.model.spec, source.model.weights,
-                                                                    *find_architecture(source.model.spec.model_type));
-  for (const ExportedWeight& weight : weights) {
-    converted.tensors.push_back(encode_values(weight.values(), dtype));
-    table.emplace(weight.name, TensorView{dtype, weight.shape, converted.tensors.back()});
-  }
-  converted.layout = lay_out_safetensors(table, {{"format", "pt"}});
-  converted.pieces = {std::as_bytes(std::span(converted.layout.header))};
-  converted.pieces.insert(converted.pieces.end(), converted.layout.tensors.begin(), converted.layout.tensors.end());
-  return converted;
-}
-
 Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, const ConvertOptions& options) {
   auto converted = std::make_unique<Converted>();  // stays where it is: the pieces view it
   switch (options.target) {
     case Target::kSafetensors: {
-      *converted = to_safetensors(source, options.dtype);
-      converted->pieces.front() = std::as_bytes(std::span(converted->layout.header));
+      converted->safetensors = safetensors_weights(source, options.dtype);
+      converted->file_name = "model.safetensors";
+      converted->pieces = converted->safetensors.pieces();
       return converted;
     }
     case Target::kOnnx: {
@@ -233,10 +214,6 @@ Result<double> difference_of(const ConvertArguments& arguments, const fs::path& 
   return largest == 0 ? difference : difference / largest;
 }
 
-std::string_view dtype_in_config(DType dtype) {
-  return dtype == DType::kF16 ? "float16" : dtype == DType::kBF16 ? "bfloat16" : "float32";
-}
-
 struct Verified {
   double difference = 0;         ///< difference_of()
   std::size_t other_tokens = 0;  ///< texts_with_other_tokens()
@@ -252,9 +229,7 @@ Result<Verified> write_and_verify(const ConvertArguments& arguments, const Conve
   VALENCE_TRY_STATUS(output.write(converted.file_name, converted.pieces));
   if (!is_file) {
     const DType stored = options.target == Target::kSafetensors ? options.dtype : DType::kF32;
-    VALENCE_TRY(const std::string config, config_with_dtype(source.config_json, dtype_in_config(stored)));
-    VALENCE_TRY_STATUS(output.write("config.json", config));
-    for (const auto& [name, content] : source.files) VALENCE_TRY_STATUS(output.write(name, content));
+    VALENCE_TRY_STATUS(write_model_files(source, stored, output));
   }
   progress.step("comparing it with its source");
   Verified verified;

@@ -115,21 +115,6 @@ Result<ConvertSource> open_convert_source(const std::string& ref, const std::str
   return source;
 }
 
-Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype) {
-  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
-  VALENCE_TRY(const auto members, config.members());
-  std::string text = "{\n";
-  for (const auto& [key, value] : members) {
-    if (key == "dtype" || key == "torch_dtype" || key == "quantization_config") continue;
-    text += "  ";
-    append_json_string(text, key);
-    text += ": " + value.dump() + ",\n";
-  }
-  text += "  \"dtype\": ";
-  append_json_string(text, dtype);
-  return text + "\n}\n";
-}
-
 const std::string* ConvertSource::file(std::string_view file_name) const {
   const auto found = std::ranges::find(files, file_name, &std::pair<std::string, std::string>::first);
   return found == files.end() ? nullptr : &found->second;

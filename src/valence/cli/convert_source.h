@@ -29,7 +29,4 @@ struct ConvertSource {
 /// `ref` as -m takes it, with the PEFT adapter in directory `adapter` merged into it; an empty one: none.
 Result<ConvertSource> open_convert_source(const std::string& ref, const std::string& adapter);
 
-/// config.json with another `dtype`: transformers gives the weights the one that it names.
-Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype);
-
 }  // namespace valence::cli

@@ -16,6 +16,9 @@ namespace {
 // longer ones would make much of a small file.
 constexpr std::size_t kMaxCharacters = 64;
 
+// Published models have about two for each token; a small file could name millions.
+constexpr std::size_t kMaxCutsPerToken = 16;
+
 /// A token and a place to cut it into two others.
 struct Cut {
   std::string_view left, right;
@@ -37,6 +40,8 @@ std::vector<std::size_t> character_borders(std::string_view text) {
 /// The pairs that the model merges, the best first: SentencePiece ranks a pair by the score of what it makes. Source:
 /// generate_merges of transformers, convert_slow_tokenizer.py.
 Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vocabulary, const std::string& where) {
+  constexpr std::size_t kAlways = 1024;  // in vocabularies of a few tokens
+  const std::size_t most = std::min(kMaxMerges, kAlways + kMaxCutsPerToken * given.tokens.size());
   std::vector<Cut> cuts;
   for (std::size_t id = 0; id < given.tokens.size(); ++id) {
     const std::int64_t type = given.type_of(id);
@@ -58,8 +63,8 @@ Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vo
       if (!right_id) continue;
       cuts.push_back({left, right, *left_id, *right_id, i, borders.size() - 1 - i, (*given.scores)[id]});
     }
-    if (cuts.size() > kMaxMerges) {
-      return fail(ErrorCode::kInvalidData, where, fmt::format("its tokens merge in more than {} ways", kMaxMerges));
+    if (cuts.size() > most) {
+      return fail(ErrorCode::kInvalidData, where, fmt::format("its tokens merge in more than {} ways", most));
     }
     std::sort(cuts.begin() + static_cast<std::ptrdiff_t>(first), cuts.end(), [](const Cut& a, const Cut& b) {
       return std::tie(a.left_id, a.right_id) < std::tie(b.left_id, b.right_id);

@@ -241,5 +241,20 @@ TEST(GgufTokenizer, RowsThatNoTokenHasAreNotInTheVocabulary) {
   EXPECT_EQ(tokenizer_of(image).value().vocabulary_size(), 5U);
 }
 
+TEST(GgufTokenizer, MoreMergesThanAnyModelHasAreRefused) {
+  GgufImage image = unigram();
+  image.set_string("tokenizer.ggml.model", "llama");
+  std::vector<std::string> tokens = {"<s>", "</s>", "<unk>"};
+  for (std::size_t size = 1; size <= 64; ++size) {
+    tokens.push_back(std::string(size, 'a'));  // each may be cut anywhere
+    tokens.push_back(std::string(size, 'b'));
+  }
+  image.set_strings("tokenizer.ggml.tokens", tokens);
+  image.set("tokenizer.ggml.scores", 9,
+            testing::u32_bytes(6) + testing::u64_bytes(tokens.size()) +
+                testing::f32_bytes(std::vector<float>(tokens.size())));
+  EXPECT_NE(refusal(image).find("its tokens merge in more than 3120 ways"), std::string::npos) << refusal(image);
+}
+
 }  // namespace
 }  // namespace valence
