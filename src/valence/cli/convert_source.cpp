@@ -39,16 +39,6 @@ constexpr std::array kTokenizerFiles{"tokenizer.json",
                                      "LICENSE.md",
                                      "NOTICE"};
 
-Status add_files(const fs::path& directory, ConvertSource& source) {
-  for (const char* const name : kTokenizerFiles) {
-    std::error_code ignored;
-    if (!fs::is_regular_file(directory / name, ignored)) continue;
-    VALENCE_TRY(std::string content, read_file(directory / name, kMaxFileBytes));
-    source.files.emplace_back(name, std::move(content));
-  }
-  return {};
-}
-
 std::string name_of(const fs::path& path) {
   std::error_code ignored;
   const fs::path whole = fs::weakly_canonical(path, ignored);
@@ -101,11 +91,22 @@ Result<ConvertSource> open_unmerged(const std::string& ref, const std::string& a
   VALENCE_TRY(const auto onnx, find_onnx(*path));
   const fs::path directory = onnx ? directory_with(*onnx, {"config.json"}) : *path;
   VALENCE_TRY(source.config_json, read_config(directory));
-  VALENCE_TRY_STATUS(add_files(onnx ? tokenizer_directory(*onnx) : *path, source));
+  VALENCE_TRY(source.files, companion_files(onnx ? tokenizer_directory(*onnx) : *path));
   return source;
 }
 
 }  // namespace
+
+Result<std::vector<std::pair<std::string, std::string>>> companion_files(const fs::path& directory) {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const char* const name : kTokenizerFiles) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(directory / name, ignored)) continue;
+    VALENCE_TRY(std::string content, read_file(directory / name, kMaxFileBytes));
+    files.emplace_back(name, std::move(content));
+  }
+  return files;
+}
 
 Result<ConvertSource> open_convert_source(const std::string& ref, const std::string& adapter) {
   VALENCE_TRY(ConvertSource source, open_unmerged(ref, adapter));

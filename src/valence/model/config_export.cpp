@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 #include <string_view>
@@ -19,22 +18,6 @@
 
 namespace valence {
 namespace {
-
-/// A model type and the class that a sequence classifier of it is.
-struct ModelClass {
-  std::string_view model_type;
-  std::string_view name;
-};
-constexpr std::array kClasses = {ModelClass{"bert", "BertForSequenceClassification"},
-                                 ModelClass{"distilbert", "DistilBertForSequenceClassification"},
-                                 ModelClass{"roberta", "RobertaForSequenceClassification"},
-                                 ModelClass{"nomic_bert", "NomicBertForSequenceClassification"},
-                                 ModelClass{"modernbert", "ModernBertForSequenceClassification"},
-                                 ModelClass{"gpt2", "GPT2ForSequenceClassification"},
-                                 ModelClass{"llama", "LlamaForSequenceClassification"},
-                                 ModelClass{"mistral", "MistralForSequenceClassification"},
-                                 ModelClass{"qwen2", "Qwen2ForSequenceClassification"},
-                                 ModelClass{"qwen3", "Qwen3ForSequenceClassification"}};
 
 /// Llama 3's scaling whose factors are `factors`, with the ratio of its two bounds that all published models have: 1 to
 /// 4. Conversion kept the factors only.
@@ -268,14 +251,11 @@ std::string_view lost(const ModelSpec& spec, const ModelSpec& read) {
 
 Result<std::string> config_json_of(const ModelSpec& spec, std::optional<std::int64_t> padding,
                                    const std::string& source) {
-  const auto known = std::ranges::find(kClasses, std::string_view(spec.model_type), &ModelClass::model_type);
-  if (known == kClasses.end() || spec.head.pooling == Pooling::kNone) {
-    return fail(ErrorCode::kUnsupported, source,
-                fmt::format("{} of the type {} get no config.json",
-                            spec.head.pooling == Pooling::kNone ? "token classifiers" : "models", spec.model_type),
+  if (spec.head.pooling == Pooling::kNone) {
+    return fail(ErrorCode::kUnsupported, source, "classifies each token: only sequence classifiers get a config.json",
                 "convert the checkpoint that it was made from");
   }
-  VALENCE_TRY(std::string text, ConfigWriter(spec, padding, source).write(known->name));
+  VALENCE_TRY(std::string text, ConfigWriter(spec, padding, source).write(sequence_classifier_class(spec.model_type)));
   VALENCE_TRY(const Json config, Json::parse(text, "config.json"));
   VALENCE_TRY(const ModelSpec read, parse_config(config));
   const std::string_view what = lost(spec, read);
