@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -218,9 +219,15 @@ tl::unexpected<Error> Json::invalid(std::string what, std::string hint) const {
 std::string Json::dump() const { return node_of(node_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 
 void append_json_string(std::string& out, std::string_view text) {
+  constexpr char kFirstPrintable = 0x20;
+  const auto is_plain = [](char c) { return c != '"' && c != '\\' && (c < 0 || c >= kFirstPrintable); };
   out += '"';
-  for (const char c : text) {
-    switch (c) {
+  while (!text.empty()) {
+    const auto special = std::find_if_not(text.begin(), text.end(), is_plain);
+    const auto plain = static_cast<std::size_t>(special - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) break;
+    switch (const char c = text[plain]) {
       case '"':
         out += "\\\"";
         break;
@@ -237,12 +244,9 @@ void append_json_string(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     }
+    text.remove_prefix(plain + 1);
   }
   out += '"';
 }

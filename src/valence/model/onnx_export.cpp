@@ -135,7 +135,7 @@ std::string GraphWriter::integers(const std::string& name, const std::vector<std
 }
 
 std::string GraphWriter::vector(const std::string& module, std::string_view parameter, const TensorView& view) {
-  const ExportedWeight weight{fmt::format("{}.{}", module, parameter), view.shape, {}, view};
+  const ExportedWeight weight{fmt::format("{}.{}", module, parameter), view.shape, {}, {{view}}};
   return floats(weight.name, weight.shape, weight.values());
 }
 
@@ -148,7 +148,7 @@ GraphWriter::Int8Matrix GraphWriter::int8_rows(const MatrixView& matrix) {
     copy_as_f32(*matrix.row_scale, made.scales);
     return made;
   }
-  const ExportedWeight weight{{}, {matrix.rows(), matrix.columns()}, matrix, {}};
+  const ExportedWeight weight{{}, {matrix.rows(), matrix.columns()}, {matrix}, {}};
   const std::vector<float> values = weight.values();
   for (std::size_t row = 0; row < rows; ++row) {
     made.scales[row] = quantise_row(std::span(values).subspan(row * columns, columns),
@@ -161,7 +161,7 @@ std::string GraphWriter::table(const std::string& module, const MatrixView& matr
   const std::string path = slashes(module);
   const Shape shape = {matrix.rows(), matrix.columns()};
   if (type_ != OnnxWeightType::kInt8) {
-    const ExportedWeight weight{module + ".weight", shape, matrix, {}};
+    const ExportedWeight weight{module + ".weight", shape, {matrix}, {}};
     return node("Gather", path + "/Gather", {floats(weight.name, shape, weight.values()), rows}, {{"axis", 0}});
   }
   const Int8Matrix made = int8_rows(matrix);
@@ -215,7 +215,7 @@ std::string GraphWriter::linear(const std::string& module, const LinearWeights& 
     product = int8_product(module, weights.weight, input);
   } else {
     const ExportedWeight weight{
-        module + ".weight", {weights.weight.rows(), weights.weight.columns()}, weights.weight, {}};
+        module + ".weight", {weights.weight.rows(), weights.weight.columns()}, {weights.weight}, {}};
     const std::vector<float> values = weight.values();
     const auto columns = turned(std::span(values), weight.shape[0], weight.shape[1]);
     product =
@@ -228,7 +228,7 @@ std::string GraphWriter::linear(const std::string& module, const LinearWeights& 
 std::string GraphWriter::dense(const std::string& module, const LinearWeights& weights, const std::string& input,
                                const std::string& output) {
   const ExportedWeight weight{
-      module + ".weight", {weights.weight.rows(), weights.weight.columns()}, weights.weight, {}};
+      module + ".weight", {weights.weight.rows(), weights.weight.columns()}, {weights.weight}, {}};
   const std::string matrix = floats(weight.name, weight.shape, weight.values());
   return node("Gemm", slashes(module) + "/Gemm", {input, matrix, vector(module, "bias", *weights.bias)},
               {{"transB", 1}}, output.empty() ? std::vector<std::string>{} : std::vector<std::string>{output});
