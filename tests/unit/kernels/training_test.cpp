@@ -364,10 +364,11 @@ TEST_F(TrainingKernelsTest, AdamWTakesTheStepOfItsPaperOnEveryInstructionSetAlik
     first_table.clear();
     for_each_table([&](const TrainingKernels& kernels) {
       auto own = value;
+      auto used = gradient;
       auto m = momentum;
       auto v = square;
       kernels.adamw({.value = own.data(),
-                     .gradient = has_gradient ? gradient.data() : nullptr,
+                     .gradient = has_gradient ? used.data() : nullptr,
                      .first_moment = m.data(),
                      .second_moment = v.data(),
                      .size = kSize,
@@ -385,6 +386,9 @@ TEST_F(TrainingKernelsTest, AdamWTakesTheStepOfItsPaperOnEveryInstructionSetAlik
         ASSERT_NEAR(m[i], m1, 1e-6);
         ASSERT_NEAR(v[i], v1, 1e-6);
         ASSERT_NEAR(own[i], 0.99 * value[i] - 0.01 * m1 / (1.5 * std::sqrt(v1) + 1e-8), 1e-5);
+      }
+      if (has_gradient) {
+        EXPECT_EQ(used, std::vector<float>(kSize, 0.0F));
       }
       if (first_table.empty()) first_table = own;
       EXPECT_EQ(own, first_table);
