@@ -94,7 +94,8 @@ Result<RotarySpec> parse_rotary_parameters(const Json& parameters, double defaul
   VALENCE_TRY(rotary.original_max_position_embeddings,
               positive_or(parameters, "original_max_position_embeddings", 8192));
   if (rotary.high_freq_factor <= rotary.low_freq_factor) {
-    return parameters.invalid("expected a high_freq_factor above low_freq_factor");
+    return parameters.invalid(fmt::format("high_freq_factor {}: expected more than low_freq_factor, {}",
+                                          rotary.high_freq_factor, rotary.low_freq_factor));
   }
   return rotary;
 }
