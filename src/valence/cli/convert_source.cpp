@@ -176,7 +176,8 @@ Result<GgufVocabulary> gguf_vocabulary(const ConvertSource& source) {
   std::set<std::int64_t> controls;
   vocabulary.lowercase = true;
   if (const std::string* const text = file_named(source, "tokenizer.json")) {
-    VALENCE_TRY(const Json tokenizer, Json::parse(*text, "tokenizer.json"));
+    VALENCE_TRY(const Json tokenizer,
+                Json::parse(*text, "tokenizer.json", {.max_token_bytes = SIZE_MAX, .max_values = SIZE_MAX}));
     VALENCE_TRY(const Json model, tokenizer.at("model"));
     VALENCE_TRY(const std::string kind, model.string_or("type", "WordPiece"));
     if (kind != "WordPiece") {
