@@ -15,7 +15,7 @@ struct JsonLimits {
   std::size_t max_depth = 32;
   std::size_t max_token_bytes = 1U << 20U;  ///< of one string, number or stretch of white space, as it is written
   /// Of all objects, arrays and plain values, counted by brackets and commas. A tree takes some hundred bytes for each.
-  std::size_t max_values = 180'000;
+  std::size_t max_values = 220'000;
 };
 
 /// Looks through a document in pieces, in constant memory. It refuses what no parser should see: a NUL, nesting,
@@ -28,6 +28,9 @@ class JsonBounds {
   Status feed(std::string_view bytes, const std::string& source);
 
  private:
+  /// Counts the next character; whether it begins or ends a value.
+  bool is_structure(char c);
+
   JsonLimits limits_;
   std::size_t at_ = 0;  // bytes of the document before the present ones
   std::size_t depth_ = 0;

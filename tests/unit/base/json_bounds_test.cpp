@@ -42,8 +42,8 @@ TEST(JsonBounds, ValuesAreCountedByBracketsAndCommas) {
 
 TEST(JsonBounds, StringsNumbersAndWhiteSpaceHaveALength) {
   const JsonLimits limits{.max_token_bytes = 4};
-  EXPECT_EQ(refusal(R"({"abc":"def"})", limits), "within");
-  EXPECT_EQ(refusal(R"({"abcd":1})", limits),
+  EXPECT_EQ(refusal(R"({"abcd":"de\"",   "f":1234})", limits), "within");
+  EXPECT_EQ(refusal(R"({"abcde":1})", limits),
             "a.json: a string, number or white space of more than 4 bytes, up to byte 6.");
   EXPECT_EQ(refusal("[12345]", limits), "a.json: a string, number or white space of more than 4 bytes, up to byte 5.");
   EXPECT_EQ(refusal("[     ]", limits), "a.json: a string, number or white space of more than 4 bytes, up to byte 5.");

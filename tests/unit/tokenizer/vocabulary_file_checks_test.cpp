@@ -33,7 +33,9 @@ TEST(TokenLines, LineThatNeverEndsIsRefusedWithoutItsEnd) {
 TEST(VocabJson, TokenIsNoLongerThanALine) {
   EXPECT_EQ(refusal(check_vocab_json("vocab.json"), R"({"a": 0})", 3), "within");
   EXPECT_EQ(refusal(check_vocab_json("vocab.json"), "{\"" + std::string(kMaxTokenLineBytes, 'a') + "\": 0}", 1000),
-            "vocab.json: a string, number or white space of more than 65536 bytes, up to byte 65537.");
+            "within");
+  EXPECT_EQ(refusal(check_vocab_json("vocab.json"), "{\"" + std::string(kMaxTokenLineBytes + 1, 'a'), 1000),
+            "vocab.json: a string, number or white space of more than 65536 bytes, up to byte 65538.");
 }
 
 /// A field of bytes: its key, its size in two bytes of seven bits, and as many zeros.
