@@ -18,7 +18,7 @@ void require(bool condition) {
 
 void require_words(const valence::Error& error) { require(!error.what().empty() && error.what().size() < 12'000); }
 
-/// That of tests/parity/data/onnx/bert_half.onnx, which the corpus holds.
+/// That of tests/parity/data/onnx/bert_half.onnx, which the corpus holds with short names, as it does bert_u8.
 constexpr auto kConfig = R"({"model_type": "bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1,
   "num_attention_heads": 2, "intermediate_size": 24, "max_position_embeddings": 20, "type_vocab_size": 2,
   "hidden_act": "gelu", "num_labels": 3})";

@@ -29,9 +29,16 @@ class ProtobufCursor {
  public:
   /// `source` is how errors name the file, and must outlive the cursor.
   ProtobufCursor(std::string_view file, const std::string& source) : ProtobufCursor(file, 0, source) {}
+  /// The same for a message that begins at byte `begin` of the file.
+  ProtobufCursor(std::string_view message, std::size_t begin, const std::string& source)
+      : message_(message), begin_(begin), source_(&source) {}
 
   /// The next field; nothing at the end of the message.
   Result<std::optional<ProtobufField>> next();
+  /// The same, but for the bytes of kBytes: their number is the field's value, and they follow, there or not.
+  Result<std::optional<ProtobufField>> next_header();
+  /// How many bytes of the message have been read.
+  [[nodiscard]] std::size_t position() const { return at_; }
 
   /// The message that a field holds. The typed readers refuse a field that is written otherwise.
   Result<ProtobufCursor> message(const ProtobufField& field) const;
@@ -46,8 +53,6 @@ class ProtobufCursor {
   [[nodiscard]] tl::unexpected<Error> refuse(std::size_t at, std::string_view what) const;
 
  private:
-  ProtobufCursor(std::string_view message, std::size_t begin, const std::string& source)
-      : message_(message), begin_(begin), source_(&source) {}
   Result<std::uint64_t> varint();
   Result<std::uint64_t> fixed(std::size_t size);
   Status expect(const ProtobufField& field, ProtobufType type) const;
