@@ -93,7 +93,7 @@ class SpecialTokens {
          {std::pair{"tokenizer_config.json", &tokens.settings_}, {"special_tokens_map.json", &tokens.map_}}) {
       const std::string* const text = source.file(name);
       if (text == nullptr) continue;
-      VALENCE_TRY(*document, Json::parse(*text, name, {.max_token_bytes = SIZE_MAX, .max_values = SIZE_MAX}));
+      VALENCE_TRY(*document, Json::parse(*text, name));
     }
     VALENCE_TRY(tokens.config_, Json::parse(source.config_json, "config.json"));
     return tokens;
