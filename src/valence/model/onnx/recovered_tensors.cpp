@@ -30,7 +30,7 @@ struct Matrix {
 
 class Recovery {
  public:
-  explicit Recovery(const OnnxFile& file) : file_(file) {}
+  Recovery(const OnnxFile& file, std::string_view layers) : file_(file), layers_(layers) {}
 
   Status add(const std::string& name, const FoundWeights::Part& part);
   Checkpoint::Parts take() { return std::move(recovered_); }
@@ -52,6 +52,7 @@ class Recovery {
                                       bool runs_along_rows, double fallback) const;
 
   const OnnxFile& file_;
+  const std::string_view layers_;
   Checkpoint::Parts recovered_;
 };
 
@@ -140,11 +141,13 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
 Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
   const OnnxTensor& stored = tensor(part.ref.tensor);
   Matrix matrix;
-  if (stored.dims.size() == 2) {
+  Shape dims = stored.dims;
+  while (dims.size() > 2 && dims.front() == 1) dims.erase(dims.begin());
+  if (dims.size() == 2) {
     matrix.column_major = part.is_linear && !part.ref.transposed;
-    matrix.rows = stored.dims[matrix.column_major ? 1 : 0];
-    matrix.columns = stored.dims[matrix.column_major ? 0 : 1];
-  } else if (stored.dims.size() != 1 || part.is_linear || part.ref.scale >= 0) {
+    matrix.rows = dims[matrix.column_major ? 1 : 0];
+    matrix.columns = dims[matrix.column_major ? 0 : 1];
+  } else if (dims.size() != 1 || part.is_linear || part.ref.scale >= 0) {
     return refuse(name, fmt::format("has the shape {}", to_string(stored.dims)));
   }
   if (part.ref.scale >= 0) return add_integers(name, part, matrix);
@@ -152,8 +155,8 @@ Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
   if (!dtype) {
     return refuse(name, fmt::format("is {}: expected FLOAT, FLOAT16 or BFLOAT16", valence::name(stored.type)));
   }
-  TensorView view{*dtype, stored.dims, stored.bytes};
-  if (matrix.column_major && part.is_in_layer) {
+  TensorView view{*dtype, dims, stored.bytes};
+  if (matrix.column_major && name.starts_with(layers_)) {
     recovered_.transposed.insert(name);
   } else if (matrix.column_major) {
     view.shape = {matrix.rows, matrix.columns};
@@ -165,8 +168,8 @@ Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
 
 }  // namespace
 
-Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found) {
-  Recovery recovery(file);
+Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found, std::string_view layers) {
+  Recovery recovery(file, layers);
   for (const auto& [name, part] : found.parts) VALENCE_TRY_STATUS(recovery.add(name, part));
   return recovery.take();
 }

@@ -2,9 +2,11 @@
 /// Stored tensors of a graph -> tensors as transformers names and turns them.
 #pragma once
 
+#include <string_view>
+
 #include "valence/base/error.h"
 #include "valence/model/checkpoint.h"
-#include "valence/model/onnx/encoder_match.h"
+#include "valence/model/onnx/formula_match.h"
 
 namespace valence::onnx {
 
@@ -12,6 +14,7 @@ namespace valence::onnx {
 /// of layers, which are nearly all of a model, the way round that they are, which `transposed` tells. Integers without
 /// a zero point become I8 with `<name>_scale`; those with one become F32: (integer - zero point) * scale, as
 /// DequantizeLinear defines it.
-Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found);
+/// `layers` begins the names of what lies in layers.
+Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found, std::string_view layers);
 
 }  // namespace valence::onnx
