@@ -62,11 +62,21 @@ TEST_P(OnnxParity, LogitsAreThoseOfTheReferenceWithTheWeightsAsDequantised) {
 INSTANTIATE_TEST_SUITE_P(Golden, OnnxParity,
                          ::testing::Values("bert_traced", "bert_dynamo", "bert_half", "bert_tanh_gelu", "bert_fixed",
                                            "bert_beside", "bert_i8", "bert_u8", "bert_u8_outputs", "distilbert_traced",
-                                           "distilbert_dynamo"),
+                                           "distilbert_dynamo", "electra_traced", "electra_dynamo", "albert_traced",
+                                           "albert_dynamo", "bert_tokens_traced", "roberta_tokens_dynamo",
+                                           "mpnet_traced", "mpnet_dynamo", "mpnet_half", "deberta_v3_traced",
+                                           "deberta_v3_dynamo", "deberta_v3_half", "deberta_v2_own_projections_traced",
+                                           "deberta_v2_own_projections_dynamo", "modernbert_traced",
+                                           "modernbert_mean_traced", "modernbert_mean_dynamo",
+                                           "modernbert_biases_dynamo", "modernbert_tokens_traced", "modernbert_half",
+                                           "electra_i8", "albert_u8", "mpnet_u8", "deberta_v3_i8", "modernbert_u8"),
                          [](const auto& each) { return each.param; });
 
 TEST(OnnxModel, F32WeightsGiveTheLogitsOfTheSafetensorsFormToTheBit) {
-  for (const char* const name : {"bert_traced", "bert_dynamo", "distilbert_traced", "distilbert_dynamo"}) {
+  for (const char* const name :
+       {"bert_traced", "bert_dynamo", "distilbert_traced", "distilbert_dynamo", "electra_dynamo", "albert_traced",
+        "roberta_tokens_dynamo", "mpnet_traced", "deberta_v3_dynamo", "deberta_v2_own_projections_traced",
+        "modernbert_mean_dynamo", "modernbert_biases_dynamo"}) {
     const ExportDirectory exported(name);
     const TemporaryDirectory folder;
     write_checkpoint(exported.golden.checkpoint, folder.path());
@@ -287,16 +297,54 @@ TEST_F(ChangedGraph, ConfigurationOfAnotherModelIsSeen) {
   EXPECT_FALSE(weights().has_value());
 }
 
-TEST_F(ChangedGraph, EveryNodeThatIsLeftOutIsMissed) {
-  // Whatever of a needed graph goes, the rest is not taken for a classifier.
+/// A graph of each kind, with and without its parts.
+class WholeGraph : public ChangedGraph, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override { open(GetParam()); }
+};
+
+TEST_P(WholeGraph, EveryNodeThatIsLeftOutIsMissed) {
+  // Whatever of a needed graph goes, the rest is not taken for a classifier, and a node is named.
+  ASSERT_TRUE(weights()) << weights().error().to_string();
   const std::vector<OnnxNode> whole = file_.nodes;
   for (std::size_t i = 0; i < whole.size(); ++i) {
     if (whole[i].op_type == "Constant") continue;
     file_.nodes = whole;
     file_.nodes.erase(file_.nodes.begin() + static_cast<std::ptrdiff_t>(i));
-    EXPECT_FALSE(weights().has_value()) << whole[i].name;
+    const auto result = weights();
+    ASSERT_FALSE(result) << whole[i].name;
+    const bool is_end = std::ranges::find(whole[i].outputs, "logits") != whole[i].outputs.end();
+    EXPECT_TRUE(is_end || result.error().to_string().find("node ") != std::string::npos) << result.error().to_string();
   }
 }
+
+TEST_P(WholeGraph, ActivationAfterAnyProductIsNamed) {
+  const std::vector<OnnxNode> whole = file_.nodes;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (whole[i].op_type != "MatMul" && whole[i].op_type != "Gemm") continue;
+    if (whole[i].outputs[0] == "logits") continue;
+    file_.nodes = whole;
+    const std::string_view old = whole[i].outputs[0];
+    for (OnnxNode& other : file_.nodes) std::ranges::replace(other.inputs, old, std::string_view("inserted"));
+    file_.nodes.insert(file_.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1, {.name = "inserted_node",
+                                                                                  .op_type = "Tanh",
+                                                                                  .domain = {},
+                                                                                  .inputs = {old},
+                                                                                  .outputs = {"inserted"},
+                                                                                  .attributes = {}});
+    const auto result = weights();
+    ASSERT_FALSE(result) << whole[i].name;
+    EXPECT_NE(result.error().to_string().find("node "), std::string::npos) << result.error().to_string();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, WholeGraph,
+                         ::testing::Values("bert_traced", "electra_dynamo", "albert_traced", "bert_tokens_traced",
+                                           "mpnet_traced", "mpnet_dynamo", "deberta_v3_dynamo", "deberta_v3_traced",
+                                           "deberta_v2_own_projections_dynamo", "modernbert_traced",
+                                           "modernbert_mean_dynamo", "modernbert_mean_traced", "modernbert_u8",
+                                           "deberta_v3_i8"),
+                         [](const auto& each) { return each.param; });
 
 class ExternalData : public ::testing::Test {
  protected:

@@ -11,6 +11,7 @@
 
 #include "valence/model/onnx/mask_match.h"
 #include "valence/model/onnx/node_view.h"
+#include "valence/model/onnx/tensor_match.h"
 
 namespace valence::onnx {
 namespace {
@@ -41,7 +42,7 @@ class Matcher {
   Status bind(FormulaId want, FormulaId have);
   Status bind_weight(FormulaId want, FormulaId have, const WeightRef& parameter, const WeightRef& tensor,
                      bool is_linear);
-  [[nodiscard]] bool is_same_tensor(const WeightRef& a, const WeightRef& b) const;
+  [[nodiscard]] bool has_bias(const Formula& want, const Formula& have) const;
   [[nodiscard]] std::string describe_expected(FormulaId want) const;
   [[nodiscard]] tl::unexpected<Error> unexpected(FormulaId want, FormulaId have) const;
 
@@ -70,8 +71,10 @@ bool Matcher::fails(FormulaId want, FormulaId have) {
   return false;
 }
 
-bool has_weight(const WeightRef& want, const WeightRef& have) {
-  return static_cast<bool>(want) == static_cast<bool>(have);
+/// torch.onnx gives normalisations without a bias one of zeros.
+bool Matcher::has_bias(const Formula& want, const Formula& have) const {
+  if (static_cast<bool>(want.bias) == static_cast<bool>(have.bias)) return true;
+  return have.bias && is_all_zero(found_.file.tensors[static_cast<std::size_t>(have.bias.tensor)]);
 }
 
 /// Ids of tokens and positions: what a row of padding is does not matter, for nothing looks at it.
@@ -173,8 +176,9 @@ bool Matcher::compare(FormulaId want_id, FormulaId have_id) {
     operands_[{want_id, have_id}] = {{wanted_scores.scores, given_scores.scores}};
     return is_same(wanted_scores.scores, given_scores.scores);
   }
-  if (want.kind != have.kind || want.shape != have.shape || !has_weight(want.weight, have.weight) ||
-      !has_weight(want.bias, have.bias) || want.layout != have.layout || want.offset != have.offset) {
+  if (want.kind != have.kind || want.shape != have.shape ||
+      static_cast<bool>(want.weight) != static_cast<bool>(have.weight) || !has_bias(want, have) ||
+      want.layout != have.layout || want.offset != have.offset) {
     return fails(want_id, have_id);
   }
   const bool is_norm = want.kind == FormulaKind::kNormalize || want.kind == FormulaKind::kRootNormalize;
@@ -222,25 +226,21 @@ tl::unexpected<Error> Matcher::unexpected(FormulaId want, FormulaId have) const 
                         fmt::format("in a {} classifier, here stands {}", model_type_, describe_expected(want)));
 }
 
-/// Layers that share their parameters (ALBERT) may have them several times in a file, once a layer.
-bool Matcher::is_same_tensor(const WeightRef& a, const WeightRef& b) const {
-  const auto equal = [&](std::int32_t first, std::int32_t second) {
-    if (first == second) return true;
-    if (first < 0 || second < 0) return false;
-    const OnnxTensor& x = found_.file.tensors[static_cast<std::size_t>(first)];
-    const OnnxTensor& y = found_.file.tensors[static_cast<std::size_t>(second)];
-    return x.type == y.type && x.dims == y.dims && std::ranges::equal(x.bytes, y.bytes);
-  };
-  return a.transposed == b.transposed && a.axis == b.axis && equal(a.tensor, b.tensor) && equal(a.scale, b.scale) &&
-         equal(a.zero_point, b.zero_point);
-}
-
 Status Matcher::bind_weight(FormulaId want, FormulaId have, const WeightRef& parameter, const WeightRef& tensor,
                             bool is_linear) {
   if (!parameter) return {};
   const std::string name(expected_.file.tensors[static_cast<std::size_t>(parameter.tensor)].name);
   const auto [place, is_new] = weights_.parts.try_emplace(name, FoundWeights::Part{tensor, is_linear});
-  if (!is_new && !is_same_tensor(place->second.ref, tensor)) return unexpected(want, have);
+  if (is_new) return {};
+  switch (same_parameter(found_.file, place->second.ref, tensor)) {
+    case SameParameter::kNo:
+      return unexpected(want, have);
+    case SameParameter::kYes:
+      break;
+    case SameParameter::kSecondIsQuantised:
+      place->second.ref = tensor;
+      break;
+  }
   return {};
 }
 

@@ -132,12 +132,17 @@ Walk::Outputs Walk::dequantized(const NodeView& node, std::span<Value* const> in
         static_cast<std::int32_t>(axis < 0 ? axis + static_cast<std::int64_t>(value.shape.size()) : axis);
     return std::vector<Value>{std::move(value)};
   }
-  Formula rows = formulas_[value.formula];
+  // Rows, or a view of them: what only moves integers stands before.
+  Formula rows = formulas_[formulas_.behind_view(value.formula)];
   if (rows.kind != FormulaKind::kEmbedding || rows.weight.scale >= 0 || inputs[1]->elements() != 1) {
     return node.refuse("expected stored integers, or rows of them with one scale");
   }
   rows.weight = with_scale(rows.weight);
-  return one(formulas_.make(std::move(rows)));
+  Formula view = formulas_[value.formula];
+  const FormulaId dequantised = formulas_.make(std::move(rows));
+  if (view.kind != FormulaKind::kView) return one(dequantised);
+  view.a = dequantised;
+  return one(formulas_.make(std::move(view)));
 }
 
 Walk::Outputs Walk::layer_norm(const NodeView& node, std::span<Value* const> inputs) {
