@@ -64,9 +64,10 @@ class Parser {
  private:
   ProtobufReader reader(Bytes bytes, std::string_view what) { return {bytes, what, source_, budget_}; }
   Status opset(Bytes bytes);
-  Status graph(Bytes bytes);
-  Status node(Bytes bytes);
-  Result<OnnxAttribute> attribute(Bytes bytes);
+  Status graph(Bytes bytes, OnnxGraph& into, int depth);
+  Status node(Bytes bytes, OnnxGraph& into, int depth);
+  Result<OnnxAttribute> attribute(Bytes bytes, int depth);
+  Result<std::int32_t> branch(Bytes bytes, int depth);
   Result<std::int32_t> tensor(Bytes bytes);
   Status tensor_dims(ProtobufReader& in, const WireField& field, OnnxTensor& into);
   Status external_entry(Bytes bytes, TensorFields& fields);
@@ -85,6 +86,7 @@ class Parser {
   const std::string& source_;
   OnnxFile& file_;
   ProtobufBudget budget_{kMaxFields};
+  std::uint64_t nodes_ = 0;
   std::uint64_t names_ = 0;
   std::uint64_t attributes_ = 0;
   std::uint64_t listed_ = 0;
@@ -150,7 +152,7 @@ Status Parser::model(Bytes bytes) {
       case model_field::kGraph:
         VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
         if (std::exchange(has_graph_, true)) return in.refuse("a second graph");
-        VALENCE_TRY_STATUS(graph(field.bytes));
+        VALENCE_TRY_STATUS(graph(field.bytes, file_, 0));
         break;
       case model_field::kOpset:
         VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
@@ -181,23 +183,23 @@ Status Parser::opset(Bytes bytes) {
   return {};
 }
 
-Status Parser::graph(Bytes bytes) {
+Status Parser::graph(Bytes bytes, OnnxGraph& into, int depth) {
   ProtobufReader in = reader(bytes, "graph");
   while (!in.at_end()) {
     VALENCE_TRY(const WireField field, in.next());
     switch (field.number) {
       case graph_field::kNode:
         VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
-        if (file_.nodes.size() == kMaxOnnxNodes) {
+        if (nodes_++ == kMaxOnnxNodes) {
           return fail(ErrorCode::kUnsupported, source_, fmt::format("has more than {} nodes", kMaxOnnxNodes));
         }
-        VALENCE_TRY_STATUS(node(field.bytes));
+        VALENCE_TRY_STATUS(node(field.bytes, into, depth));
         break;
       case graph_field::kInitializer: {
         VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
         VALENCE_TRY(const std::int32_t index, tensor(field.bytes));
         const std::string_view tensor_name = file_.tensors[static_cast<std::size_t>(index)].name;
-        if (!file_.initializers.emplace(tensor_name, index).second) {
+        if (!into.initializers.emplace(tensor_name, index).second) {
           return in.refuse(fmt::format("the initializer {} stands there twice", in_quotes(tensor_name)));
         }
         break;
@@ -205,7 +207,7 @@ Status Parser::graph(Bytes bytes) {
       case graph_field::kInput:
       case graph_field::kOutput: {
         VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
-        auto& list = field.number == graph_field::kInput ? file_.inputs : file_.outputs;
+        auto& list = field.number == graph_field::kInput ? into.inputs : into.outputs;
         if (list.size() == kMaxOnnxTensors) return in.refuse("more inputs or outputs than any model");
         VALENCE_TRY(OnnxValueInfo info, value_info(field.bytes));
         list.push_back(std::move(info));
@@ -220,7 +222,7 @@ Status Parser::graph(Bytes bytes) {
   return {};
 }
 
-Status Parser::node(Bytes bytes) {
+Status Parser::node(Bytes bytes, OnnxGraph& into, int depth) {
   ProtobufReader in = reader(bytes, "node");
   OnnxNode node;
   while (!in.at_end()) {
@@ -249,7 +251,7 @@ Status Parser::node(Bytes bytes) {
       case node_field::kAttribute: {
         VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
         if (++attributes_ > kMaxAttributes) return in.refuse("more attributes than any model");
-        VALENCE_TRY(OnnxAttribute parsed, attribute(field.bytes));
+        VALENCE_TRY(OnnxAttribute parsed, attribute(field.bytes, depth));
         node.attributes.push_back(std::move(parsed));
         break;
       }
@@ -257,11 +259,23 @@ Status Parser::node(Bytes bytes) {
         break;
     }
   }
-  file_.nodes.push_back(std::move(node));
+  into.nodes.push_back(std::move(node));
   return {};
 }
 
-Result<OnnxAttribute> Parser::attribute(Bytes bytes) {
+Result<std::int32_t> Parser::branch(Bytes bytes, int depth) {
+  if (depth == kMaxOnnxDepth || file_.branches.size() == kMaxOnnxBranches) {
+    return fail(
+        ErrorCode::kUnsupported, source_,
+        fmt::format("has more than {} graphs within nodes, or deeper ones than {}", kMaxOnnxBranches, kMaxOnnxDepth));
+  }
+  OnnxGraph parsed;
+  VALENCE_TRY_STATUS(graph(bytes, parsed, depth + 1));
+  file_.branches.push_back(std::move(parsed));
+  return static_cast<std::int32_t>(file_.branches.size() - 1);
+}
+
+Result<OnnxAttribute> Parser::attribute(Bytes bytes, int depth) {
   ProtobufReader in = reader(bytes, "attribute");
   OnnxAttribute parsed;
   while (!in.at_end()) {
@@ -294,9 +308,13 @@ Result<OnnxAttribute> Parser::attribute(Bytes bytes) {
       case attribute_field::kInts:
         VALENCE_TRY_STATUS(integers(in, field, parsed.integers));
         break;
-      case attribute_field::kGraph:
+      case attribute_field::kGraph: {
+        VALENCE_TRY_STATUS(check_type(in, field, WireType::kBytes));
+        VALENCE_TRY(parsed.graph, branch(field.bytes, depth));
+        break;
+      }
       case attribute_field::kGraphs:
-        parsed.has_graph = true;
+        parsed.has_graphs = true;
         break;
       default:
         break;

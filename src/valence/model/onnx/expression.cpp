@@ -11,8 +11,8 @@ namespace valence::onnx {
 namespace {
 
 void append(std::string& key, const WeightRef& ref) {
-  fmt::format_to(std::back_inserter(key), "w{},{},{},{},{};", ref.tensor, ref.transposed, ref.scale, ref.zero_point,
-                 ref.axis);
+  fmt::format_to(std::back_inserter(key), "w{},{},{},{},{},{},{};", ref.tensor, ref.transposed, ref.scale,
+                 ref.zero_point, ref.axis, ref.first, ref.count);
 }
 
 std::string key_of(const Formula& formula) {

@@ -21,6 +21,8 @@ struct WeightRef {
   std::int32_t scale = -1;       ///< -1: the tensor is what it says
   std::int32_t zero_point = -1;  ///< -1: zero
   std::int32_t axis = -1;        ///< of the stored tensor, along which scales run when there are several
+  std::int64_t first = 0;        ///< of a matrix [in, out] or a vector that holds several, the first output
+  std::int64_t count = 0;        ///< and how many; 0: all
 
   [[nodiscard]] explicit operator bool() const { return tensor >= 0; }
   friend auto operator<=>(const WeightRef&, const WeightRef&) = default;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,16 @@ namespace {
 constexpr double kNumberTolerance = 5e-3;
 constexpr std::uint64_t kMaxComparisons = 1U << 22U;  // a model of 48 layers takes some 10'000
 
+/// What kinds of formulas stand how far below `id`, in no order.
+std::uint64_t sketch(const Formulas& formulas, FormulaId id, int depth) {
+  if (id < 0 || depth == 0) return 0;
+  const Formula& formula = formulas[id];
+  constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15U;
+  const std::uint64_t kind = static_cast<std::uint64_t>(formula.kind) + 1;
+  const std::uint64_t below = sketch(formulas, formula.a, depth - 1) + sketch(formulas, formula.b, depth - 1);
+  return (kind * kGolden) ^ (below * kGolden + (below >> 29U));
+}
+
 class Matcher {
  public:
   Matcher(const WalkedFile& found, const WalkedFile& expected, const ProbeBatch& batch, std::string_view model_type)
@@ -33,6 +44,7 @@ class Matcher {
 
   bool is_same(FormulaId want, FormulaId have);
   bool compare(FormulaId want, FormulaId have);
+  bool compare_operands(FormulaId want, FormulaId have);
   bool compare_sums(FormulaId want, FormulaId have);
   [[nodiscard]] bool numbers_agree(const Formula& want, const Formula& have) const;
   [[nodiscard]] bool rows_agree(const Formula& want, const Formula& have) const;
@@ -118,13 +130,13 @@ bool Matcher::is_same(FormulaId want, FormulaId have) {
   if (known != known_.end()) return known->second;
   if (++comparisons_ > kMaxComparisons) return fails(want, have);
   ++depth_;
+  const auto before = std::pair(deepest_, culprit_);
   bool same = compare(want, have);
-  if (!same) {
-    const FormulaId bare = without_padding(have);
-    if (bare != have) {
-      same = is_same(want, bare);
-      if (same) operands_[{want, have}] = {{want, bare}};
-    }
+  const FormulaId bare = same ? have : without_padding(have);
+  if (bare != have) {
+    std::tie(deepest_, culprit_) = before;
+    same = is_same(want, bare);
+    if (same) operands_[{want, have}] = {{want, bare}};
   }
   --depth_;
   known_[{want, have}] = same;
@@ -193,12 +205,33 @@ bool Matcher::compare(FormulaId want_id, FormulaId have_id) {
     if (!agree) return fails(want_id, have_id);
   }
   if (want.b < 0) return want.a < 0 || is_same(want.a, have.a);
-  if (is_same(want.a, have.a) && is_same(want.b, have.b)) return true;
-  if (want.kind != FormulaKind::kAdd && want.kind != FormulaKind::kMultiply) return false;
+  // What failed on the way to an order that fits is no fault.
+  const auto before = std::pair(deepest_, culprit_);
+  const bool same = compare_operands(want_id, have_id);
+  if (same) std::tie(deepest_, culprit_) = before;
+  return same;
+}
+
+bool Matcher::compare_operands(FormulaId want_id, FormulaId have_id) {
+  const Formula& want = wanted(want_id);
+  const Formula& have = given(have_id);
+  if (want.kind != FormulaKind::kAdd && want.kind != FormulaKind::kMultiply) {
+    return is_same(want.a, have.a) && is_same(want.b, have.b);
+  }
+  const auto looks_alike = [&](FormulaId wanted_one, FormulaId given_one) {
+    constexpr int kDepth = 4;
+    return sketch(expected_.graph.formulas, wanted_one, kDepth) == sketch(found_.graph.formulas, given_one, kDepth);
+  };
+  const bool straight = looks_alike(want.a, have.a) && looks_alike(want.b, have.b);
+  const bool turned = looks_alike(want.a, have.b) && looks_alike(want.b, have.a);
+  if ((straight || !turned) && is_same(want.a, have.a) && is_same(want.b, have.b)) return true;
+  // Where only one order can be meant, what fails in it is what is not understood.
+  if (straight && !turned) return false;
   if (is_same(want.a, have.b) && is_same(want.b, have.a)) {
     operands_[{want_id, have_id}] = {{want.a, have.b}, {want.b, have.a}};
     return true;
   }
+  if (turned && !straight) return false;
   return want.kind == FormulaKind::kAdd && compare_sums(want_id, have_id);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -55,9 +56,19 @@ Status Walk::find_needed() {
     const auto node = static_cast<std::size_t>(made_by->second);
     if (needed_[node]) continue;
     needed_[node] = true;
-    for (const std::string_view input : file_.nodes[node].inputs) {
-      if (!input.empty()) open.push_back(input);
-    }
+    const auto need_inputs = [&](const OnnxNode& of, const auto& self) -> void {
+      for (const std::string_view input : of.inputs) {
+        if (!input.empty()) open.push_back(input);
+      }
+      // What a branch reads of the graph around it; its own values are made by none of the graph's nodes.
+      for (const OnnxAttribute& attribute : of.attributes) {
+        if (attribute.graph < 0) continue;
+        const OnnxGraph& branch = file_.branches[static_cast<std::size_t>(attribute.graph)];
+        for (const OnnxNode& inner : branch.nodes) self(inner, self);
+        for (const OnnxValueInfo& output : branch.outputs) open.push_back(output.name);
+      }
+    };
+    need_inputs(file_.nodes[node], need_inputs);
   }
   return {};
 }
@@ -84,6 +95,63 @@ Status Walk::give_inputs() {
   return {};
 }
 
+Result<std::vector<Value*>> Walk::inputs_of(const OnnxNode& node) {
+  std::vector<Value*> inputs;
+  for (const std::string_view input : node.inputs) {
+    if (input.empty()) {
+      inputs.push_back(nullptr);
+      continue;
+    }
+    const auto found = values_.find(input);
+    if (found == values_.end()) {
+      return not_understood(file_.source, node,
+                            fmt::format("its input {} is made by no earlier node", in_quotes(input)));
+    }
+    inputs.push_back(&found->second);
+  }
+  return inputs;
+}
+
+/// If: the condition is known, as all that depends on shapes alone, and so is the branch that is taken. What a branch
+/// makes is kept to the end of the walk.
+Walk::Outputs Walk::chosen_branch(const NodeView& node, std::span<Value* const> inputs) {
+  const auto condition = inputs.size() == 1 && inputs[0] != nullptr ? single_number(*inputs[0]) : std::nullopt;
+  const OnnxAttribute* const chosen =
+      condition ? node.node().attribute(*condition != 0 ? "then_branch" : "else_branch") : nullptr;
+  if (chosen == nullptr || chosen->graph < 0) return node.refuse("its condition is not known, or its branch not there");
+  const OnnxGraph& branch = file_.branches[static_cast<std::size_t>(chosen->graph)];
+  const auto keep = [&](std::string_view name, Value value) {
+    value.uses = std::numeric_limits<std::int32_t>::max();
+    if (value.numbers) live_ += value.numbers->elements();
+    return values_.emplace(name, std::move(value)).second && live_ <= kMaxLiveElements;
+  };
+  for (const auto& [name, index] : branch.initializers) {
+    Value value;
+    const OnnxTensor& tensor = file_.tensors[static_cast<std::size_t>(index)];
+    value.shape = tensor.dims;
+    value.type = tensor.type;
+    value.weight.tensor = index;
+    if (!keep(name, std::move(value))) return node.refuse("its branch gives a name a second time");
+  }
+  for (const OnnxNode& inner : branch.nodes) {
+    VALENCE_TRY(const std::vector<Value*> own, inputs_of(inner));
+    VALENCE_TRY(std::vector<Value> made, node_outputs(NodeView(file_, inner), own));
+    for (std::size_t i = 0; i < inner.outputs.size() && i < made.size(); ++i) {
+      if (inner.outputs[i].empty()) continue;
+      if (!keep(inner.outputs[i], std::move(made[i]))) {
+        return not_understood(file_.source, inner, "it makes a value a second time, or more than any encoder's");
+      }
+    }
+  }
+  std::vector<Value> outputs;
+  for (const OnnxValueInfo& output : branch.outputs) {
+    const auto found = values_.find(output.name);
+    if (found == values_.end()) return node.refuse("its branch does not make what it gives out");
+    outputs.push_back(found->second);
+  }
+  return outputs;
+}
+
 Result<WalkedGraph> Walk::run() {
   VALENCE_TRY_STATUS(find_needed());
   VALENCE_TRY_STATUS(give_inputs());
@@ -99,19 +167,7 @@ Result<WalkedGraph> Walk::run() {
   for (std::size_t i = 0; i < file_.nodes.size(); ++i) {
     if (!needed_[i]) continue;
     const OnnxNode& node = file_.nodes[i];
-    std::vector<Value*> inputs;
-    for (const std::string_view input : node.inputs) {
-      if (input.empty()) {
-        inputs.push_back(nullptr);
-        continue;
-      }
-      const auto found = values_.find(input);
-      if (found == values_.end()) {
-        return not_understood(file_.source, node,
-                              fmt::format("its input {} is made by no earlier node", in_quotes(input)));
-      }
-      inputs.push_back(&found->second);
-    }
+    VALENCE_TRY(const std::vector<Value*> inputs, inputs_of(node));
     formulas_.at_node(static_cast<std::int32_t>(i));
     VALENCE_TRY(std::vector<Value> outputs, node_outputs(NodeView(file_, node), inputs));
     for (std::size_t o = 0; o < node.outputs.size() && o < outputs.size(); ++o) {
@@ -222,8 +278,10 @@ Walk::Outputs Walk::constant(const NodeView& node) {
 Walk::Outputs Walk::node_outputs(const NodeView& node, std::span<Value* const> inputs) {
   const std::string_view domain = node.node().domain;
   if (!domain.empty() && domain != kMicrosoft) return node.refuse("the operators of its domain are not known");
-  if (std::ranges::any_of(node.node().attributes, &OnnxAttribute::has_graph)) {
-    return node.refuse("it has a graph of its own, and no encoder branches");
+  if (node.op() == "If" && domain.empty()) return chosen_branch(node, inputs);
+  const auto has_graph = [](const OnnxAttribute& attribute) { return attribute.graph >= 0 || attribute.has_graphs; };
+  if (std::ranges::any_of(node.node().attributes, has_graph)) {
+    return node.refuse("it has a graph of its own, and no encoder repeats one");
   }
   if (node.op() == "Constant" && domain.empty()) return constant(node);
   if (node.op() == "Shape" && !inputs.empty() && inputs[0] != nullptr && !inputs[0]->numbers) {
@@ -246,6 +304,7 @@ Walk::Outputs Walk::node_outputs(const NodeView& node, std::span<Value* const> i
   if (is_matrix && (reads_table || node.op() == "Slice" || node.op() == "Unsqueeze")) become_formula(*inputs[0]);
   const bool has_formula =
       std::ranges::any_of(inputs, [](const Value* input) { return input != nullptr && input->is_formula(); });
+  if (domain == kMicrosoft && node.op() == "EmbedLayerNormalization") return fused_embeddings(node, inputs);
   if (has_formula) return on_formulas(node, inputs);
   if (auto outputs = on_weights(node, inputs)) return std::move(*outputs);
   if (!domain.empty()) return node.refuse("no encoder of a known kind has such an operator");

@@ -44,7 +44,9 @@ class Walk {
   Status find_needed();
   Status give_inputs();
   Result<const OnnxValueInfo*> logits_output() const;
+  Result<std::vector<Value*>> inputs_of(const OnnxNode& node);
   Outputs node_outputs(const NodeView& node, std::span<Value* const> inputs);
+  Outputs chosen_branch(const NodeView& node, std::span<Value* const> inputs);
   Outputs constant(const NodeView& node);
   Outputs on_formulas(const NodeView& node, std::span<Value* const> inputs);
   std::optional<Outputs> on_weights(const NodeView& node, std::span<Value* const> inputs);
@@ -55,6 +57,10 @@ class Walk {
   Outputs matrix_product(const NodeView& node, std::span<Value* const> inputs);
   Outputs gemm(const NodeView& node, std::span<Value* const> inputs);
   Outputs integer_product(const NodeView& node, std::span<Value* const> inputs);
+  Outputs fused(const NodeView& node, std::span<Value* const> inputs);
+  Outputs fused_attention(const NodeView& node, std::span<Value* const> inputs);
+  Outputs fused_embeddings(const NodeView& node, std::span<Value* const> inputs);
+  Outputs skip_layer_norm(const NodeView& node, std::span<Value* const> inputs);
   Outputs fused_product(const NodeView& node, std::span<Value* const> inputs);
   Outputs dequantized(const NodeView& node, std::span<Value* const> inputs);
   Outputs layer_norm(const NodeView& node, std::span<Value* const> inputs);

@@ -626,6 +626,44 @@ Output reduce(Computation& c, double initial, Combine combine) {
   return result;
 }
 
+/// Of the last two axes; the others broadcast.
+Output matrix_product(Computation& c) {
+  VALENCE_TRY_STATUS(c.need(2));
+  const ProbeTensor& a = c.input(0);
+  const ProbeTensor& b = c.input(1);
+  const std::size_t rank_a = a.shape.size();
+  const std::size_t rank_b = b.shape.size();
+  if (!is_real(a.type) || !is_real(b.type) || rank_a < 2 || rank_b < 2 || a.shape.back() != b.shape[rank_b - 2]) {
+    return c.node().refuse("its inputs do not fit each other");
+  }
+  const Shape outer_a(a.shape.begin(), a.shape.end() - 2);
+  const Shape outer_b(b.shape.begin(), b.shape.end() - 2);
+  const auto outer = broadcast_shape({&outer_a, &outer_b});
+  if (!outer) return c.node().refuse("its inputs do not fit each other");
+  const auto rows = static_cast<std::size_t>(a.shape[rank_a - 2]);
+  const auto inner = static_cast<std::size_t>(a.shape.back());
+  const auto columns = static_cast<std::size_t>(b.shape.back());
+  Shape shape = *outer;
+  shape.insert(shape.end(), {a.shape[rank_a - 2], b.shape.back()});
+  VALENCE_TRY(auto result, c.room(a.type, shape));
+  if (inner > 0 && !c.budget().spend(result->elements() * inner)) return c.node().refuse("its inputs are too large");
+  const auto from_a = broadcast_offsets(outer_a, *outer);
+  const auto from_b = broadcast_offsets(outer_b, *outer);
+  std::size_t at = 0;
+  for (std::size_t o = 0; o < from_a.size(); ++o) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t column = 0; column < columns; ++column, ++at) {
+        double sum = 0;
+        for (std::size_t i = 0; i < inner; ++i) {
+          sum += a.reals[(from_a[o] * rows + row) * inner + i] * b.reals[(from_b[o] * inner + i) * columns + column];
+        }
+        result->reals[at] = sum;
+      }
+    }
+  }
+  return Numbers(result);
+}
+
 Output trilu(Computation& c) {
   const Shape& own = c.input(0).shape;
   if (own.size() < 2) return c.node().refuse("its input is no matrix");
@@ -688,6 +726,7 @@ constexpr std::array kOperators = {
     NamedOperator{"Less", [](Computation& c) { return compare(c, [](auto a, auto b) { return a < b; }); }},
     NamedOperator{"LessOrEqual", [](Computation& c) { return compare(c, [](auto a, auto b) { return a <= b; }); }},
     NamedOperator{"Log", [](Computation& c) { return unary_real(c, [](double x) { return std::log(x); }); }},
+    NamedOperator{"MatMul", matrix_product},
     NamedOperator{"Max", [](Computation& c) { return extreme(c, true); }},
     NamedOperator{"Min", [](Computation& c) { return extreme(c, false); }},
     NamedOperator{"Mod", modulo},

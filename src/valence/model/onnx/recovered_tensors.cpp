@@ -46,6 +46,8 @@ class Recovery {
   }
   /// The elements of a matrix of columns, `width` bytes each, row by row.
   std::span<const std::byte> turned(std::span<const std::byte> columns, const Matrix& matrix, std::size_t width);
+  /// Some outputs of a tensor that holds several parameters.
+  Status add_part(const std::string& name, const WeightRef& ref, const Shape& dims, DType dtype);
   Status add_integers(const std::string& name, const FoundWeights::Part& part, const Matrix& matrix);
   /// One number for each row; `fallback` where there is no such tensor.
   Result<std::vector<double>> per_row(const std::string& name, std::int32_t index, const Matrix& matrix,
@@ -138,6 +140,30 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
   return {};
 }
 
+Status Recovery::add_part(const std::string& name, const WeightRef& ref, const Shape& dims, DType dtype) {
+  const OnnxTensor& stored = tensor(ref.tensor);
+  const std::size_t width = size_bytes(dtype);
+  const auto first = static_cast<std::size_t>(ref.first);
+  const auto count = static_cast<std::size_t>(ref.count);
+  if (ref.transposed || ref.first + ref.count > dims.back()) return refuse(name, "holds less than it should");
+  if (dims.size() == 1) {
+    recovered_.tensors.emplace(name,
+                               TensorView{dtype, {ref.count}, stored.bytes.subspan(first * width, count * width)});
+    return {};
+  }
+  const auto inputs = static_cast<std::size_t>(dims[0]);
+  const auto outputs = static_cast<std::size_t>(dims[1]);
+  const auto rows = make(count * inputs * width);
+  for (std::size_t input = 0; input < inputs; ++input) {
+    for (std::size_t output = 0; output < count; ++output) {
+      std::memcpy(rows.data() + (output * inputs + input) * width,
+                  stored.bytes.data() + (input * outputs + first + output) * width, width);
+    }
+  }
+  recovered_.tensors.emplace(name, TensorView{dtype, {ref.count, dims[0]}, rows});
+  return {};
+}
+
 Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
   const OnnxTensor& stored = tensor(part.ref.tensor);
   Matrix matrix;
@@ -152,6 +178,7 @@ Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
   }
   if (part.ref.scale >= 0) return add_integers(name, part, matrix);
   const auto dtype = floating_dtype(stored.type);
+  if (part.ref.count > 0 && dtype) return add_part(name, part.ref, dims, *dtype);
   if (!dtype) {
     return refuse(name, fmt::format("is {}: expected FLOAT, FLOAT16 or BFLOAT16", valence::name(stored.type)));
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace valence::onnx {
 namespace {
@@ -23,7 +24,7 @@ bool are_rounded(const OnnxFile& file, const WeightRef& floats, const WeightRef&
   const OnnxTensor& exact = tensor_of(file, floats.tensor);
   const OnnxTensor& rounded = tensor_of(file, integers.tensor);
   if (!is_real(exact.type) || exact.dims != rounded.dims || exact.dims.size() != 2 ||
-      floats.transposed != integers.transposed) {
+      floats.transposed != integers.transposed || floats.count != 0) {
     return false;
   }
   const Numbers values = numbers_of(exact);
@@ -43,6 +44,25 @@ bool are_rounded(const OnnxFile& file, const WeightRef& floats, const WeightRef&
   return true;
 }
 
+/// The floats of a parameter, an output's one after another.
+std::vector<double> floats_of(const OnnxFile& file, const WeightRef& ref) {
+  const OnnxTensor& tensor = tensor_of(file, ref.tensor);
+  const Numbers numbers = numbers_of(tensor);
+  const bool is_vector = tensor.dims.size() == 1;
+  if (!is_real(tensor.type) || tensor.dims.size() > 2 || tensor.dims.empty()) return {};
+  const auto inputs = is_vector ? 1 : static_cast<std::size_t>(tensor.dims[ref.transposed ? 1 : 0]);
+  const auto outputs = static_cast<std::size_t>(tensor.dims[is_vector || ref.transposed ? 0 : 1]);
+  const auto first = static_cast<std::size_t>(ref.first);
+  const std::size_t count = ref.count > 0 ? static_cast<std::size_t>(ref.count) : outputs;
+  std::vector<double> values;
+  for (std::size_t output = first; output < first + count && output < outputs; ++output) {
+    for (std::size_t input = 0; input < inputs; ++input) {
+      values.push_back(numbers->at(ref.transposed || is_vector ? output * inputs + input : input * outputs + output));
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
 SameParameter same_parameter(const OnnxFile& file, const WeightRef& first, const WeightRef& second) {
@@ -52,7 +72,13 @@ SameParameter same_parameter(const OnnxFile& file, const WeightRef& first, const
   if (first.scale >= 0 && second.scale < 0) {
     return are_rounded(file, second, first) ? SameParameter::kYes : SameParameter::kNo;
   }
+  // A fusion of queries, keys and values, and the matrix alone.
+  if (first.count != second.count && first.scale < 0) {
+    const std::vector<double> values = floats_of(file, first);
+    return !values.empty() && values == floats_of(file, second) ? SameParameter::kYes : SameParameter::kNo;
+  }
   const bool equal = first.transposed == second.transposed && first.axis == second.axis &&
+                     first.first == second.first && first.count == second.count &&
                      is_equal(file, first.tensor, second.tensor) && is_equal(file, first.scale, second.scale) &&
                      is_equal(file, first.zero_point, second.zero_point);
   return equal ? SameParameter::kYes : SameParameter::kNo;

@@ -28,7 +28,7 @@ Walk::Outputs Walk::on_formulas(const NodeView& node, std::span<Value* const> in
   if (op == "Gelu" && is_alone()) {
     return unary(node.text("approximate", "none") == "tanh" ? FormulaKind::kGeluTanh : FormulaKind::kGelu);
   }
-  if (is_microsoft) return node.refuse("no encoder of a known kind has such an operator");
+  if (is_microsoft) return fused(node, inputs);
   if (op == "Add" || op == "Sub" || op == "Mul" || op == "Div") return arithmetic(node, inputs);
   if (op == "MatMul") return matrix_product(node, inputs);
   if (op == "Gemm") return gemm(node, inputs);
