@@ -6,7 +6,7 @@
 <name>.onnx   exports of tiny models with weights by the recipe of tests/support/random_checkpoint.h, made in the ways
               that are common: torch.onnx.export by tracing and by torch.export (its notes about Python's stack left
               out, for size), eager and SDPA attention, halves, weights beside the file, and onnxruntime's dynamic
-              quantisation (signed and unsigned, a scale a matrix or an output).
+              quantisation (signed and unsigned, a scale a matrix or an output), its fusions too.
 <name>.json   beside each: config.json, and the logits that transformers computes in f32 from the weights as they are in
               the file, dequantised by (integer - zero point) * scale where they are integers.
 
@@ -28,6 +28,8 @@ import onnx
 import torch
 from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.fusion_options import FusionOptions
+from onnxruntime.transformers.optimizer import optimize_model
 from transformers import (BertConfig, BertForSequenceClassification, DistilBertConfig,
                           DistilBertForSequenceClassification)
 
@@ -118,6 +120,12 @@ def quantised_architectures():
     }
 
 
+def fused_architectures():
+    """name -> model: what onnxruntime's optimiser makes operators of its own of, as optimum's -O2 does."""
+    return {"bert_fused": bert(layers=1), "distilbert_fused": distilbert(), "albert_fused": small(
+        "albert", layers=2, embedding_size=8, hidden_act="gelu_new")}
+
+
 def export(model, path, attention, traced, half, dynamic=True):
     model = copy.deepcopy(model).eval()
     model.set_attn_implementation(attention)
@@ -205,6 +213,9 @@ def main():
     for name, (model, attention, traced, half, note) in other_architectures().items():
         if not arguments.only or name in arguments.only:
             record_export(out, versions, name, model, attention, traced, half, note)
+    for name, model in fused_architectures().items():
+        if not arguments.only or name in arguments.only:
+            record_fused(out, versions, name, model)
     for name, (model, settings) in quantised_architectures().items():
         if not arguments.only or name in arguments.only:
             record_quantised(out, versions, name, model, settings)
@@ -232,6 +243,22 @@ def record_quantised(out, versions, name, model, settings):
     taken = take_weights(model, out / f"{name}.onnx")
     model.set_attn_implementation("eager")
     record(out, versions, name, model, "onnxruntime.quantization.quantize_dynamic", quantized_tensors=taken)
+
+
+def record_fused(out, versions, name, model):
+    model.eval()
+    weights = recipe.randomize(model, 1, "F32")
+    export(model, out / "source.onnx", "eager", True, False)
+    options = FusionOptions("bert")
+    optimised = optimize_model(str(out / "source.onnx"), model_type="bert", num_heads=2, hidden_size=16, opt_level=0,
+                               optimization_options=options)
+    (out / "source.onnx").unlink()
+    operators = {node.op_type for node in optimised.model.graph.node}
+    assert {"Attention", "SkipLayerNormalization"} <= operators, operators
+    optimised.save_model_to_file(str(out / f"{name}.onnx"))
+    record(out, versions, name, model, "onnxruntime.transformers.optimizer", weights=weights,
+           fused=sorted(operators & {"Attention", "BiasGelu", "EmbedLayerNormalization", "FastGelu",
+                                     "SkipLayerNormalization"}))
 
 
 def record_first(out, versions):

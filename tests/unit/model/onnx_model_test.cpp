@@ -69,7 +69,8 @@ INSTANTIATE_TEST_SUITE_P(Golden, OnnxParity,
                                            "deberta_v2_own_projections_dynamo", "modernbert_traced",
                                            "modernbert_mean_traced", "modernbert_mean_dynamo",
                                            "modernbert_biases_dynamo", "modernbert_tokens_traced", "modernbert_half",
-                                           "electra_i8", "albert_u8", "mpnet_u8", "deberta_v3_i8", "modernbert_u8"),
+                                           "electra_i8", "albert_u8", "mpnet_u8", "deberta_v3_i8", "modernbert_u8",
+                                           "bert_fused", "distilbert_fused", "albert_fused"),
                          [](const auto& each) { return each.param; });
 
 TEST(OnnxModel, F32WeightsGiveTheLogitsOfTheSafetensorsFormToTheBit) {
@@ -275,6 +276,75 @@ TEST_F(ChangedGraph, MaskThatHidesNothingIsSeen) {
   EXPECT_FALSE(weights().has_value());
 }
 
+/// Makes an If of the node at `at`, with the node in one branch and an operator that nobody knows in the other.
+void make_branches(OnnxFile& file, std::size_t at, bool is_then) {
+  static const std::uint8_t kTrue = 1;
+  OnnxTensor condition;
+  condition.type = OnnxType::kBool;
+  condition.bytes = std::as_bytes(std::span(&kTrue, 1));
+  file.tensors.push_back(condition);
+  file.initializers.emplace("condition", static_cast<std::int32_t>(file.tensors.size() - 1));
+  const OnnxNode node = file.nodes[at];
+  OnnxGraph known;
+  known.nodes = {node};
+  known.nodes[0].outputs = {"inside"};
+  known.outputs = {{.name = "inside", .type = OnnxType::kFloat, .dims = {}}};
+  OnnxGraph unknown = known;
+  unknown.nodes[0].op_type = "Selu";
+  file.branches = {known, unknown};
+  OnnxAttribute then_branch;
+  then_branch.name = "then_branch";
+  then_branch.graph = is_then ? 0 : 1;
+  OnnxAttribute else_branch;
+  else_branch.name = "else_branch";
+  else_branch.graph = is_then ? 1 : 0;
+  file.nodes[at] = {.name = "branching",
+                    .op_type = "If",
+                    .domain = {},
+                    .inputs = {"condition"},
+                    .outputs = node.outputs,
+                    .attributes = {then_branch, else_branch}};
+}
+
+TEST_F(ChangedGraph, BranchOfAKnownConditionIsTaken) {
+  make_branches(file_, node_of(kFirstLayersEnd), true);
+  const auto result = weights();
+  EXPECT_TRUE(result) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, BranchThatIsTakenIsReadNodeByNode) {
+  make_branches(file_, node_of(kFirstLayersEnd), false);
+  expect_refused(kFirstLayersEnd, "Selu");
+}
+
+TEST_F(ChangedGraph, BranchByWhatTheTextSaysIsRefused) {
+  make_branches(file_, node_of(kFirstLayersEnd), true);
+  file_.nodes[node_of("branching")].inputs = {file_.nodes[node_of("/bert/embeddings/Add")].outputs[0]};
+  expect_refused("branching", "If");
+}
+
+TEST_F(ChangedGraph, ApproximationOfAnActivationIsNamed) {
+  // onnxruntime's -O3: faster, and other answers.
+  open("bert_fused");
+  for (OnnxNode& node : file_.nodes) {
+    if (node.op_type == "BiasGelu") node.op_type = "FastGelu";
+  }
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().to_string().find("node FastGelu"), std::string::npos) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, NormalisationsOfAnotherEpsilonAreOfAnotherModel) {
+  for (OnnxNode& node : file_.nodes) {
+    for (OnnxAttribute& attribute : node.attributes) {
+      if (attribute.name == "epsilon") attribute.number = 0.01F;
+    }
+  }
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().what().find("epsilon"), std::string::npos) << result.error().to_string();
+}
+
 TEST_F(ChangedGraph, CycleIsRefused) {
   OnnxNode& early = file_.nodes[node_of("/bert/embeddings/Add")];
   early.inputs[0] = file_.nodes[node_of(kFirstLayersEnd)].outputs[0];
@@ -343,7 +413,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, WholeGraph,
                                            "mpnet_traced", "mpnet_dynamo", "deberta_v3_dynamo", "deberta_v3_traced",
                                            "deberta_v2_own_projections_dynamo", "modernbert_traced",
                                            "modernbert_mean_dynamo", "modernbert_mean_traced", "modernbert_u8",
-                                           "deberta_v3_i8"),
+                                           "deberta_v3_i8", "bert_fused", "distilbert_fused"),
                          [](const auto& each) { return each.param; });
 
 class ExternalData : public ::testing::Test {

@@ -226,12 +226,11 @@ bool Matcher::compare_operands(FormulaId want_id, FormulaId have_id) {
   const bool turned = looks_alike(want.a, have.b) && looks_alike(want.b, have.a);
   if ((straight || !turned) && is_same(want.a, have.a) && is_same(want.b, have.b)) return true;
   // Where only one order can be meant, what fails in it is what is not understood.
-  if (straight && !turned) return false;
-  if (is_same(want.a, have.b) && is_same(want.b, have.a)) {
+  const bool only_straight = straight && !turned;
+  if (!only_straight && is_same(want.a, have.b) && is_same(want.b, have.a)) {
     operands_[{want_id, have_id}] = {{want.a, have.b}, {want.b, have.a}};
     return true;
   }
-  if (turned && !straight) return false;
   return want.kind == FormulaKind::kAdd && compare_sums(want_id, have_id);
 }
 
