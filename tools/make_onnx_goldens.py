@@ -53,7 +53,8 @@ def distilbert(**more):
 
 def small(model_type, layers=1, tokens=False, vocab_size=40, **settings):
     """A classifier of any architecture, 16 wide with two heads."""
-    settings = {"max_position_embeddings": 22, **settings}
+    if model_type != "gpt2":
+        settings = {"max_position_embeddings": 22, **settings}
     auto, config = recipe.classifier(model_type, 16, layers, 2, vocab_size, ffn=1.5, tokens=tokens, **LABELS, **settings)
     torch.manual_seed(0)
     return auto.from_config(config)
@@ -104,6 +105,25 @@ def other_architectures():
                                      "eager", False, False, exported),
         "modernbert_tokens_traced": (modernbert(tokens=True), "eager", True, False, traced),
         "modernbert_half": (modernbert(classifier_pooling="cls"), "sdpa", True, True, "halves"),
+    }
+
+
+def decoders():
+    """name -> (model, attention, traced, half, note)"""
+    settings = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    gpt2 = {"n_positions": 22, **settings}
+    grouped = {"num_key_value_heads": 1, **settings}
+    traced, exported = "torch.onnx.export, traced", "torch.onnx.export, torch.export"
+    return {
+        "gpt2_traced": (small("gpt2", **gpt2), "eager", True, False, traced),
+        "gpt2_dynamo": (small("gpt2", **gpt2), "sdpa", False, False, exported),
+        "llama_traced": (small("llama", **grouped), "eager", True, False, traced),
+        "llama_dynamo": (small("llama", **grouped), "eager", False, False, exported),
+        "mistral_dynamo": (small("mistral", sliding_window=4, **grouped), "eager", False, False, exported),
+        "qwen2_traced": (small("qwen2", **grouped), "eager", True, False, traced),
+        "qwen3_dynamo": (small("qwen3", head_dim=12, **grouped), "eager", False, False, exported),
+        "nomic_bert_traced": (small("nomic_bert"), "eager", True, False, traced),
+        "gte_dynamo": (small("gte", type_vocab_size=0), "eager", False, False, exported),
     }
 
 
@@ -210,7 +230,7 @@ def main():
 
     if not arguments.only:
         record_first(out, versions)
-    for name, (model, attention, traced, half, note) in other_architectures().items():
+    for name, (model, attention, traced, half, note) in (other_architectures() | decoders()).items():
         if not arguments.only or name in arguments.only:
             record_export(out, versions, name, model, attention, traced, half, note)
     for name, model in fused_architectures().items():

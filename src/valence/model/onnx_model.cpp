@@ -168,7 +168,7 @@ Result<Checkpoint::Parts> onnx_weights(const OnnxFile& file, const ModelSpec& sp
     found = std::move(of_batch);
   }
   VALENCE_TRY_STATUS(check_layer_norm_eps(file, spec, found->norm_eps));
-  return onnx::recover_tensors(file, *found, architecture.names.layers);
+  return onnx::recover_tensors(file, *found, architecture);
 }
 
 Result<OnnxModel> load_onnx(const fs::path& onnx_file) {

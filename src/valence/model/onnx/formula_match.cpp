@@ -105,7 +105,8 @@ bool Matcher::rows_agree(const Formula& want, const Formula& have) const {
 
 bool Matcher::numbers_agree(const Formula& want, const Formula& have) const {
   if (is_real(want.numbers->type) != is_real(have.numbers->type)) return false;
-  if (broadcast_shape({&have.numbers->shape, &want.shape}) != want.shape) return want.numbers == have.numbers;
+  if (!is_real(want.numbers->type)) return want.numbers->integers == have.numbers->integers;
+  if (broadcast_shape({&have.numbers->shape, &want.shape}) != want.shape) return false;
   const auto of_want = broadcast_offsets(want.numbers->shape, want.shape);
   const auto of_have = broadcast_offsets(have.numbers->shape, want.shape);
   for (std::size_t i = 0; i < of_want.size(); ++i) {
@@ -225,7 +226,7 @@ bool Matcher::compare_operands(FormulaId want_id, FormulaId have_id) {
   const bool straight = looks_alike(want.a, have.a) && looks_alike(want.b, have.b);
   const bool turned = looks_alike(want.a, have.b) && looks_alike(want.b, have.a);
   if ((straight || !turned) && is_same(want.a, have.a) && is_same(want.b, have.b)) return true;
-  // Where only one order can be meant, what fails in it is what is not understood.
+  // Where only one order can be meant, the other is not tried: what fails would be no fault.
   const bool only_straight = straight && !turned;
   if (!only_straight && is_same(want.a, have.b) && is_same(want.b, have.a)) {
     operands_[{want_id, have_id}] = {{want.a, have.b}, {want.b, have.a}};

@@ -30,12 +30,13 @@ struct Matrix {
 
 class Recovery {
  public:
-  Recovery(const OnnxFile& file, std::string_view layers) : file_(file), layers_(layers) {}
+  Recovery(const OnnxFile& file, const Architecture& architecture) : file_(file), architecture_(architecture) {}
 
   Status add(const std::string& name, const FoundWeights::Part& part);
   Checkpoint::Parts take() { return std::move(recovered_); }
 
  private:
+  [[nodiscard]] bool is_in_layer(const std::string& name) const { return name.starts_with(architecture_.names.layers); }
   const OnnxTensor& tensor(std::int32_t index) const { return file_.tensors[static_cast<std::size_t>(index)]; }
   std::span<std::byte> make(std::size_t size) {
     auto& made = *recovered_.made.emplace_back(std::make_unique<std::vector<std::byte>>(size));
@@ -54,7 +55,7 @@ class Recovery {
                                       bool runs_along_rows, double fallback) const;
 
   const OnnxFile& file_;
-  const std::string_view layers_;
+  const Architecture& architecture_;
   Checkpoint::Parts recovered_;
 };
 
@@ -107,7 +108,8 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
   const auto columns = static_cast<std::size_t>(matrix.columns);
 
   constexpr double kMiddle = 128;
-  if (std::ranges::all_of(zeros, [&](double zero) { return zero == (is_signed ? 0 : kMiddle); })) {
+  const bool keeps_columns = architecture_.transposed_linears && is_in_layer(name) && matrix.column_major;
+  if (!keeps_columns && std::ranges::all_of(zeros, [&](double zero) { return zero == (is_signed ? 0 : kMiddle); })) {
     TensorView values{DType::kI8, {matrix.rows, matrix.columns}, stored.bytes};
     if (matrix.column_major) values.bytes = turned(stored.bytes, matrix, 1);
     if (!is_signed) {
@@ -133,10 +135,13 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
       const auto bits = static_cast<std::uint8_t>(stored.bytes[at]);
       const int integer = is_signed ? static_cast<std::int8_t>(bits) : bits;
       const float value = static_cast<float>(integer - zero) * scale;
-      std::memcpy(floats.data() + (row * columns + column) * sizeof value, &value, sizeof value);
+      const std::size_t to = keeps_columns ? at : row * columns + column;
+      std::memcpy(floats.data() + to * sizeof value, &value, sizeof value);
     }
   }
-  recovered_.tensors.emplace(name, TensorView{DType::kF32, {matrix.rows, matrix.columns}, floats});
+  const Shape shape = keeps_columns ? Shape{matrix.columns, matrix.rows} : Shape{matrix.rows, matrix.columns};
+  if (keeps_columns) recovered_.transposed.insert(name);
+  recovered_.tensors.emplace(name, TensorView{DType::kF32, shape, floats});
   return {};
 }
 
@@ -183,7 +188,7 @@ Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
     return refuse(name, fmt::format("is {}: expected FLOAT, FLOAT16 or BFLOAT16", valence::name(stored.type)));
   }
   TensorView view{*dtype, dims, stored.bytes};
-  if (matrix.column_major && name.starts_with(layers_)) {
+  if (matrix.column_major && is_in_layer(name)) {
     recovered_.transposed.insert(name);
   } else if (matrix.column_major) {
     view.shape = {matrix.rows, matrix.columns};
@@ -195,8 +200,9 @@ Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
 
 }  // namespace
 
-Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found, std::string_view layers) {
-  Recovery recovery(file, layers);
+Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found,
+                                          const Architecture& architecture) {
+  Recovery recovery(file, architecture);
   for (const auto& [name, part] : found.parts) VALENCE_TRY_STATUS(recovery.add(name, part));
   return recovery.take();
 }
