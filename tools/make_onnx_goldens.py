@@ -110,7 +110,7 @@ def other_architectures():
 
 def decoders():
     """name -> (model, attention, traced, half, note)"""
-    settings = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    settings = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "use_cache": False}
     gpt2 = {"n_positions": 22, **settings}
     grouped = {"num_key_value_heads": 1, **settings}
     traced, exported = "torch.onnx.export, traced", "torch.onnx.export, torch.export"

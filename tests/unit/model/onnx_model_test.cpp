@@ -70,7 +70,9 @@ INSTANTIATE_TEST_SUITE_P(Golden, OnnxParity,
                                            "modernbert_mean_traced", "modernbert_mean_dynamo",
                                            "modernbert_biases_dynamo", "modernbert_tokens_traced", "modernbert_half",
                                            "electra_i8", "albert_u8", "mpnet_u8", "deberta_v3_i8", "modernbert_u8",
-                                           "bert_fused", "distilbert_fused", "albert_fused"),
+                                           "bert_fused", "distilbert_fused", "albert_fused", "gpt2_traced",
+                                           "gpt2_dynamo", "llama_traced", "llama_dynamo", "mistral_dynamo",
+                                           "qwen2_traced", "qwen3_dynamo", "nomic_bert_traced", "gte_dynamo"),
                          [](const auto& each) { return each.param; });
 
 TEST(OnnxModel, F32WeightsGiveTheLogitsOfTheSafetensorsFormToTheBit) {
@@ -413,7 +415,8 @@ INSTANTIATE_TEST_SUITE_P(Golden, WholeGraph,
                                            "mpnet_traced", "mpnet_dynamo", "deberta_v3_dynamo", "deberta_v3_traced",
                                            "deberta_v2_own_projections_dynamo", "modernbert_traced",
                                            "modernbert_mean_dynamo", "modernbert_mean_traced", "modernbert_u8",
-                                           "deberta_v3_i8", "bert_fused", "distilbert_fused"),
+                                           "deberta_v3_i8", "bert_fused", "distilbert_fused", "gpt2_traced",
+                                           "llama_traced", "qwen3_dynamo", "nomic_bert_traced"),
                          [](const auto& each) { return each.param; });
 
 class ExternalData : public ::testing::Test {

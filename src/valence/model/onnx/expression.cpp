@@ -44,9 +44,10 @@ FormulaId Formulas::make(Formula formula) {
 
 FormulaId Formulas::unary(FormulaKind kind, FormulaId a) {
   const bool looks_along_axis = kind == FormulaKind::kSoftmax || kind == FormulaKind::kMean;
-  if (!looks_along_axis && (*this)[a].kind == FormulaKind::kView && is_whole((*this)[a])) {
+  if (const Shape* const within = looks_along_axis ? nullptr : shape_within(a)) {
+    const Shape inner = *within;
     const Shape shape = (*this)[a].shape;
-    return reshape(unary(kind, (*this)[a].a), shape);
+    return reshape(unary(kind, reshape(a, inner)), shape);
   }
   return make({.kind = kind, .a = a, .shape = (*this)[a].shape});
 }
@@ -107,9 +108,10 @@ FormulaId Formulas::scale(FormulaId a, double factor) {
 
 FormulaId Formulas::shift(FormulaId a, double summand) {
   if (summand == 0) return a;
-  if ((*this)[a].kind == FormulaKind::kView && is_whole((*this)[a])) {
+  if (const Shape* const within = shape_within(a)) {
+    const Shape inner = *within;
     const Shape shape = (*this)[a].shape;
-    return reshape(shift((*this)[a].a, summand), shape);
+    return reshape(shift(reshape(a, inner), summand), shape);
   }
   return make({.kind = FormulaKind::kShift, .a = a, .number = summand, .shape = (*this)[a].shape});
 }
@@ -353,6 +355,7 @@ FormulaId Formulas::take(FormulaId a, const Numbers& indices) {
 }
 
 FormulaId Formulas::pick(FormulaId a, const Numbers& rows) {
+  if (keeps_rows(a)) a = behind_view(a);
   return make({.kind = FormulaKind::kPick,
                .a = a,
                .numbers = intern(rows),

@@ -61,7 +61,7 @@ enum class FormulaKind : std::uint8_t {
   kSum,            ///< over the axis `number`, which goes
   kConcat,         ///< a and b, joined along the last axis
   kTake,           ///< of the last axis, what `numbers` says for every element of the result (GatherElements)
-  kPick,           ///< of the first two axes, joined, the rows `numbers`
+  kPick,           ///< of all axes but the last, joined, the rows `numbers`
   kView,           ///< a from `offset` on, with its axes cut, joined, moved and repeated as `layout` says
   kQuantized,      ///< DynamicQuantizeLinear's first output; kQuantScale and kQuantZero are the others
   kQuantScale,
@@ -144,6 +144,8 @@ class Formulas {
   [[nodiscard]] Layout layout_of(FormulaId id) const;
   /// What a view looks at, or the formula itself.
   [[nodiscard]] FormulaId behind_view(FormulaId id) const;
+  /// The same elements in the same order, without a view that only cuts and joins axes.
+  [[nodiscard]] FormulaId same_elements(FormulaId id) const;
 
  private:
   FormulaId view(FormulaId base, Layout layout, std::int64_t offset, Shape shape);

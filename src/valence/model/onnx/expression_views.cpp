@@ -36,6 +36,11 @@ FormulaId Formulas::behind_view(FormulaId id) const {
   return formula.kind == FormulaKind::kView ? formula.a : id;
 }
 
+FormulaId Formulas::same_elements(FormulaId id) const {
+  const Formula& formula = (*this)[id];
+  return formula.kind == FormulaKind::kView && is_whole(formula) ? formula.a : id;
+}
+
 bool Formulas::is_whole(const Formula& view) const {
   std::vector<Atom> flat;
   for (const auto& axis : view.layout) flat.insert(flat.end(), axis.begin(), axis.end());

@@ -126,7 +126,30 @@ FormulaId Matcher::without_padding(FormulaId id) const {
   return clears ? formula.a : id;
 }
 
-bool Matcher::is_same(FormulaId want, FormulaId have) {
+/// The elements that a view shows, one after another: how they are cut into axes is what uses them that says.
+std::vector<Atom> elements_of(const Formula& view) {
+  std::vector<Atom> atoms;
+  for (const auto& axis : view.layout) atoms.insert(atoms.end(), axis.begin(), axis.end());
+  merge_atoms(atoms);
+  return atoms;
+}
+
+/// Whether a formula of shape `have` may be one of shape `want`: what works on rows may have them joined.
+bool shapes_agree(FormulaKind kind, const Shape& want, const Shape& have) {
+  if (want == have) return true;
+  if (kind == FormulaKind::kView) return element_count(want) == element_count(have);
+  const bool works_on_rows = kind == FormulaKind::kLinear || kind == FormulaKind::kNormalize ||
+                             kind == FormulaKind::kRootNormalize || kind == FormulaKind::kAdd ||
+                             kind == FormulaKind::kMultiply || kind == FormulaKind::kGelu ||
+                             kind == FormulaKind::kGeluTanh || kind == FormulaKind::kSilu ||
+                             kind == FormulaKind::kRelu || kind == FormulaKind::kTanh || kind == FormulaKind::kScale;
+  return works_on_rows && !want.empty() && !have.empty() && want.back() == have.back() &&
+         element_count(want) == element_count(have);
+}
+
+bool Matcher::is_same(FormulaId want_view, FormulaId have_view) {
+  const FormulaId want = expected_.graph.formulas.same_elements(want_view);
+  const FormulaId have = found_.graph.formulas.same_elements(have_view);
   const auto known = known_.find({want, have});
   if (known != known_.end()) return known->second;
   if (++comparisons_ > kMaxComparisons) return fails(want, have);
@@ -189,9 +212,9 @@ bool Matcher::compare(FormulaId want_id, FormulaId have_id) {
     operands_[{want_id, have_id}] = {{wanted_scores.scores, given_scores.scores}};
     return is_same(wanted_scores.scores, given_scores.scores);
   }
-  if (want.kind != have.kind || want.shape != have.shape ||
+  if (want.kind != have.kind || !shapes_agree(want.kind, want.shape, have.shape) ||
       static_cast<bool>(want.weight) != static_cast<bool>(have.weight) || !has_bias(want, have) ||
-      want.layout != have.layout || want.offset != have.offset) {
+      elements_of(want) != elements_of(have) || want.offset != have.offset) {
     return fails(want_id, have_id);
   }
   const bool is_norm = want.kind == FormulaKind::kNormalize || want.kind == FormulaKind::kRootNormalize;
@@ -281,7 +304,8 @@ Status Matcher::bind_weight(FormulaId want, FormulaId have, const WeightRef& par
 Status Matcher::bind(FormulaId want_root, FormulaId have_root) {
   std::vector<Pair> open = {{want_root, have_root}};
   while (!open.empty()) {
-    const Pair pair = open.back();
+    const Pair pair = {expected_.graph.formulas.same_elements(open.back().first),
+                       found_.graph.formulas.same_elements(open.back().second)};
     open.pop_back();
     if (!bound_.insert(pair).second) continue;
     const Formula& want = wanted(pair.first);

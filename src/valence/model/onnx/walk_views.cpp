@@ -64,6 +64,14 @@ Walk::Outputs Walk::picked(const NodeView& node, std::span<Value* const> inputs)
   const auto rank = static_cast<std::int64_t>(own.size());
   std::int64_t axis = node.integer("axis", 0);
   if (axis < 0) axis += rank;
+  if (rank == 2 && axis == 0 && indices->shape.size() == 1) {
+    auto rows = std::make_shared<ProbeTensor>(*indices);
+    for (std::int64_t& row : rows->integers) {
+      if (row < -own[0] || row >= own[0]) return node.refuse("its indices");
+      if (row < 0) row += own[0];
+    }
+    return one(formulas_.pick(id, rows));
+  }
   if (indices->elements() != 1 || axis < 0 || axis >= rank) {
     return node.refuse("of activations only one place of an axis is expected to be taken");
   }
