@@ -86,6 +86,19 @@ onnx::ProbeBatch make_batch(std::int64_t batch_size, std::int64_t sequence_lengt
   return batch;
 }
 
+/// Tokens that show every window's end; 0 where there are no windows, or none that a short batch could show.
+std::int64_t longer_than_windows(const EncoderSpec& encoder) {
+  constexpr std::int64_t kLongest = 300;  // whose masks are quickly looked at
+  std::int64_t longest = 0;
+  for (const LayerAttention& layer : encoder.layer_attention) {
+    const std::int64_t length = layer.window + 3;
+    if (layer.window >= 0 && length <= std::min(kLongest, encoder.max_sequence_length())) {
+      longest = std::max(longest, length);
+    }
+  }
+  return longest;
+}
+
 /// A graph in halves cannot say 1e-12; a difference as small as this cannot be seen in a result.
 Status check_layer_norm_eps(const OnnxFile& file, const ModelSpec& spec, double eps) {
   constexpr double kNegligible = 1e-6;
@@ -152,8 +165,11 @@ Result<Checkpoint::Parts> onnx_weights(const OnnxFile& file, const ModelSpec& sp
   const bool takes_types =
       std::ranges::find(file.inputs, onnx::kTokenTypeIds, &OnnxValueInfo::name) != file.inputs.end();
   std::optional<onnx::FoundWeights> found;
-  // Two batches whose sizes share no factor: what holds by chance for one does not for the other.
-  for (const auto& [batch_size, sequence_length] : {std::pair<std::int64_t, std::int64_t>(2, 5), {3, 7}}) {
+  // Two batches whose sizes share no factor: what holds by chance for one does not for the other. A third that is
+  // longer than windows are.
+  std::vector<std::pair<std::int64_t, std::int64_t>> sizes = {{2, 5}, {3, 7}};
+  if (const std::int64_t length = longer_than_windows(spec.encoder); length > 0) sizes.emplace_back(1, length);
+  for (const auto& [batch_size, sequence_length] : sizes) {
     const onnx::ProbeBatch batch =
         make_batch(fixed.batch_size > 0 ? fixed.batch_size : batch_size,
                    fixed.sequence_length > 0 ? fixed.sequence_length : sequence_length, spec, pad_id, takes_types);

@@ -347,6 +347,47 @@ TEST_F(ChangedGraph, NormalisationsOfAnotherEpsilonAreOfAnotherModel) {
   EXPECT_NE(result.error().what().find("epsilon"), std::string::npos) << result.error().to_string();
 }
 
+TEST_F(ChangedGraph, WindowOfAnotherWidthIsSeen) {
+  open("modernbert_mean_dynamo");
+  EXPECT_TRUE(weights().has_value());
+  std::string text = config_->dump();
+  const std::string from = "\"local_attention\":4";
+  ASSERT_NE(text.find(from), std::string::npos);
+  text.replace(text.find(from), from.size(), "\"local_attention\":12");
+  config_ = Json::parse(text, "config.json").value();
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().to_string().find("node "), std::string::npos) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, RotaryPositionsOfAnotherBaseAreSeen) {
+  open("modernbert_mean_dynamo");
+  for (const auto& [name, index] : file_.initializers) {
+    if (!name.ends_with("full_attention_inv_freq")) continue;
+    static const std::vector<float> kOther = {1.0F, 0.1F, 0.01F, 0.001F};  // theta 10000 instead of 160000
+    file_.tensors[static_cast<std::size_t>(index)].bytes = std::as_bytes(std::span(kOther));
+  }
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, BucketsOfDistancesInAnotherOrderAreSeen) {
+  open("mpnet_traced");
+  EXPECT_TRUE(weights().has_value());
+  file_.nodes[node_of("/mpnet/encoder/Neg")].op_type = "Abs";  // keys before a query as those after it
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, ConvolutionIsRefusedWithWords) {
+  open("deberta_v3_traced");
+  std::string text = config_->dump();
+  text.insert(1, "\"conv_kernel_size\":3,");
+  text.replace(text.find("\"num_hidden_layers\":1"), 21, "\"num_hidden_layers\":2");
+  config_ = Json::parse(text, "config.json").value();
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().what().find("convolution"), std::string::npos) << result.error().to_string();
+}
+
 TEST_F(ChangedGraph, CycleIsRefused) {
   OnnxNode& early = file_.nodes[node_of("/bert/embeddings/Add")];
   early.inputs[0] = file_.nodes[node_of(kFirstLayersEnd)].outputs[0];

@@ -19,7 +19,8 @@ namespace {
 
 // Of the cosines of rotary positions, which a graph in halves has in halves.
 constexpr double kNumberTolerance = 5e-3;
-constexpr std::uint64_t kMaxComparisons = 1U << 22U;  // a model of 48 layers takes some 10'000
+constexpr std::uint64_t kMaxComparisons = 1U << 18U;  // a model of 48 layers takes some 10'000
+constexpr int kMaxDepth = 6000;                       // a layer takes some 20; each stands on the stack
 
 /// What kinds of formulas stand how far below `id`, in no order.
 std::uint64_t sketch(const Formulas& formulas, FormulaId id, int depth) {
@@ -152,7 +153,7 @@ bool Matcher::is_same(FormulaId want_view, FormulaId have_view) {
   const FormulaId have = found_.graph.formulas.same_elements(have_view);
   const auto known = known_.find({want, have});
   if (known != known_.end()) return known->second;
-  if (++comparisons_ > kMaxComparisons) return fails(want, have);
+  if (++comparisons_ > kMaxComparisons || depth_ == kMaxDepth) return fails(want, have);
   ++depth_;
   const auto before = std::pair(deepest_, culprit_);
   bool same = compare(want, have);

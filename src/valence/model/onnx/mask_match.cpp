@@ -1,5 +1,8 @@
 #include "valence/model/onnx/mask_match.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace valence::onnx {
 namespace {
 
@@ -27,28 +30,39 @@ void for_each_pair(const Shape& shape, const ProbeBatch& batch, Visit visit) {
 
 MaskedScores masked_scores(const Formulas& formulas, FormulaId id, const ProbeBatch& batch) {
   MaskedScores result{id, {}};
-  const Shape shape = formulas[id].shape;
+  Shape shape = formulas[id].shape;
   if (!is_square(shape, batch)) return result;
+  std::vector<const Formula*> masks;
+  constexpr std::size_t kMostMasks = 3;
+  const auto is_mask = [&] {
+    const FormulaKind kind = formulas[result.scores].kind;
+    return kind == FormulaKind::kMask || kind == FormulaKind::kFill;
+  };
+  for (; masks.size() < kMostMasks && is_mask(); result.scores = formulas[result.scores].a) {
+    masks.push_back(&formulas[result.scores]);
+  }
+  // Nearly always the same for all heads, which saves nearly all of the work.
+  const auto is_for_all_heads = [](const Formula* mask) {
+    const Shape& own = mask->numbers->shape;
+    return own.size() < 3 || own[own.size() - 3] == 1;
+  };
+  if (std::ranges::all_of(masks, is_for_all_heads)) shape[1] = 1;
   std::vector<bool> sees(element_count(shape), true);
-  constexpr int kMostMasks = 3;
-  for (int masks = 0; masks < kMostMasks; ++masks) {
-    const Formula& formula = formulas[result.scores];
-    if (formula.kind != FormulaKind::kMask && formula.kind != FormulaKind::kFill) break;
-    if (broadcast_shape({&formula.numbers->shape, &shape}) != shape) return result;
-    const auto offsets = broadcast_offsets(formula.numbers->shape, shape);
-    bool is_mask = true;
+  for (const Formula* const mask : masks) {
+    if (broadcast_shape({&mask->numbers->shape, &shape}) != shape) return result;
+    const auto offsets = broadcast_offsets(mask->numbers->shape, shape);
+    bool hides = true;
     for_each_pair(shape, batch, [&](std::size_t i, bool query, bool) {
       if (!query) return;
-      const double value = formula.numbers->at(offsets[i]);
-      const double added = formula.kind == FormulaKind::kFill ? (value != 0 ? formula.number : 0) : value;
+      const double value = mask->numbers->at(offsets[i]);
+      const double added = mask->kind == FormulaKind::kFill ? (value != 0 ? mask->number : 0) : value;
       if (added < kLeastMask) {
         sees[i] = false;
       } else if (added != 0) {
-        is_mask = false;
+        hides = false;
       }
     });
-    if (!is_mask) return result;
-    result.scores = formula.a;
+    if (!hides) return result;
   }
   result.sees = std::move(sees);
   return result;

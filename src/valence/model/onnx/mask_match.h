@@ -11,8 +11,8 @@ namespace valence::onnx {
 /// Attention scores without the masks over them.
 struct MaskedScores {
   FormulaId scores = -1;
-  /// For each element of the scores whether query sees key, true for queries that are padding. Empty where something is
-  /// no mask: it adds what neither hides nor leaves alone.
+  /// For each element of the scores, of one head where all have the same, whether query sees key; true for queries that
+  /// are padding. Empty where something is no mask: it adds what neither hides nor leaves alone.
   std::vector<bool> sees;
 };
 [[nodiscard]] MaskedScores masked_scores(const Formulas& formulas, FormulaId id, const ProbeBatch& batch);

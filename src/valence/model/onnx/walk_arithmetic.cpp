@@ -88,7 +88,7 @@ Walk::Outputs Walk::arithmetic(const NodeView& node, std::span<Value* const> inp
   if (!a.is_formula()) return with_constant(node, b, a, false);
   if (!b.is_formula()) return with_constant(node, a, b, true);
   auto shape = broadcast_shape({&a.shape, &b.shape});
-  if (!shape) return node.refuse("its inputs do not fit each other");
+  if (!shape || !is_reasonable(*shape)) return node.refuse("its inputs do not fit each other");
   if (node.op() == "Add") return one(formulas_.add(a.formula, b.formula, *shape));
   if (node.op() == "Sub") return one(formulas_.subtract(a.formula, b.formula, std::move(*shape)));
   if (node.op() == "Mul") return one(formulas_.multiply(a.formula, b.formula, *shape));

@@ -24,6 +24,7 @@ Walk::Outputs Walk::matrix_product(const NodeView& node, std::span<Value* const>
   auto shape = broadcast_shape({&outer_a, &outer_b});
   if (!shape) return node.refuse("its inputs do not fit each other");
   shape->insert(shape->end(), {a.shape[a.shape.size() - 2], b.shape.back()});
+  if (!is_reasonable(*shape)) return node.refuse("its inputs do not fit each other");
   return one_view(node, formulas_.product(a.formula, b.formula, *shape), a.shape);
 }
 

@@ -142,12 +142,9 @@ Walk::Outputs Walk::expanded(const NodeView& node, std::span<Value* const> input
   const bool tiles = node.op() == "Tile";
   if (tiles && wanted.size() != own.size()) return node.refuse("its repeats");
   const auto shape = tiles ? std::optional(own) : broadcast_shape({&own, &wanted});
-  double elements = 1;
-  for (std::size_t i = 0; shape && i < shape->size(); ++i) {
-    elements *= static_cast<double>((*shape)[i]) * (tiles ? static_cast<double>(wanted[i]) : 1.0);
-  }
-  constexpr double kMostElements = 1e12;  // views take no room, but their extents are multiplied
-  if (!shape || elements > kMostElements) return node.refuse("its shape");
+  Shape result = shape.value_or(Shape{});
+  for (std::size_t i = 0; tiles && i < result.size(); ++i) result[i] *= wanted[i];
+  if (!shape || !is_reasonable(result)) return node.refuse("its shape");
   return one(tiles ? formulas_.tile(inputs[0]->formula, wanted) : formulas_.expand(inputs[0]->formula, *shape));
 }
 
