@@ -37,7 +37,7 @@ Result<std::uint64_t> ProtobufCursor::fixed(std::size_t size) {
   return value;
 }
 
-Result<std::optional<ProtobufField>> ProtobufCursor::next() {
+Result<std::optional<ProtobufField>> ProtobufCursor::next_header() {
   if (at_ == message_.size()) return std::nullopt;
   if (budget_ != nullptr && budget_->fields-- == 0)
     return refuse(begin_ + at_, "the file has more fields than any model");
@@ -64,17 +64,23 @@ Result<std::optional<ProtobufField>> ProtobufCursor::next() {
       return field;
     }
     case ProtobufType::kBytes: {
-      VALENCE_TRY(const std::uint64_t size, varint());
-      if (size > message_.size() - at_) {
-        return refuse(field.at, fmt::format("field {} has {} bytes, but its message only {} more", field.number, size,
-                                            message_.size() - at_));
-      }
-      field.bytes = message_.substr(at_, static_cast<std::size_t>(size));
-      at_ += static_cast<std::size_t>(size);
+      VALENCE_TRY(field.value, varint());
       return field;
     }
   }
   return refuse(field.at, fmt::format("field {} is of wire type {}: expected 0, 1, 2 or 5", field.number, key & 7U));
+}
+
+Result<std::optional<ProtobufField>> ProtobufCursor::next() {
+  VALENCE_TRY(auto field, next_header());
+  if (!field || field->type != ProtobufType::kBytes) return field;
+  if (field->value > message_.size() - at_) {
+    return refuse(field->at, fmt::format("field {} has {} bytes, but its message only {} more", field->number,
+                                         field->value, message_.size() - at_));
+  }
+  field->bytes = message_.substr(at_, static_cast<std::size_t>(field->value));
+  at_ += field->bytes.size();
+  return field;
 }
 
 Status ProtobufCursor::expect(const ProtobufField& field, ProtobufType type) const {

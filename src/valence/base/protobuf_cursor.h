@@ -35,12 +35,19 @@ class ProtobufCursor {
  public:
   /// `source` is how errors name the file, and must outlive the cursor.
   ProtobufCursor(std::string_view file, const std::string& source) : ProtobufCursor(file, 0, source, nullptr) {}
+  /// The same for a message that begins at byte `begin` of the file.
+  ProtobufCursor(std::string_view message, std::size_t begin, const std::string& source)
+      : ProtobufCursor(message, begin, source, nullptr) {}
   /// Every field is charged to `budget`, which must outlive the cursor and those of the messages within.
   ProtobufCursor(std::string_view file, const std::string& source, ProtobufBudget& budget)
       : ProtobufCursor(file, 0, source, &budget) {}
 
   /// The next field; nothing at the end of the message.
   Result<std::optional<ProtobufField>> next();
+  /// The same, but for the bytes of kBytes: their number is the field's value, and they follow, there or not.
+  Result<std::optional<ProtobufField>> next_header();
+  /// How many bytes of the message have been read.
+  [[nodiscard]] std::size_t position() const { return at_; }
 
   /// The message that a field holds. The typed readers refuse a field that is written otherwise.
   Result<ProtobufCursor> message(const ProtobufField& field) const;

@@ -86,7 +86,7 @@ tl::unexpected<Error> other_labels(const std::filesystem::path& written) {
 
 }  // namespace
 
-std::size_t compared_texts() { return kSampleTexts.size(); }
+std::span<const std::string_view> sample_texts() { return kSampleTexts; }
 
 Result<double> difference_from_source(const std::string& ref, const std::string& adapter, const ConvertSource& source,
                                       const std::filesystem::path& written) {

@@ -2,17 +2,18 @@
 /// How far a model that was written is from the one it was made of.
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "valence/base/error.h"
 #include "valence/cli/convert_source.h"
 
 namespace valence::cli {
 
-/// How many texts of its own the comparison reads: short and long, several scripts, numbers.
-[[nodiscard]] std::size_t compared_texts();
+/// What models are compared on: short and long, several scripts, numbers.
+[[nodiscard]] std::span<const std::string_view> sample_texts();
 
 /// The largest difference between the logits of both, in fp32, over the largest logit. `ref` and `adapter` are what
 /// `source` was opened as, and are read again; `written` is read back. Errors: either cannot be read, or their labels

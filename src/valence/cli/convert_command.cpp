@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <memory>
@@ -11,17 +12,16 @@
 
 #include "valence/cli/command.h"
 #include "valence/cli/convert_check.h"
+#include "valence/cli/convert_directory.h"
+#include "valence/cli/convert_gguf.h"
 #include "valence/cli/convert_source.h"
 #include "valence/cli/option_values.h"
 #include "valence/cli/quantities.h"
 #include "valence/cli/step_progress.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/output_directory.h"
-#include "valence/model/arch/registry.h"
 #include "valence/model/gguf_export.h"
 #include "valence/model/onnx_export.h"
-#include "valence/model/weight_export.h"
-#include "valence/tensor/safetensors_writer.h"
 
 namespace valence::cli {
 namespace {
@@ -64,6 +64,9 @@ struct ConvertArguments {
   std::string dtype = "f32";
   std::string output;
   bool dry_run = false;
+  bool force = false;
+
+  [[nodiscard]] data::Existing existing() const { return force ? data::Existing::kReplaced : data::Existing::kRefused; }
 };
 
 struct ConvertOptions {
@@ -79,8 +82,7 @@ struct Converted {
   Pieces pieces;
   // What the pieces view.
   std::string image;
-  SafetensorsLayout layout;
-  std::vector<std::vector<std::byte>> tensors;
+  SafetensorsWeights safetensors;
   std::unique_ptr<GgufExport> gguf;
 
   [[nodiscard]] std::uint64_t size_bytes() const {
@@ -89,6 +91,22 @@ struct Converted {
     return size;
   }
 };
+
+/// What is replaced must be a model: --force with a wrong name would cost other files.
+Status check_directory(const fs::path& output, const ConvertArguments& arguments) {
+  std::error_code ignored;
+  const bool is_filled = fs::is_directory(output, ignored) && !fs::is_empty(output, ignored);
+  if (is_filled && !arguments.force) {
+    return fail(ErrorCode::kInvalidArgument, arguments.output, "is there and not empty",
+                "choose another name, or replace it with --force");
+  }
+  if (is_filled && !fs::is_regular_file(output / "config.json", ignored)) {
+    return fail(ErrorCode::kInvalidArgument, arguments.output,
+                "is there and has no config.json: --force replaces a model's directory only",
+                "choose another name, or remove it first");
+  }
+  return data::OutputDirectory::check(output, arguments.existing());
+}
 
 Result<ConvertOptions> interpret(const ConvertArguments& arguments) {
   ConvertOptions options;
@@ -108,39 +126,25 @@ Result<ConvertOptions> interpret(const ConvertArguments& arguments) {
       return fail(ErrorCode::kInvalidArgument, "--output", fmt::format("{} does not end in .gguf", arguments.output),
                   "a GGUF model is one file, with that ending");
     }
-    if (fs::exists(output, ignored)) {
-      return fail(ErrorCode::kInvalidArgument, arguments.output, "is there already",
-                  "remove it, or choose another name");
+    const auto there = fs::status(output, ignored);
+    if (fs::exists(there) && (!arguments.force || !fs::is_regular_file(there))) {
+      return fail(ErrorCode::kInvalidArgument, arguments.output,
+                  arguments.force ? "is there and is no file" : "is there already",
+                  arguments.force ? "choose another name" : "choose another name, or replace it with --force");
     }
   } else {
-    VALENCE_TRY_STATUS(data::OutputDirectory::check(output));
+    VALENCE_TRY_STATUS(check_directory(output, arguments));
   }
   return options;
-}
-
-Converted to_safetensors(const ConvertSource& source, DType dtype) {
-  Converted converted;
-  converted.file_name = "model.safetensors";
-  TensorTable table;
-  const auto weights = source.has_reference_names
-                           ? weights_by_name(source.model)
-                           : weights_by_role(source.model, *find_architecture(source.model.spec.model_type));
-  for (const ExportedWeight& weight : weights) {
-    converted.tensors.push_back(encode_values(weight.values(), dtype));
-    table.emplace(weight.name, TensorView{dtype, weight.shape, converted.tensors.back()});
-  }
-  converted.layout = lay_out_safetensors(table, {{"format", "pt"}});
-  converted.pieces = {std::as_bytes(std::span(converted.layout.header))};
-  converted.pieces.insert(converted.pieces.end(), converted.layout.tensors.begin(), converted.layout.tensors.end());
-  return converted;
 }
 
 Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, const ConvertOptions& options) {
   auto converted = std::make_unique<Converted>();  // stays where it is: the pieces view it
   switch (options.target) {
     case Target::kSafetensors: {
-      *converted = to_safetensors(source, options.dtype);
-      converted->pieces.front() = std::as_bytes(std::span(converted->layout.header));
+      converted->safetensors = safetensors_weights(source, options.dtype);
+      converted->file_name = "model.safetensors";
+      converted->pieces = converted->safetensors.pieces();
       return converted;
     }
     case Target::kOnnx: {
@@ -153,7 +157,7 @@ Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, 
       return converted;
     }
     case Target::kGguf: {
-      VALENCE_TRY(const GgufVocabulary vocabulary, gguf_vocabulary(source));
+      VALENCE_TRY(const GgufVocabulary vocabulary, gguf_vocabulary_of(source));
       VALENCE_TRY(converted->gguf, export_gguf(source.model, vocabulary, options.dtype, source.name));
       converted->file_name = "model.gguf";
       converted->pieces = converted->gguf->writer.pieces();
@@ -163,41 +167,43 @@ Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, 
   return converted;
 }
 
-std::string_view dtype_in_config(DType dtype) {
-  return dtype == DType::kF16 ? "float16" : dtype == DType::kBF16 ? "bfloat16" : "float32";
-}
+struct Verified {
+  double difference = 0;         ///< difference_from_source()
+  std::size_t other_tokens = 0;  ///< texts_with_other_tokens()
+};
 
-Result<double> write_and_verify(const ConvertArguments& arguments, const ConvertOptions& options,
-                                const ConvertSource& source, const Converted& converted, StepProgress& progress) {
+Result<Verified> write_and_verify(const ConvertArguments& arguments, const ConvertOptions& options,
+                                  const ConvertSource& source, const Converted& converted, StepProgress& progress) {
   const bool is_file = options.target == Target::kGguf;
   // A single file is made in a directory of its own, so that it is read back under its ending.
-  VALENCE_TRY(data::OutputDirectory output,
-              data::OutputDirectory::open(is_file ? arguments.output + ".parts" : arguments.output));
+  VALENCE_TRY(data::OutputDirectory output, is_file
+                                                ? data::OutputDirectory::open(arguments.output + ".parts")
+                                                : data::OutputDirectory::open(arguments.output, arguments.existing()));
   VALENCE_TRY_STATUS(output.write(converted.file_name, converted.pieces));
   if (!is_file) {
     const DType stored = options.target == Target::kSafetensors ? options.dtype : DType::kF32;
-    VALENCE_TRY(const std::string config, config_with_dtype(source.config_json, dtype_in_config(stored)));
-    VALENCE_TRY_STATUS(output.write("config.json", config));
-    for (const auto& [name, content] : source.files) VALENCE_TRY_STATUS(output.write(name, content));
+    VALENCE_TRY_STATUS(write_model_files(source, stored, output));
   }
   progress.step("comparing it with its source");
-  VALENCE_TRY(const double difference,
-              difference_from_source(arguments.source, arguments.adapter, source, output.partial()));
-  if (!(difference <= tolerance(options.dtype))) {
+  Verified verified;
+  VALENCE_TRY(verified.difference, difference_from_source(arguments.source, arguments.adapter, source, output.partial()));
+  if (!(verified.difference <= tolerance(options.dtype))) {
     return fail(
         ErrorCode::kInternal, arguments.output,
         fmt::format("differs from its source by {:.2e} of the largest logit, more than the {:.0e} of {}: removed",
-                    difference, tolerance(options.dtype), arguments.dtype),
+                    verified.difference, tolerance(options.dtype), arguments.dtype),
         "take --dtype f32; if that fails too, please report it");
   }
   if (!is_file) {
     VALENCE_TRY_STATUS(output.commit());
-    return difference;
+    return verified;
   }
+  VALENCE_TRY(verified.other_tokens,
+              texts_with_other_tokens(source, output.partial() / converted.file_name, sample_texts()));
   std::error_code failed;
   fs::rename(output.partial() / converted.file_name, arguments.output, failed);
   if (failed) return fail(ErrorCode::kIo, arguments.output, fmt::format("cannot be made: {}", failed.message()));
-  return difference;
+  return verified;
 }
 
 ExitCode failed(const Error& error) {
@@ -222,14 +228,20 @@ ExitCode convert(const ConvertArguments& arguments, const GlobalOptions& global)
     if (!global.quiet) print_note(fmt::format("{}: would have {} of {}", arguments.output, size, arguments.target));
     return ExitCode::kOk;
   }
-  const auto difference = write_and_verify(arguments, *options, *source, **converted, progress);
+  const auto verified = write_and_verify(arguments, *options, *source, **converted, progress);
   progress.clear();
-  if (!difference) return failed(difference.error());
+  if (!verified) return failed(verified.error());
   if (!global.quiet) {
     print_note(
         fmt::format("{}: written, {}; largest difference from the source on {} texts: {:.2e} of the largest "
                     "logit",
-                    arguments.output, size, compared_texts(), *difference));
+                    arguments.output, size, sample_texts().size(), verified->difference));
+    if (verified->other_tokens > 0) {
+      print_note(fmt::format(
+          "programs that do not read tokenizer.huggingface.json, as llama.cpp, give {} of {} texts other tokens: "
+          "GGUF has no key for all that this tokenizer does",
+          verified->other_tokens, sample_texts().size()));
+    }
   }
   return ExitCode::kOk;
 }
@@ -243,10 +255,9 @@ Command add_convert(CLI::App& models) {
   app->add_option("model", arguments->source, "A model as -m takes it")->type_name("SRC")->required();
   app->add_option("--to", arguments->target, "safetensors, onnx or gguf")->type_name("FORMAT")->required();
   app->add_option("--dtype", arguments->dtype, "f32, f16, bf16 or q8_0 (onnx: dynamic int8) [f32]")->type_name("T");
-  app->add_option("-o,--output", arguments->output, "Directory to make; for gguf a file that is not there yet")
-      ->type_name("DST")
-      ->required();
+  app->add_option("-o,--output", arguments->output, "Directory to make; for gguf a file")->type_name("DST")->required();
   app->add_option("--merge-adapter", arguments->adapter, "A PEFT LoRA adapter to merge into it")->type_name("DIR");
+  app->add_flag("--force", arguments->force, "Replace a model that is there, once the new one is whole");
   app->add_flag("--dry-run", arguments->dry_run, "Read and convert, write nothing");
   return {.app = app, .run = [arguments](const GlobalOptions& global) { return convert(*arguments, global); }};
 }

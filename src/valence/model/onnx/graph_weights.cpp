@@ -18,7 +18,7 @@ struct Int8Matrix {
 };
 
 std::vector<float> values_of(const MatrixView& matrix) {
-  return ExportedWeight{{}, {matrix.rows(), matrix.columns()}, matrix, {}}.values();
+  return ExportedWeight{{}, {matrix.rows(), matrix.columns()}, {matrix}, {}}.values();
 }
 
 void append_int8_rows(const MatrixView& matrix, Int8Matrix& made) {
@@ -68,7 +68,7 @@ std::string GraphWeights::vector(const std::string& name, std::int64_t size,
   if (parts.empty()) return graph_.outline(name, OnnxType::kFloat, {size});
   std::vector<float> values;
   for (const TensorView* part : parts) {
-    const std::vector<float> own = ExportedWeight{{}, part->shape, {}, *part}.values();
+    const std::vector<float> own = ExportedWeight{{}, part->shape, {}, {{*part}}}.values();
     values.insert(values.end(), own.begin(), own.end());
   }
   return floats(name, {size}, values);
