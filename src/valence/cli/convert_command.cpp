@@ -5,17 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <system_error>
 
 #include "valence/cli/command.h"
+#include "valence/cli/convert_check.h"
 #include "valence/cli/convert_directory.h"
 #include "valence/cli/convert_gguf.h"
 #include "valence/cli/convert_source.h"
-#include "valence/cli/model_ref.h"
 #include "valence/cli/option_values.h"
 #include "valence/cli/quantities.h"
 #include "valence/cli/step_progress.h"
@@ -42,21 +41,6 @@ constexpr std::array kTargets{Choice<Target>{"safetensors", Target::kSafetensors
                               Choice<Target>{"onnx", Target::kOnnx}, Choice<Target>{"gguf", Target::kGguf}};
 constexpr std::array kDtypes{Choice<DType>{"f32", DType::kF32}, Choice<DType>{"f16", DType::kF16},
                              Choice<DType>{"bf16", DType::kBF16}, Choice<DType>{"q8_0", DType::kQ8_0}};
-
-/// What the written model is compared with the source on: short and long, other scripts, numbers.
-constexpr std::array<std::string_view, 8> kSampleTexts{
-    "This is wonderful, thank you!",
-    "The worst purchase I have made in years. It broke after two days and nobody answers.",
-    "It arrived on Tuesday.",
-    "Not bad at all, though I expected more for 49.99 at that size.",
-    "Das Essen war kalt, der Service dafür freundlich.",
-    "最高の映画でした。もう一度見たい。",
-    "ok",
-    "I was sceptical at first: the reviews were mixed, the box was dented, and the manual was only in Finnish. But "
-    "after a "
-    "week of daily use I have to say that it does exactly what it promises, quietly and without any fuss, and I would "
-    "buy "
-    "it again."};
 
 /// The largest difference of a logit from the source's, over the source's largest, that a type of weights is allowed.
 /// f32: the bar of every conversion; the others: several times what rounding gave on random and on trained models.
@@ -183,39 +167,8 @@ Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, 
   return converted;
 }
 
-/// [texts, labels]
-Result<std::vector<float>> sample_logits(const Classifier& classifier) {
-  std::vector<float> logits;
-  for (const auto& prediction : classifier.classify(kSampleTexts)) {
-    if (!prediction) return fail(prediction.error());
-    logits.insert(logits.end(), prediction->scores.begin(), prediction->scores.end());
-  }
-  return logits;
-}
-
-/// The largest difference between the two models' logits, over the largest logit.
-Result<double> difference_of(const ConvertArguments& arguments, const fs::path& written) {
-  const ClassifierOptions options{.precision = Precision::kFp32, .function = ScoreFunction::kNone};
-  ClassifierOptions merged = options;
-  merged.adapter = arguments.adapter;
-  VALENCE_TRY(const auto before, load_classifier(arguments.source, merged));
-  VALENCE_TRY(const auto after, Classifier::load(written, options));
-  if (before->labels() != after->labels()) {
-    return fail(ErrorCode::kInternal, written.string(), "has other labels than its source once it is read back");
-  }
-  VALENCE_TRY(const std::vector<float> expected, sample_logits(*before));
-  VALENCE_TRY(const std::vector<float> found, sample_logits(*after));
-  double largest = 0;
-  double difference = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, static_cast<double>(std::fabs(expected[i])));
-    difference = std::max(difference, std::fabs(static_cast<double>(expected[i]) - static_cast<double>(found[i])));
-  }
-  return largest == 0 ? difference : difference / largest;
-}
-
 struct Verified {
-  double difference = 0;         ///< difference_of()
+  double difference = 0;         ///< difference_from_source()
   std::size_t other_tokens = 0;  ///< texts_with_other_tokens()
 };
 
@@ -233,7 +186,7 @@ Result<Verified> write_and_verify(const ConvertArguments& arguments, const Conve
   }
   progress.step("comparing it with its source");
   Verified verified;
-  VALENCE_TRY(verified.difference, difference_of(arguments, output.partial()));
+  VALENCE_TRY(verified.difference, difference_from_source(arguments.source, arguments.adapter, source, output.partial()));
   if (!(verified.difference <= tolerance(options.dtype))) {
     return fail(
         ErrorCode::kInternal, arguments.output,
@@ -246,7 +199,7 @@ Result<Verified> write_and_verify(const ConvertArguments& arguments, const Conve
     return verified;
   }
   VALENCE_TRY(verified.other_tokens,
-              texts_with_other_tokens(source, output.partial() / converted.file_name, kSampleTexts));
+              texts_with_other_tokens(source, output.partial() / converted.file_name, sample_texts()));
   std::error_code failed;
   fs::rename(output.partial() / converted.file_name, arguments.output, failed);
   if (failed) return fail(ErrorCode::kIo, arguments.output, fmt::format("cannot be made: {}", failed.message()));
@@ -282,12 +235,12 @@ ExitCode convert(const ConvertArguments& arguments, const GlobalOptions& global)
     print_note(
         fmt::format("{}: written, {}; largest difference from the source on {} texts: {:.2e} of the largest "
                     "logit",
-                    arguments.output, size, kSampleTexts.size(), verified->difference));
+                    arguments.output, size, sample_texts().size(), verified->difference));
     if (verified->other_tokens > 0) {
       print_note(fmt::format(
           "programs that do not read tokenizer.huggingface.json, as llama.cpp, give {} of {} texts other tokens: "
           "GGUF has no key for all that this tokenizer does",
-          verified->other_tokens, kSampleTexts.size()));
+          verified->other_tokens, sample_texts().size()));
     }
   }
   return ExitCode::kOk;

@@ -46,7 +46,7 @@ struct ExportedWeight {
 [[nodiscard]] std::vector<std::byte> encode_values(std::span<const float> values, DType dtype);
 
 /// An encoder of the kind of BERT: post-norm layers with plain attention over embeddings with positions, a head with a
-/// dense layer over the first token, biases everywhere. What ONNX files are read and written of.
+/// dense layer over the first token, biases everywhere. What GGUF files are written of.
 [[nodiscard]] bool is_like_bert(const ModelSpec& spec);
 
 }  // namespace valence
