@@ -106,7 +106,7 @@ class TrainTest(InTemporaryFolder):
     def test_a_handful_of_examples_gives_a_model_of_the_same_kind_with_a_layer_for_the_mean(self):
         data = self.csv("few.csv", rows(64))
         dev = self.csv("dev.csv", rows(100, seed=9))
-        result = self.train(data, "--few-shot", "--eval-data", dev, "--num-iterations", "100", "--learning-rate", "5e-3", "--json")
+        result = self.train(data, "--few-shot", "--eval-data", dev, "--num-iterations", "400", "--learning-rate", "1e-3", "--json")
         self.assertEqual(result.returncode, 0, result.stderr.decode())
         self.assertGreaterEqual(json.loads(result.stdout)["best"]["eval_accuracy"], 0.9)
         out = self.folder / "out"
