@@ -41,5 +41,6 @@ Command add_quantize(CLI::App& models);
 Command add_convert(CLI::App& models);
 Command add_bench(CLI::App& app);
 Command add_doctor(CLI::App& app);
+Command add_train(CLI::App& app);
 
 }  // namespace valence::cli

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 #include <set>
 #include <utility>
 
@@ -13,24 +11,10 @@
 #include "valence/model/arch/registry.h"
 #include "valence/model/config.h"
 #include "valence/model/config_names.h"
-#include "valence/train/dropout.h"
+#include "valence/train/random.h"
 
 namespace valence::train {
 namespace {
-
-/// Uniform in (0, 1): the i-th number of a stream.
-double uniform(std::uint64_t stream, std::uint64_t i) {
-  constexpr double kSteps = 9007199254740992.0;  // 2^53
-  return (static_cast<double>(mixed(stream + mixed(i)) >> 11U) + 0.5) / kSteps;
-}
-
-/// Box and Muller 1958.
-void fill_normal(std::span<float> out, double deviation, std::uint64_t stream) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const double radius = std::sqrt(-2.0 * std::log(uniform(stream, 2 * i)));
-    out[i] = static_cast<float>(deviation * radius * std::cos(2.0 * std::numbers::pi * uniform(stream, 2 * i + 1)));
-  }
-}
 
 std::string as_json(std::string_view text) {
   std::string out;
@@ -66,7 +50,9 @@ class Maker {
     return view && view->shape.size() == 2 && view->shape[0] == outputs;
   }
 
-  Result<BaseModel> make(std::string config_json, bool keeps_classifier, double deviation);
+  using RoomBeside = std::function<std::size_t(std::span<const Shape>)>;
+  Result<BaseModel> make(std::string config_json, bool keeps_classifier, double deviation,
+                         const RoomBeside& room_beside);
 
  private:
   void plan_stored(bool keeps_classifier);
@@ -127,11 +113,10 @@ void Maker::plan_head() {
 
 void Maker::fill(const Planned& planned, std::span<float> out, double deviation) const {
   switch (planned.start) {
-    case Planned::Start::kNormal: {
-      std::uint64_t stream = mixed(seed_);
-      for (const char c : planned.name) stream = mixed(stream ^ static_cast<unsigned char>(c));
-      return fill_normal(out, deviation, stream);
-    }
+    case Planned::Start::kNormal:
+      fill_normal(out, deviation, stream_of(seed_, planned.name));
+      return;
+
     case Planned::Start::kZero:
       std::ranges::fill(out, 0.0F);
       return;
@@ -152,7 +137,8 @@ void Maker::fill(const Planned& planned, std::span<float> out, double deviation)
   for (std::size_t i = 0; i < out.size(); ++i) out[i] *= by_row[i / columns];
 }
 
-Result<BaseModel> Maker::make(std::string config_json, bool keeps_classifier, double deviation) {
+Result<BaseModel> Maker::make(std::string config_json, bool keeps_classifier, double deviation,
+                              const RoomBeside& room_beside) {
   plan_stored(keeps_classifier);
   plan_head();
   // Bound once as the checkpoint has them: what no role claims is left out, and errors name the checkpoint.
@@ -183,9 +169,13 @@ Result<BaseModel> Maker::make(std::string config_json, bool keeps_classifier, do
   base.fresh = fresh_;
   base.dropped = claimed.unused;
   std::size_t floats = 0;
+  std::vector<Shape> shapes;
   for (const Planned& planned : planned_) {
-    if (!dropped.contains(planned.name)) floats += ParameterSet::room_for(planned.size());
+    if (dropped.contains(planned.name)) continue;
+    floats += ParameterSet::room_for(planned.size());
+    shapes.push_back(planned.shape);
   }
+  if (room_beside) floats += room_beside(shapes);
   base.parameters.reserve(floats);
   for (const Planned& planned : planned_) {
     if (dropped.contains(planned.name)) continue;
@@ -226,7 +216,8 @@ Result<std::string> config_with(std::string_view config_json,
 }
 
 Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint& checkpoint, const HeadRequest& head,
-                                  std::uint64_t seed) {
+                                  std::uint64_t seed,
+                                  const std::function<std::size_t(std::span<const Shape>)>& room_beside) {
   VALENCE_TRY(const Json stored, Json::parse(config_json, checkpoint.source() + "/config.json"));
   VALENCE_TRY(const ModelSpec original, parse_config(stored));
   HeadRequest wanted = head;
@@ -254,7 +245,7 @@ Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint
   VALENCE_TRY(const Json config, Json::parse(text, checkpoint.source() + "/config.json"));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));
   VALENCE_TRY(const double deviation, config.number_or("initializer_range", 0.02));
-  return Maker(spec, checkpoint, seed).make(text, keeps_classifier, deviation);
+  return Maker(spec, checkpoint, seed).make(text, keeps_classifier, deviation, room_beside);
 }
 
 }  // namespace valence::train

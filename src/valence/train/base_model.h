@@ -2,9 +2,13 @@
 /// What training starts from: a checkpoint's parameters in f32 under transformers' names, and a head for the labels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "valence/base/error.h"
@@ -35,8 +39,10 @@ struct BaseModel {
 /// `head.labels` may stand in any order); else it is drawn anew from a normal distribution (initializer_range) by
 /// `seed`, biases zero, as transformers does. Any other part of the head that is missing is drawn too.
 /// Errors: what parse_config and bind_weights refuse.
+/// `room_beside` tells how many floats more the set is to have room for, from the shapes of its parameters; null: none.
 Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint& checkpoint, const HeadRequest& head,
-                                  std::uint64_t seed);
+                                  std::uint64_t seed,
+                                  const std::function<std::size_t(std::span<const Shape>)>& room_beside = nullptr);
 
 /// `config_json` with these members in place of those of the same name (values are JSON), and without `removed`.
 Result<std::string> config_with(std::string_view config_json,
