@@ -63,10 +63,8 @@ void choose_what_learns(train::BaseModel& base, train::Method method) {
     return belongs_to(name, names.head_dense) || belongs_to(name, names.head_norm) ||
            belongs_to(name, names.classifier);
   };
-  // peft keeps the whole module "classifier" (with RoBERTa's dense layer inside) or "score".
   const auto is_saved = [&](const std::string& name) {
-    return belongs_to(name, "classifier") || belongs_to(name, "score") ||
-           std::ranges::find(base.fresh, name) != base.fresh.end();
+    return train::is_saved_whole(name) || std::ranges::find(base.fresh, name) != base.fresh.end();
   };
   base.parameters.set_learning([&](train::Parameter& parameter) {
     parameter.decays = parameter.shape.size() >= 2;

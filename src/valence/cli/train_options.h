@@ -10,6 +10,7 @@
 #include "valence/base/error.h"
 #include "valence/data/record_reader.h"
 #include "valence/model/head_spec.h"
+#include "valence/precision.h"
 #include "valence/train/training_options.h"
 
 namespace CLI {
@@ -49,6 +50,7 @@ struct TrainArguments {
   double lora_alpha = 8, lora_dropout = 0;
   std::vector<std::string> target_modules;
   bool use_rslora = false;
+  std::string precision = "auto";
   std::string threads;
   bool resume = false, dry_run = false, json = false;
 };
@@ -60,6 +62,7 @@ struct TrainOptions {
   bool balanced_weights = false;
   std::vector<std::pair<std::string, float>> class_weights;  ///< by label
   std::size_t threads = 0;                                   ///< 0: physical cores
+  Precision precision = Precision::kFp32;                    ///< of an encoder that does not learn
 };
 
 void declare_train_options(CLI::App& app, TrainArguments& arguments);

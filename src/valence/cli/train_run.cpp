@@ -21,6 +21,7 @@
 #include "valence/train/lora.h"
 #include "valence/train/memory_estimate.h"
 #include "valence/train/model_writer.h"
+#include "valence/train/pooled_states.h"
 #include "valence/train/run_state.h"
 #include "valence/train/trainer.h"
 
@@ -51,6 +52,7 @@ struct TrainRun::State {
   std::unique_ptr<train::BaseModel> base;
   train::HeadRequest head;
   std::vector<train::Example> examples, evaluated;
+  std::vector<float> pooled, pooled_evaluated;  // of --method head
   std::unique_ptr<train::Network> network;
   std::unique_ptr<train::Trainer> trainer;
   train::Fingerprint fingerprint;
@@ -61,6 +63,7 @@ struct TrainRun::State {
   Status check_output() const;
   Status read_rows();
   Status make_network();
+  Status make_trainer(const std::atomic<bool>& stop);
   Status check_memory();
   Status write_result() const;
   Status save(bool best);
@@ -159,11 +162,23 @@ Status TrainRun::State::make_network() {
   for (const train::Example& example : examples) targets.push_back(example.target);
   report.label_counts = train::label_counts(targets, head);
   VALENCE_TRY(training.class_weights, class_weights(options, head, report.label_counts));
-  trainer = std::make_unique<train::Trainer>(*base, *network, training, examples, evaluated, *table, *team);
   fingerprint = train::fingerprint(training);
   fingerprint.emplace_back("data", fmt::format("{:016x}", hash_of(examples)));
   fingerprint.emplace_back("eval data", fmt::format("{:016x}", hash_of(evaluated)));
   fingerprint.emplace_back("base", source.fingerprint);
+  return {};
+}
+
+/// An encoder that does not learn reads every text once, before the first step.
+Status TrainRun::State::make_trainer(const std::atomic<bool>& stop) {
+  if (options.training.method == train::Method::kHead) {
+    const train::PooledOptions pooling{.precision = options.precision, .stop = &stop};
+    VALENCE_TRY(pooled, train::pooled_states(*base, examples, *pool, pooling));
+    VALENCE_TRY(pooled_evaluated, train::pooled_states(*base, evaluated, *pool, pooling));
+  }
+  VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
+  trainer = std::make_unique<train::Trainer>(*base, *network, options.training, train::TrainerRows{examples, pooled},
+                                             train::TrainerRows{evaluated, pooled_evaluated}, *table, *team);
   return {};
 }
 
@@ -226,6 +241,8 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
   std::error_code error;
   fs::create_directory(state.output(), error);
   if (error) return fail(ErrorCode::kIo, state.output().string(), fmt::format("cannot be made: {}", error.message()));
+  const auto began = std::chrono::steady_clock::now();
+  VALENCE_TRY_STATUS(state.make_trainer(stop));
   if (state.arguments.resume) {
     if (fs::exists(state.output() / kStateFile, error)) {
       VALENCE_TRY_STATUS(
@@ -238,7 +255,6 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
   }
   const std::int64_t first_step = state.trainer->state().step;
   train::TrainerEvents events;
-  const auto began = std::chrono::steady_clock::now();
   events.on_step = [&](const train::Progress& at) {
     on_progress({.step = at.step,
                  .first_step = first_step,
@@ -292,6 +308,7 @@ std::string TrainRun::summary(bool json) const {
 }
 
 std::string TrainRun::how_to_go_on() const {
+  if (!state_->trainer) return "stopped before the first step";
   return fmt::format("stopped after step {} of {}; --resume goes on from the last checkpoint in {}",
                      state_->trainer->state().step, state_->trainer->total_steps(), state_->output().string());
 }

@@ -19,8 +19,8 @@ AdamW::AdamW(ParameterSet& parameters, const AdamWOptions& options, const Schedu
       schedule_(schedule),
       kernels_(kernels),
       team_(team),
-      first_(parameters.gradients().size()),
-      second_(parameters.gradients().size()) {
+      first_(parameters.gradients().size(), parameters.dense_gradients()),
+      second_(parameters.gradients().size(), parameters.dense_gradients()) {
   const auto all = parameters.parameters();
   row_steps_.resize(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {

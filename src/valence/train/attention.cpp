@@ -40,10 +40,17 @@ struct Attention::Work {
   std::int64_t dim;     ///< of a head, padded
   std::int64_t stride;  ///< of a row of scores
   float *k, *v, *k_turned, *v_turned, *q, *p, *dropped, *dp, *d_out, *dq, *dk, *dv, *rows;
+  // Of relative terms: the rows of the tables that this sequence's distances have, from first_distance_row on.
+  std::int64_t first_distance_row = 0;
+  std::int64_t distance_rows = 0;    ///< how many
+  std::int64_t distance_stride = 0;  ///< that, padded
+  float *position_keys = nullptr, *position_keys_turned = nullptr, *position_queries = nullptr,
+        *position_queries_turned = nullptr, *by_query = nullptr, *by_key = nullptr, *d_by_query = nullptr,
+        *d_by_key = nullptr, *d_table_part = nullptr;
 
-  static std::size_t floats(std::int64_t keys, std::int64_t dim) {
-    const std::int64_t padded = rounded_up(keys);
-    return static_cast<std::size_t>(6 * padded * dim + 4 * kQueryBlock * dim + 3 * kQueryBlock * padded);
+  [[nodiscard]] std::size_t floats() const {
+    const std::int64_t tables = 5 * distance_stride * dim + 2 * (kQueryBlock + stride) * distance_stride;
+    return static_cast<std::size_t>(6 * stride * dim + 4 * kQueryBlock * dim + 3 * kQueryBlock * stride + tables);
   }
 
   Work(const AttentionCall& of, const kernels::TrainingKernels& table, std::int64_t in_sequence, std::int64_t head)
@@ -54,7 +61,23 @@ struct Attention::Work {
         first_token(of.cu_seqlens[static_cast<std::size_t>(in_sequence)]),
         keys(of.cu_seqlens[static_cast<std::size_t>(in_sequence) + 1] - first_token),
         dim(rounded_up(of.form.head_dim)),
-        stride(rounded_up(keys)) {}
+        stride(rounded_up(keys)) {
+    if (call.relative == nullptr || call.relative->bias != nullptr) return;
+    first_distance_row = call.relative->rows[static_cast<std::size_t>(call.relative->longest - keys)];
+    distance_rows = row_of(keys - 1) + 1;
+    distance_stride = rounded_up(distance_rows);
+  }
+
+  /// Of a distance, from first_distance_row.
+  [[nodiscard]] std::int64_t row_of(std::int64_t distance) const {
+    return call.relative->rows[static_cast<std::size_t>(call.relative->longest - 1 + distance)] - first_distance_row;
+  }
+  [[nodiscard]] bool has_content_to_position() const {
+    return call.relative != nullptr && call.relative->position_keys.data != nullptr;
+  }
+  [[nodiscard]] bool has_position_to_content() const {
+    return call.relative != nullptr && call.relative->position_queries.data != nullptr;
+  }
 
   void take(float* scratch) {
     const std::int64_t rows_of_keys = stride * dim;
@@ -70,6 +93,19 @@ struct Attention::Work {
     for (float** part : {&p, &dropped, &dp}) {
       *part = scratch;
       scratch += kQueryBlock * stride;
+    }
+    for (float** part :
+         {&position_keys, &position_keys_turned, &position_queries, &position_queries_turned, &d_table_part}) {
+      *part = scratch;
+      scratch += distance_stride * dim;
+    }
+    for (float** part : {&by_query, &d_by_query}) {
+      *part = scratch;
+      scratch += kQueryBlock * distance_stride;
+    }
+    for (float** part : {&by_key, &d_by_key}) {
+      *part = scratch;
+      scratch += stride * distance_stride;
     }
   }
 
@@ -98,6 +134,124 @@ struct Attention::Work {
         {.from = v, .from_stride = dim, .rows = keys, .columns = dim, .to = v_turned, .to_stride = stride});
     std::fill_n(dk, keys * dim, 0.0F);
     std::fill_n(dv, keys * dim, 0.0F);
+  }
+
+  /// to = a b^T for rows of `dim`, b given turned.
+  void multiply_rows(const float* a, std::int64_t count, const float* turned, std::int64_t columns, float* to) const {
+    kernels.multiply({.a = a,
+                      .a_stride = dim,
+                      .b = turned,
+                      .b_stride = columns,
+                      .c = to,
+                      .c_stride = columns,
+                      .rows = count,
+                      .columns = columns,
+                      .depth = call.form.head_dim});
+  }
+
+  /// The head's part of the tables, and every key against every row of position_queries.
+  void prepare_relative(std::int64_t head, bool backward) {
+    if (call.relative == nullptr) return;
+    const auto take_table = [&](RowsView<const float> table, float* plain, float* turned) {
+      copy_padded(part(table, first_distance_row, distance_rows, head), call.form.head_dim, dim, plain);
+      kernels.transpose({.from = plain,
+                         .from_stride = dim,
+                         .rows = distance_rows,
+                         .columns = dim,
+                         .to = turned,
+                         .to_stride = distance_stride});
+    };
+    if (has_content_to_position()) take_table(call.relative->position_keys, position_keys, position_keys_turned);
+    if (!has_position_to_content()) return;
+    take_table(call.relative->position_queries, position_queries, position_queries_turned);
+    multiply_rows(k, keys, position_queries_turned, distance_stride, by_key);
+    if (backward) std::fill_n(d_by_key, keys * distance_stride, 0.0F);
+  }
+
+  /// Adds to the scores of a block (already scaled) what distances say.
+  void add_relative(std::int64_t head, std::int64_t row, std::int64_t count, std::int64_t begin, std::int64_t columns) {
+    if (call.relative == nullptr) return;
+    if (has_content_to_position()) multiply_rows(rows, count, position_keys_turned, distance_stride, by_query);
+    const std::int64_t end = std::min(keys, begin + columns);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t at = position(row + i);
+      for (std::int64_t key = begin; key < end; ++key) {
+        const std::int64_t distance_row = row_of(at - key);
+        float& score = p[i * stride + key - begin];
+        if (call.relative->bias != nullptr) {
+          score += call.relative->bias[(first_distance_row + distance_row) * call.form.num_heads + head];
+        }
+        if (has_content_to_position()) score += by_query[i * distance_stride + distance_row];
+        if (has_position_to_content()) score += call.form.scale * by_key[key * distance_stride + distance_row];
+      }
+    }
+  }
+
+  /// From dp, the gradient of the unscaled scores of a block, to those of the tables; adds to dq what queries get.
+  void relative_backward(std::int64_t head, std::int64_t row, std::int64_t count, std::int64_t begin,
+                         std::int64_t seen) {
+    if (call.relative == nullptr) return;
+    if (has_content_to_position()) std::fill_n(d_by_query, count * distance_stride, 0.0F);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t at = position(row + i);
+      for (std::int64_t j = 0; j < seen; ++j) {
+        const std::int64_t distance_row = row_of(at - begin - j);
+        const float gradient = dp[i * stride + j];
+        if (call.relative->d_bias != nullptr) {
+          call.relative->d_bias[(first_distance_row + distance_row) * call.form.num_heads + head] +=
+              gradient / call.form.scale;
+        }
+        if (has_content_to_position()) d_by_query[i * distance_stride + distance_row] += gradient;
+        if (has_position_to_content()) d_by_key[(begin + j) * distance_stride + distance_row] += gradient;
+      }
+    }
+    if (!has_content_to_position()) return;
+    kernels.multiply({.a = d_by_query,
+                      .a_stride = distance_stride,
+                      .b = position_keys,
+                      .b_stride = dim,
+                      .c = dq,
+                      .c_stride = dim,
+                      .rows = count,
+                      .columns = dim,
+                      .depth = distance_rows,
+                      .accumulate = true});
+    add_to_table(d_by_query, count, q, call.relative->d_position_keys, head);
+  }
+
+  /// d_table's columns of the head += of^T with.
+  void add_to_table(const float* of, std::int64_t depth, const float* with, RowsView<float> d_table,
+                    std::int64_t head) const {
+    kernels.multiply({.left = MultiplyCall::Left::kColumns,
+                      .a = of,
+                      .a_stride = distance_stride,
+                      .b = with,
+                      .b_stride = dim,
+                      .c = d_table_part,
+                      .c_stride = dim,
+                      .rows = distance_rows,
+                      .columns = dim,
+                      .depth = depth});
+    const RowsView<float> own = part(d_table, first_distance_row, distance_rows, head);
+    for (std::int64_t r = 0; r < distance_rows; ++r) {
+      for (std::int64_t c = 0; c < call.form.head_dim; ++c) own.data[r * own.stride + c] += d_table_part[r * dim + c];
+    }
+  }
+
+  /// What keys get of position_queries, once all queries are done.
+  void finish_relative(std::int64_t head) {
+    if (!has_position_to_content()) return;
+    kernels.multiply({.a = d_by_key,
+                      .a_stride = distance_stride,
+                      .b = position_queries,
+                      .b_stride = dim,
+                      .c = dk,
+                      .c_stride = dim,
+                      .rows = keys,
+                      .columns = dim,
+                      .depth = distance_rows,
+                      .accumulate = true});
+    add_to_table(d_by_key, keys, k, call.relative->d_position_queries, head);
   }
 
   /// Keys that some query of a block sees: in whole vectors, within the padded row.
@@ -142,6 +296,7 @@ struct Attention::Work {
                       .rows = count,
                       .columns = range.columns,
                       .depth = call.form.head_dim});
+    add_relative(head, row, count, range.begin, range.columns);
     kernels.softmax(
         {.x = {p, count, stride}, .columns = range.columns, .begin = range.first.data(), .end = range.last.data()});
     if (!call.dropout.any()) return p;
@@ -226,34 +381,51 @@ struct Attention::Work {
                         .rows = count,
                         .columns = dim,
                         .depth = seen});
+      relative_backward(head, row, count, range.begin, seen);
       copy_back(dq, dim, call.form.head_dim, part(gradients.q, first_row() + row, count, head));
     }
   }
 };
 
+void Attention::run(const AttentionCall& call, std::int64_t sequence, std::int64_t kv_head, std::size_t member,
+                    const Gradients* gradients, RowsView<const float> d_out, RowsView<float> out) {
+  Work work(call, *kernels_.training, sequence, kv_head);
+  auto& scratch = scratch_[member];
+  scratch.ensure(work.floats());
+  work.take(scratch.data());
+  work.prepare(gradients != nullptr);
+  for (std::int64_t i = 0; i < work.head_group(); ++i) {
+    const std::int64_t head = work.kv_head * work.head_group() + i;
+    work.prepare_relative(head, gradients != nullptr);
+    if (gradients != nullptr) {
+      work.backward(head, d_out, *gradients);
+      work.finish_relative(head);
+    } else {
+      work.forward(head, out);
+    }
+  }
+  if (gradients == nullptr) return;
+  const std::int64_t width = call.form.head_dim;
+  copy_back(work.dk, work.dim, width, work.part(gradients->k, work.first_token, work.keys, work.kv_head));
+  copy_back(work.dv, work.dim, width, work.part(gradients->v, work.first_token, work.keys, work.kv_head));
+}
+
 void Attention::for_each(const AttentionCall& call, const Gradients* gradients, RowsView<const float> d_out,
                          RowsView<float> out) {
   const std::int64_t kv_heads = call.form.num_kv_heads;
-  const std::size_t items = (call.cu_seqlens.size() - 1) * static_cast<std::size_t>(kv_heads);
-  team_.parallel_for(items, [&](std::size_t item, std::size_t member) {
-    const auto index = static_cast<std::int64_t>(item);
-    Work work(call, *kernels_.training, index / kv_heads, index % kv_heads);
-    auto& scratch = scratch_[member];
-    scratch.ensure(Work::floats(work.keys, work.dim));
-    work.take(scratch.data());
-    work.prepare(gradients != nullptr);
-    for (std::int64_t i = 0; i < work.head_group(); ++i) {
-      const std::int64_t head = work.kv_head * work.head_group() + i;
-      if (gradients != nullptr) {
-        work.backward(head, d_out, *gradients);
-      } else {
-        work.forward(head, out);
+  const auto sequences = static_cast<std::int64_t>(call.cu_seqlens.size()) - 1;
+  if (call.relative != nullptr && gradients != nullptr) {
+    // All sequences add to a head's columns of the tables: in their order, whoever does the head.
+    team_.parallel_for(static_cast<std::size_t>(kv_heads), [&](std::size_t head, std::size_t member) {
+      for (std::int64_t sequence = 0; sequence < sequences; ++sequence) {
+        run(call, sequence, static_cast<std::int64_t>(head), member, gradients, d_out, out);
       }
-    }
-    if (gradients == nullptr) return;
-    const std::int64_t width = call.form.head_dim;
-    copy_back(work.dk, work.dim, width, work.part(gradients->k, work.first_token, work.keys, work.kv_head));
-    copy_back(work.dv, work.dim, width, work.part(gradients->v, work.first_token, work.keys, work.kv_head));
+    });
+    return;
+  }
+  team_.parallel_for(static_cast<std::size_t>(sequences * kv_heads), [&](std::size_t item, std::size_t member) {
+    const auto index = static_cast<std::int64_t>(item);
+    run(call, index / kv_heads, index % kv_heads, member, gradients, d_out, out);
   });
 }
 

@@ -29,8 +29,23 @@ struct AttentionForm {
 /// Which tokens ask: all, or one of each sequence (what a head reads of the last layer).
 enum class Queries { kAll, kFirstOfEach, kLastOfEach };
 
+/// What scores owe to the distance between query and key (encoder_spec.h, RelativePositions). Rows of the tables belong
+/// to distances; `rows` names the one of each, query - key = d at rows[longest - 1 + d]. Gradients are added; null
+/// where none is wanted (forward).
+struct RelativeTerms {
+  std::span<const std::int32_t> rows;  ///< [2 * longest - 1], ascending or constant
+  std::int64_t longest = 0;            ///< at least the longest sequence
+  /// kBias: added to the score of head h, bias[row * num_heads + h].
+  const float* bias = nullptr;
+  float* d_bias = nullptr;
+  /// kDisentangled: score = scale * (q . k + q . position_keys[row] + k . position_queries[row]); either may be absent.
+  RowsView<const float> position_keys, position_queries;  ///< [table rows, num_heads * head_dim]
+  RowsView<float> d_position_keys, d_position_queries;
+};
+
 struct AttentionCall {
   AttentionForm form;
+  const RelativeTerms* relative = nullptr;
   RowsView<const float> q;     ///< a row a query: head h at column h * head_dim
   RowsView<const float> k, v;  ///< a row a token
   std::span<const std::int32_t> cu_seqlens;
@@ -57,6 +72,8 @@ class Attention {
   struct Work;
   void for_each(const AttentionCall& call, const Gradients* gradients, RowsView<const float> d_out,
                 RowsView<float> out);
+  void run(const AttentionCall& call, std::int64_t sequence, std::int64_t kv_head, std::size_t member,
+           const Gradients* gradients, RowsView<const float> d_out, RowsView<float> out);
 
   const kernels::KernelTable& kernels_;
   SpinTeam& team_;

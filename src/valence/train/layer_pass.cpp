@@ -25,7 +25,7 @@ RowsView<T> part(RowsView<T> of, std::int64_t first, std::int64_t rows) {
 }
 
 // Places of dropout within a layer.
-enum Place : std::uint64_t { kProbabilities, kAttentionOutput, kFfnIntermediate, kFfnOutput, kPlaces };
+enum Place : std::uint64_t { kProbabilities, kAttentionOutput, kFfnIntermediate, kFfnOutput, kRelative, kPlaces };
 
 std::uint64_t place_of(std::int64_t layer, Place place) { return static_cast<std::uint64_t>(layer) * kPlaces + place; }
 
@@ -179,11 +179,73 @@ AttentionCall LayerPass::attention_call(const Step& step, const LayerTape& tape)
   call.v = read(tape.v, tokens, spec_.key_value_size());
   call.cu_seqlens = step.batch->cu_seqlens;
   call.queries = step.queries;
+  const RelativePositions& relative = spec_.relative;
+  if (relative.kind == RelativePositions::Kind::kDisentangled) {
+    const int terms = 1 + (relative.content_to_position ? 1 : 0) + (relative.position_to_content ? 1 : 0);
+    call.form.scale = 1.0F / std::sqrt(static_cast<float>(spec_.head_size() * terms));
+  }
   if (step.random != nullptr) {
     call.dropout = dropout_.probabilities;
     call.dropout_key = step.random->key(place_of(step.index, kProbabilities));
   }
   return call;
+}
+
+RelativeTerms LayerPass::relative_terms(const Step& step, const LayerTape& tape) const {
+  RelativeTerms terms;
+  terms.rows = step.relative->rows;
+  terms.longest = step.relative->longest;
+  terms.bias = step.relative->bias;
+  const std::int64_t rows = step.relative->states.rows;
+  if (spec_.relative.content_to_position) terms.position_keys = read(tape.position_keys, rows, spec_.query_size());
+  if (spec_.relative.position_to_content)
+    terms.position_queries = read(tape.position_queries, rows, spec_.query_size());
+  return terms;
+}
+
+/// Keys and queries of the relative embeddings. Source: DisentangledSelfAttention of transformers, modeling_deberta_v2.
+void LayerPass::project_relative(const Step& step, LayerTape& tape) {
+  if (step.relative == nullptr || spec_.relative.kind != RelativePositions::Kind::kDisentangled) return;
+  const Layer& layer = *step.layer;
+  const RowsView<const float> states = step.relative->states;
+  const auto dropped = view(tape.relative, states.rows, spec_.hidden_size);
+  drop(dropout_.embeddings, step.random, place_of(step.index, kRelative), states, spec_.hidden_size, dropped);
+  const auto project = [&](const Linear& linear, LinearTape& linear_tape, AlignedBuffer<float>& out) {
+    const auto rows = view(out, states.rows, spec_.query_size());
+    linear_.forward(dropped, std::array{LinearPass::Call{&linear, &linear_tape, rows}}, step.random);
+  };
+  if (spec_.relative.content_to_position) {
+    project(layer.position_key ? *layer.position_key : layer.key, tape.position_key_tape, tape.position_keys);
+  }
+  if (spec_.relative.position_to_content) {
+    project(layer.position_query ? *layer.position_query : layer.query, tape.position_query_tape,
+            tape.position_queries);
+  }
+}
+
+void LayerPass::relative_backward(const Step& step, LayerTape& tape) {
+  if (step.relative == nullptr || spec_.relative.kind != RelativePositions::Kind::kDisentangled) return;
+  const Layer& layer = *step.layer;
+  const std::int64_t rows = step.relative->states.rows;
+  const std::int64_t hidden = spec_.hidden_size;
+  const auto dropped = read(tape.relative, rows, hidden);
+  const auto d_dropped = view(d_relative_, rows, hidden);
+  bool accumulate = false;
+  const auto take = [&](const Linear& linear, const LinearTape& linear_tape, const AlignedBuffer<float>& gradient) {
+    linear_.backward(dropped,
+                     std::array{LinearPass::Gradient{&linear, &linear_tape, read(gradient, rows, spec_.query_size())}},
+                     d_dropped, accumulate, step.random);
+    accumulate = true;
+  };
+  if (spec_.relative.content_to_position) {
+    take(layer.position_key ? *layer.position_key : layer.key, tape.position_key_tape, d_position_keys_);
+  }
+  if (spec_.relative.position_to_content) {
+    take(layer.position_query ? *layer.position_query : layer.query, tape.position_query_tape, d_position_queries_);
+  }
+  if (!accumulate) return;
+  drop(dropout_.embeddings, step.random, place_of(step.index, kRelative), d_dropped, hidden, d_dropped);
+  add(step.relative->d_states, d_dropped, hidden);
 }
 
 void LayerPass::rotate(const Step& step, RowsView<float> x, std::int64_t heads, Queries queries, Direction direction) {
@@ -288,8 +350,15 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
   const bool post = spec_.norm_placement == NormPlacement::kPost;
   const std::int64_t tokens = step.batch->total_tokens();
   make_projections(step, tape);
+  project_relative(step, tape);
   const auto context = view(tape.context, rows, spec_.query_size());
-  attention_.forward(attention_call(step, tape), context);
+  AttentionCall call = attention_call(step, tape);
+  RelativeTerms terms;
+  if (step.relative != nullptr) {
+    terms = relative_terms(step, tape);
+    call.relative = &terms;
+  }
+  attention_.forward(call, context);
 
   const auto attended = view(tape.attended, rows, hidden);
   linear_.forward(context, std::array{LinearPass::Call{&layer.attention_output, &tape.attention_output_tape, attended}},
@@ -386,7 +455,23 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
   const std::int64_t tokens = step.batch->total_tokens();
   const Attention::Gradients gradients{view(d_q_, rows, spec_.query_size()), view(d_k_, tokens, spec_.key_value_size()),
                                        view(d_v_, tokens, spec_.key_value_size())};
-  attention_.backward(attention_call(step, tape), d_context, gradients);
+  AttentionCall call = attention_call(step, tape);
+  RelativeTerms terms;
+  if (step.relative != nullptr) {
+    terms = relative_terms(step, tape);
+    terms.d_bias = step.relative->d_bias;
+    const auto cleared = [&](AlignedBuffer<float>& buffer, RowsView<const float> like) {
+      if (like.data == nullptr) return RowsView<float>();
+      const auto gradient = view(buffer, like.rows, spec_.query_size());
+      std::fill_n(gradient.data, gradient.rows * gradient.stride, 0.0F);
+      return gradient;
+    };
+    terms.d_position_keys = cleared(d_position_keys_, terms.position_keys);
+    terms.d_position_queries = cleared(d_position_queries_, terms.position_queries);
+    call.relative = &terms;
+  }
+  attention_.backward(call, d_context, gradients);
+  relative_backward(step, tape);
   projections_backward(step, tape, d_input);
   if (step.queries == Queries::kAll) {
     add(d_input, d_states, hidden);

@@ -26,9 +26,20 @@ struct Norm {
 struct Layer {
   Linear query, key, value, attention_output;
   std::optional<Norm> query_norm, key_norm, attention_norm;
+  std::optional<Linear> position_key, position_query;  ///< of relative embeddings, where they are not key and query
   std::optional<Linear> gate;
   Linear intermediate, output;
   Norm output_norm;
+};
+
+/// What all layers of a batch know of distances (attention.h, RelativeTerms).
+struct RelativeStates {
+  std::vector<std::int32_t> rows;  ///< of each distance, in the table below (kDisentangled) or in `bias`
+  std::int64_t longest = 0;
+  const float* bias = nullptr;  ///< kBias
+  float* d_bias = nullptr;
+  RowsView<const float> states;  ///< kDisentangled: embeddings of the table's rows that occur, [rows, hidden]
+  RowsView<float> d_states;      ///< layers add to it
 };
 
 /// What forward leaves for backward. Grown to the largest batch seen.
@@ -43,6 +54,9 @@ struct LayerTape {
   AlignedBuffer<float> ffn_input;  ///< its norm
   AlignedBuffer<float> expanded;   ///< before the activation: [rows, intermediate], or gate and intermediate
   AlignedBuffer<float> summed;     ///< kPost: the second residual sum, before its norm
+  AlignedBuffer<float> relative;   ///< what the position projections read
+  AlignedBuffer<float> position_keys, position_queries;
+  LinearTape position_key_tape, position_query_tape;
   LinearTape query_tape, key_tape, value_tape, attention_output_tape, gate_tape, intermediate_tape, output_tape;
 };
 
@@ -57,6 +71,7 @@ class LayerPass {
     const PackedBatch* batch = nullptr;
     Queries queries = Queries::kAll;        ///< whose new states are wanted; the result has a row for each
     const DropoutStream* random = nullptr;  ///< null: no dropout
+    const RelativeStates* relative = nullptr;
   };
   /// tape.input -> out [rows, hidden].
   void forward(const Step& step, LayerTape& tape, RowsView<float> out);
@@ -81,6 +96,9 @@ class LayerPass {
   enum class Direction { kForward, kBackward };
   [[nodiscard]] std::int64_t rows_of(const Step& step) const;
   [[nodiscard]] AttentionCall attention_call(const Step& step, const LayerTape& tape) const;
+  [[nodiscard]] RelativeTerms relative_terms(const Step& step, const LayerTape& tape) const;
+  void project_relative(const Step& step, LayerTape& tape);
+  void relative_backward(const Step& step, LayerTape& tape);
   void make_projections(const Step& step, LayerTape& tape);
   void projections_backward(const Step& step, LayerTape& tape, RowsView<float> d_input);
   void norm_heads(const Step& step, LayerTape& tape);
@@ -94,7 +112,7 @@ class LayerPass {
   LinearPass linear_;
   Attention attention_;
   AlignedBuffer<float> activated_, d_activated_, d_expanded_, d_context_, d_q_, d_k_, d_v_, d_states_, d_states_copy_,
-      moments_, cos_, sin_;
+      d_position_keys_, d_position_queries_, d_relative_, moments_, cos_, sin_;
   std::vector<std::int32_t> positions_;
 };
 

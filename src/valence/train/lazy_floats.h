@@ -13,7 +13,9 @@ class LazyFloats {
  public:
   LazyFloats() = default;
   /// Throws std::bad_alloc when there is no room for it.
-  explicit LazyFloats(std::size_t size);
+  /// `dense`: of so many at the front all pages will be used; the system is asked for large ones, of which fewer have
+  /// to be found.
+  explicit LazyFloats(std::size_t size, std::size_t dense = 0);
 
   [[nodiscard]] float* data() const { return static_cast<float*>(memory_.get()); }
   [[nodiscard]] std::span<float> span() const { return {data(), size_}; }

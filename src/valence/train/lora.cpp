@@ -79,6 +79,14 @@ std::size_t lora_room(std::span<const Shape> shapes, std::int64_t r) {
 
 bool is_lora_parameter(std::string_view name) { return name.ends_with(kDown) || name.ends_with(kUp); }
 
+bool is_saved_whole(std::string_view name) {
+  for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+    const std::string_view module = name.substr(0, dot);
+    if (module.ends_with("classifier") || module.ends_with("score")) return true;
+  }
+  return false;
+}
+
 double lora_scale(const LoraOptions& options) {
   const auto rank = static_cast<double>(options.r);
   return options.lora_alpha / (options.use_rslora ? std::sqrt(rank) : rank);

@@ -25,6 +25,10 @@ Status add_lora_parameters(Network& network, const LoraOptions& options, std::ui
 /// Whether a parameter is one of those.
 [[nodiscard]] bool is_lora_parameter(std::string_view name);
 
+/// Whether peft keeps a parameter whole for sequence classification (modules_to_save): that of a module whose name ends
+/// in "classifier" or "score", or of one inside it. DistilBERT's pre_classifier is one too.
+[[nodiscard]] bool is_saved_whole(std::string_view name);
+
 /// Floats that updates of rank `r` beside every matrix of `set` would need.
 [[nodiscard]] std::size_t lora_room(std::span<const Shape> shapes, std::int64_t r);
 

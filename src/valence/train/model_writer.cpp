@@ -37,15 +37,13 @@ void add_strings(JsonText& json, std::string_view key, const std::set<std::strin
   json.end_array();
 }
 
-/// Modules that learned whole, as peft's modules_to_save names them: what PEFT's wrapper replaces. RoBERTa's head is
-/// one module, "classifier", of which classifier.dense is a part.
+/// Modules that learned whole, as peft's modules_to_save names them: its own two for sequence classification, and what
+/// was drawn anew beside them (a pooler).
 std::set<std::string> saved_modules(const BaseModel& model) {
-  std::set<std::string> modules;
+  std::set<std::string> modules{"classifier", "score"};
   for (const Parameter& parameter : model.parameters.parameters()) {
-    if (!parameter.learns || is_lora_parameter(parameter.name)) continue;
-    const std::string module = module_of(parameter.name);
-    const bool of_head = module.starts_with("classifier.");
-    modules.insert(of_head ? "classifier" : last_part(module));
+    if (!parameter.learns || is_lora_parameter(parameter.name) || is_saved_whole(parameter.name)) continue;
+    modules.insert(last_part(module_of(parameter.name)));
   }
   return modules;
 }

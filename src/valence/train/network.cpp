@@ -7,7 +7,7 @@
 #include <map>
 
 #include "valence/base/check.h"
-#include "valence/kernels/row_ops.h"
+#include "valence/model/encoder_attention.h"
 #include "valence/model/position_ids.h"
 
 namespace valence::train {
@@ -41,9 +41,7 @@ Status refuse(const BaseModel& model, std::string_view what) {
 Result<std::unique_ptr<Network>> Network::make(const BaseModel& model, const DropoutSpec& dropout,
                                                const kernels::KernelTable& kernels, SpinTeam& team) {
   const EncoderSpec& spec = model.spec.encoder;
-  if (spec.relative.kind != RelativePositions::Kind::kNone) {
-    VALENCE_TRY_STATUS(refuse(model, "attention by relative positions"));
-  }
+  if (spec.convolution_width > 0) VALENCE_TRY_STATUS(refuse(model, "a convolution beside the first layer"));
   if (model.spec.head.pooling == Pooling::kNone) VALENCE_TRY_STATUS(refuse(model, "token classification"));
   return std::unique_ptr<Network>(new Network(model, dropout, kernels, team));
 }
@@ -88,6 +86,8 @@ Layer Network::layer_of(const LayerWeights& weights) {
   layer.query_norm = optional_norm(weights.query_norm);
   layer.key_norm = optional_norm(weights.key_norm);
   layer.attention_norm = optional_norm(weights.attention_norm);
+  if (weights.position_key) layer.position_key = linear_of(*weights.position_key);
+  if (weights.position_query) layer.position_query = linear_of(*weights.position_query);
   if (weights.gate) layer.gate = linear_of(*weights.gate);
   layer.intermediate = linear_of(weights.intermediate);
   layer.output = linear_of(weights.output);
@@ -106,6 +106,7 @@ Network::Network(const BaseModel& model, const DropoutSpec& dropout, const kerne
       pass_(model.spec.encoder, dropout, kernels, team) {
   const ModelWeights& weights = model.weights;
   if (weights.embeddings.norm) embedding_norm_ = norm_of(*weights.embeddings.norm);
+  if (weights.embeddings.relative_norm) relative_norm_ = norm_of(*weights.embeddings.relative_norm);
   if (weights.embeddings.projection) projection_ = linear_of(*weights.embeddings.projection);
   std::map<const float*, Layer*> known;  // ALBERT runs the same parameters several times
   for (const LayerWeights& layer : weights.layers) {
@@ -140,6 +141,47 @@ PackedBatch Network::complete(const PackedBatch& given) {
     batch.position_ids = positions_;
   }
   return batch;
+}
+
+/// Which row of the table each distance of this batch has, and the embeddings of those rows.
+void Network::prepare_relative(const PackedBatch& batch) {
+  const RelativePositions& relative = spec_.relative;
+  if (relative.kind == RelativePositions::Kind::kNone) return;
+  const MatrixView& table = *model_.weights.embeddings.relative;
+  relative_.longest = batch.max_seqlen;
+  relative_.rows.clear();
+  for (std::int64_t distance = 1 - relative_.longest; distance < relative_.longest; ++distance) {
+    relative_.rows.push_back(static_cast<std::int32_t>(relative_row(relative, distance)));
+  }
+  if (relative.kind == RelativePositions::Kind::kBias) {
+    relative_.bias = floats(table.values);
+    relative_.d_bias = model_.parameters.gradient_of(relative_.bias);
+    return;
+  }
+  first_relative_row_ = relative_.rows.front();
+  const std::int64_t rows = relative_.rows.back() - first_relative_row_ + 1;
+  for (std::int32_t& row : relative_.rows) row -= static_cast<std::int32_t>(first_relative_row_);
+  const std::int64_t hidden = spec_.hidden_size;
+  const RowsView<const float> stored{floats(table.values) + first_relative_row_ * hidden, rows, hidden};
+  relative_.states = stored;
+  if (relative_norm_) {
+    const auto normed = view(relative_states_, rows, hidden);
+    pass_.norm(stored, hidden, *relative_norm_, normed);
+    relative_.states = normed;
+  }
+  relative_.d_states = view(d_relative_states_, rows, hidden);
+  std::fill_n(relative_.d_states.data, rows * hidden, 0.0F);
+}
+
+void Network::relative_backward() {
+  if (spec_.relative.kind != RelativePositions::Kind::kDisentangled) return;
+  const MatrixView& table = *model_.weights.embeddings.relative;
+  const std::int64_t hidden = spec_.hidden_size;
+  const float* const stored = floats(table.values) + first_relative_row_ * hidden;
+  const RowsView<float> gradient = relative_.d_states;
+  if (relative_norm_) pass_.norm_backward({stored, gradient.rows, hidden}, hidden, *relative_norm_, gradient, gradient);
+  float* const d_table = model_.parameters.gradient_of(stored);
+  if (d_table != nullptr) pass_.add({d_table, gradient.rows, hidden}, gradient, hidden);
 }
 
 void Network::embed(const PackedBatch& batch, const DropoutStream* random, RowsView<float> out) {
@@ -291,10 +333,21 @@ void Network::head_backward(const DropoutStream* random, std::int64_t rows, std:
   pass_.drop(dropout_.pooled, random, kPooledPlace, d_input, hidden, gradient);
 }
 
+void Network::forward_head(std::span<const float> pooled, std::int64_t rows, const DropoutStream* random,
+                           std::span<float> logits) {
+  std::copy(pooled.begin(), pooled.end(), view(pooled_, rows, spec_.hidden_size).data);
+  head(random, rows, logits);
+}
+
+void Network::backward_head(std::int64_t rows, const DropoutStream* random, std::span<const float> d_logits) {
+  head_backward(random, rows, d_logits);
+}
+
 void Network::forward(const PackedBatch& given, const DropoutStream* random, std::span<float> logits) {
   const PackedBatch batch = complete(given);
   const std::int64_t tokens = batch.total_tokens();
   const std::int64_t hidden = spec_.hidden_size;
+  prepare_relative(batch);
   embed(batch, random, view(tapes_.front().input, tokens, hidden));
   const Queries last = last_queries();
   const std::int64_t last_rows = last == Queries::kAll ? tokens : batch.batch_size();
@@ -305,7 +358,8 @@ void Network::forward(const PackedBatch& given, const DropoutStream* random, std
                    .index = static_cast<std::int64_t>(i),
                    .batch = &batch,
                    .queries = is_last ? last : Queries::kAll,
-                   .random = random},
+                   .random = random,
+                   .relative = spec_.relative.kind == RelativePositions::Kind::kNone ? nullptr : &relative_},
                   tapes_[i], out);
   }
   RowsView<const float> states = read(final_states_, last_rows, hidden);
@@ -337,11 +391,13 @@ void Network::backward(const PackedBatch& given, const DropoutStream* random, st
                     .index = static_cast<std::int64_t>(i),
                     .batch = &batch,
                     .queries = i + 1 == runs_.size() ? last : Queries::kAll,
-                    .random = random},
+                    .random = random,
+                    .relative = spec_.relative.kind == RelativePositions::Kind::kNone ? nullptr : &relative_},
                    tapes_[i], gradient, d_input);
     gradient = d_input;
     std::swap(of_output, of_input);
   }
+  relative_backward();
   // Nothing below learns where the tables are frozen (LoRA).
   embed_backward(batch, random, gradient);
 }
@@ -359,7 +415,9 @@ std::vector<Network::NamedLinear> Network::linears() {
          {&layer->query, &layer->key, &layer->value, &layer->attention_output, &layer->intermediate, &layer->output}) {
       add(*linear);
     }
-    if (layer->gate) add(*layer->gate);
+    for (std::optional<Linear>* linear : {&layer->position_key, &layer->position_query, &layer->gate}) {
+      if (*linear) add(**linear);
+    }
   }
   if (head_dense_) add(*head_dense_);
   add(classifier_);

@@ -29,6 +29,11 @@ class Network {
   /// Adds the gradients of all parameters that learn, after forward() with the same batch and random numbers.
   void backward(const PackedBatch& batch, const DropoutStream* random, std::span<const float> d_logits);
 
+  /// The head alone, over what it reads: pooled [rows, hidden_size]. For an encoder that does not learn.
+  void forward_head(std::span<const float> pooled, std::int64_t rows, const DropoutStream* random,
+                    std::span<float> logits);
+  void backward_head(std::int64_t rows, const DropoutStream* random, std::span<const float> d_logits);
+
   /// A linear layer of the encoder or the head by its module's name ("bert.encoder.layer.0.attention.self.query").
   struct NamedLinear {
     std::string name;
@@ -44,6 +49,8 @@ class Network {
   [[nodiscard]] Layer layer_of(const LayerWeights& weights);
   [[nodiscard]] PackedBatch complete(const PackedBatch& batch);
   [[nodiscard]] Queries last_queries() const;
+  void prepare_relative(const PackedBatch& batch);
+  void relative_backward();
   void embed(const PackedBatch& batch, const DropoutStream* random, RowsView<float> out);
   void embed_backward(const PackedBatch& batch, const DropoutStream* random, RowsView<float> d_states);
   void pool(const PackedBatch& batch, RowsView<const float> states);
@@ -60,7 +67,7 @@ class Network {
   LayerPass pass_;
   std::uint64_t linears_made_ = 0;
 
-  std::optional<Norm> embedding_norm_, final_norm_, head_norm_;
+  std::optional<Norm> embedding_norm_, relative_norm_, final_norm_, head_norm_;
   std::optional<Linear> projection_, head_dense_;
   Linear classifier_;
   std::vector<std::unique_ptr<Layer>> layers_;  // distinct ones
@@ -71,6 +78,9 @@ class Network {
   AlignedBuffer<float> embedded_, normed_, final_states_, final_normed_, pooled_, pooled_dropped_, dense_,
       dense_active_, dense_normed_, classifier_input_, d_a_, d_b_, d_pooled_, d_embedded_;
   std::vector<std::int32_t> positions_, types_;
+  RelativeStates relative_;
+  std::int64_t first_relative_row_ = 0;  // of the table, in relative_.states
+  AlignedBuffer<float> relative_states_, d_relative_states_;
 };
 
 }  // namespace valence::train

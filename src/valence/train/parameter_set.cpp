@@ -36,12 +36,17 @@ Parameter& ParameterSet::append(std::string name, Shape shape) {
 
 void ParameterSet::place_gradients() {
   std::size_t at = 0;
-  for (Parameter& parameter : parameters_) {
-    if (!parameter.learns) continue;
-    parameter.gradient = at;
-    at += aligned(parameter.size);
-  }
-  gradients_ = LazyFloats(at);
+  const auto place = [&](bool by_row) {
+    for (Parameter& parameter : parameters_) {
+      if (!parameter.learns || parameter.by_row != by_row) continue;
+      parameter.gradient = at;
+      at += aligned(parameter.size);
+    }
+  };
+  place(false);
+  dense_gradients_ = at;
+  place(true);  // mostly untouched, at the end
+  gradients_ = LazyFloats(at, dense_gradients_);
 }
 
 const Parameter* ParameterSet::find(std::string_view name) const {

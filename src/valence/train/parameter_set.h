@@ -64,6 +64,8 @@ class ParameterSet {
     return gradients_.span().subspan(parameter.gradient, parameter.size);
   }
   [[nodiscard]] std::span<float> gradients() { return gradients_.span(); }
+  /// How many of gradients(), from the first, belong to parameters that are used whole; those by_row come after them.
+  [[nodiscard]] std::size_t dense_gradients() const { return dense_gradients_; }
   /// Where the gradient of the value at `value` goes; null if it does not learn. `value` points into values().
   [[nodiscard]] float* gradient_of(const float* value) const;
   /// The parameter that `value` belongs to.
@@ -81,6 +83,7 @@ class ParameterSet {
   AlignedBuffer<float> values_;
   std::size_t used_ = 0;
   LazyFloats gradients_;
+  std::size_t dense_gradients_ = 0;
 };
 
 }  // namespace valence::train

@@ -74,15 +74,16 @@ std::function<double(const Parameter&)> rates_of(const BaseModel& model, const T
 
 }  // namespace
 
-Trainer::Trainer(BaseModel& model, Network& network, const TrainingOptions& options, std::span<const Example> examples,
-                 std::span<const Example> evaluated, const kernels::KernelTable& kernels, SpinTeam& team)
+Trainer::Trainer(BaseModel& model, Network& network, const TrainingOptions& options, const TrainerRows& learned,
+                 const TrainerRows& evaluated, const kernels::KernelTable& kernels, SpinTeam& team)
     : model_(model),
       network_(network),
       options_(options),
-      examples_(examples),
+      examples_(learned.examples),
+      learned_(learned),
       evaluated_(evaluated),
       team_(team),
-      steps_per_epoch_(steps_in_epoch(examples.size(), options)),
+      steps_per_epoch_(steps_in_epoch(learned.examples.size(), options)),
       schedule_(schedule_of(options, steps_per_epoch_)),
       optimizer_(model.parameters, options.optimizer, schedule_, rates_of(model, options), kernels, team) {}
 
@@ -115,19 +116,44 @@ std::vector<std::int32_t> Trainer::rows_of(std::span<const std::uint32_t> chosen
   return rows;
 }
 
+/// "train.csv:12, 15, dev.csv:3": a file is named where it changes.
 std::string Trainer::places_of(std::span<const std::uint32_t> chosen) const {
   std::string places;
-  for (const std::uint32_t i : chosen) places += (places.empty() ? "" : ", ") + examples_[i].place;
+  std::string_view file;
+  for (const std::uint32_t i : chosen) {
+    const std::string_view place = examples_[i].place;
+    const std::size_t colon = std::min(place.rfind(':'), place.size());
+    const bool same = !places.empty() && place.substr(0, colon) == file;
+    file = place.substr(0, colon);
+    places += places.empty() ? "" : ", ";
+    places += same ? place.substr(std::min(colon + 1, place.size())) : place;
+  }
   return places;
 }
 
-/// One optimizer step over `chosen`, in batches of per_device_train_batch_size. Returns the mean of their losses.
+/// What the head reads of these rows, one after the other; empty where the encoder runs.
+std::span<const float> Trainer::pooled_of(const TrainerRows& rows, std::span<const std::uint32_t> chosen) {
+  if (rows.pooled.empty()) return {};
+  const auto width = static_cast<std::size_t>(model_.spec.encoder.hidden_size);
+  pooled_.resize(chosen.size() * width);
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const auto from = rows.pooled.subspan(chosen[i] * width, width);
+    std::copy(from.begin(), from.end(), pooled_.begin() + static_cast<std::ptrdiff_t>(i * width));
+  }
+  return pooled_;
+}
+
+/// One optimizer step over `chosen`, in batches of per_device_train_batch_size. Returns the mean of their rows' losses.
 Result<double> Trainer::train_step(std::span<const std::uint32_t> chosen, Progress& progress) {
   const auto batch_size = static_cast<std::size_t>(options_.per_device_train_batch_size);
   const std::size_t batches = (chosen.size() + batch_size - 1) / batch_size;
   const std::vector<std::int32_t> rows = rows_of(chosen);
   const std::int64_t labels = model_.spec.head.num_labels();
   const LossOptions options = loss_options();
+  // A mean over all rows of the step, however many batches they come in: as Trainer does since transformers 4.46.
+  std::vector<const Target*> of_step;
+  for (const std::uint32_t i : chosen) of_step.push_back(&examples_[i].target);
+  const double weight = loss_weight(of_step, labels, options);
   double mean = 0;
   team_.run([&] { optimizer_.prepare(rows); });
   for (std::size_t b = 0; b < batches; ++b) {
@@ -135,29 +161,37 @@ Result<double> Trainer::train_step(std::span<const std::uint32_t> chosen, Progre
     builder_.clear();
     std::vector<const Target*> targets;
     for (const std::uint32_t i : batch_rows) {
-      builder_.add(examples_[i].ids, examples_[i].type_ids);
       targets.push_back(&examples_[i].target);
+      progress.tokens += examples_[i].ids.size();
+      if (learned_.pooled.empty()) builder_.add(examples_[i].ids, examples_[i].type_ids);
     }
     const PackedBatch batch = builder_.batch();
-    progress.tokens += static_cast<std::uint64_t>(batch.total_tokens());
+    const std::span<const float> pooled = pooled_of(learned_, batch_rows);
+    const auto count = static_cast<std::int64_t>(batch_rows.size());
     logits_.resize(batch_rows.size() * static_cast<std::size_t>(labels));
     d_logits_.resize(logits_.size());
     const DropoutStream random{mixed(mixed(options_.seed) ^ mixed(static_cast<std::uint64_t>(state_.step)) ^ b)};
-    // A mean over each batch, then over the batches of a step: as Trainer does.
-    const double weight = loss_weight(targets, labels, options);
     LossSum sum;
     team_.run([&] {
-      network_.forward(batch, &random, logits_);
-      sum = loss(logits_, targets, labels, options, weight * static_cast<double>(batches), d_logits_);
-      if (std::isfinite(sum.loss)) network_.backward(batch, &random, d_logits_);
+      if (pooled.empty()) {
+        network_.forward(batch, &random, logits_);
+      } else {
+        network_.forward_head(pooled, count, &random, logits_);
+      }
+      sum = loss(logits_, targets, labels, options, weight, d_logits_);
+      if (!std::isfinite(sum.loss)) return;
+      if (pooled.empty()) {
+        network_.backward(batch, &random, d_logits_);
+      } else {
+        network_.backward_head(count, &random, d_logits_);
+      }
     });
-    const double own = sum.loss / sum.weight;
-    if (!std::isfinite(own)) {
+    if (!std::isfinite(sum.loss)) {
       return fail(ErrorCode::kInvalidData, places_of(batch_rows),
-                  fmt::format("the loss of this batch is {} at step {}", own, state_.step + 1),
+                  fmt::format("the loss of this batch is {} at step {}", sum.loss, state_.step + 1),
                   "lower --learning_rate, or look at these rows and at the base model");
     }
-    mean += own / static_cast<double>(batches);
+    mean += sum.loss / weight;
   }
   team_.run([&] { progress.grad_norm = optimizer_.step(rows); });
   if (!std::isfinite(progress.grad_norm)) {
@@ -168,7 +202,8 @@ Result<double> Trainer::train_step(std::span<const std::uint32_t> chosen, Progre
   return mean;
 }
 
-std::vector<float> Trainer::logits_of(std::span<const Example> examples) {
+std::vector<float> Trainer::logits_of(const TrainerRows& rows) {
+  const std::span<const Example> examples = rows.examples;
   const auto labels = static_cast<std::size_t>(model_.spec.head.num_labels());
   std::vector<float> all(examples.size() * labels);
   std::vector<std::uint32_t> order(examples.size());
@@ -186,7 +221,14 @@ std::vector<float> Trainer::logits_of(std::span<const Example> examples) {
     }
     logits_.resize((end - begin) * labels);
     const PackedBatch batch = builder_.batch();
-    team_.run([&] { network_.forward(batch, nullptr, logits_); });
+    const auto pooled = pooled_of(rows, std::span(order).subspan(begin, end - begin));
+    team_.run([&] {
+      if (pooled.empty()) {
+        network_.forward(batch, nullptr, logits_);
+      } else {
+        network_.forward_head(pooled, static_cast<std::int64_t>(end - begin), nullptr, logits_);
+      }
+    });
     for (std::size_t i = begin; i < end; ++i) {
       std::copy_n(logits_.begin() + static_cast<std::ptrdiff_t>((i - begin) * labels), labels,
                   all.begin() + static_cast<std::ptrdiff_t>(order[i] * labels));
@@ -196,11 +238,11 @@ std::vector<float> Trainer::logits_of(std::span<const Example> examples) {
   return all;
 }
 
-std::map<std::string, double> Trainer::measure(std::span<const Example> examples, const std::string& prefix) {
-  const std::vector<float> logits = logits_of(examples);
+std::map<std::string, double> Trainer::measure(const TrainerRows& rows, const std::string& prefix) {
+  const std::vector<float> logits = logits_of(rows);
   const std::int64_t labels = model_.spec.head.num_labels();
   std::vector<const Target*> targets;
-  for (const Example& example : examples) targets.push_back(&example.target);
+  for (const Example& example : rows.examples) targets.push_back(&example.target);
   std::vector<float> unused(logits.size());
   LossOptions options = loss_options();
   options.label_smoothing = 0;
@@ -272,7 +314,7 @@ Status Trainer::run(const TrainerEvents& events, const std::atomic<bool>* stop) 
       loss_sum = 0;
       losses = 0;
     }
-    const bool evaluates = !evaluated_.empty() && due(options_.eval_strategy, options_.eval_steps);
+    const bool evaluates = !evaluated_.examples.empty() && due(options_.eval_strategy, options_.eval_steps);
     if (evaluates) VALENCE_TRY_STATUS(evaluate(events, progress));
     const bool best = evaluates && state_.best_step == state_.step;
     if (events.on_save && (best || due(options_.save_strategy, options_.save_steps) || state_.stopped_early)) {

@@ -61,13 +61,19 @@ struct TrainerState {
   bool stopped_early = false;
 };
 
+/// Rows as a trainer takes them: token ids, and what the head reads of each text where the encoder does not learn.
+struct TrainerRows {
+  std::span<const Example> examples;
+  std::span<const float> pooled = {};  ///< [examples, hidden_size] (pooled_states.h), or empty: the encoder runs
+};
+
 /// Trains what learns in a BaseModel. Deterministic: the same data, options, kernels and versions give the same bits,
 /// whatever the number of threads, and also when the run was cut after a save and goes on from there.
 class Trainer {
  public:
   /// All must outlive the trainer. `evaluated` may be empty. `options` have been validated.
-  Trainer(BaseModel& model, Network& network, const TrainingOptions& options, std::span<const Example> examples,
-          std::span<const Example> evaluated, const kernels::KernelTable& kernels, SpinTeam& team);
+  Trainer(BaseModel& model, Network& network, const TrainingOptions& options, const TrainerRows& learned,
+          const TrainerRows& evaluated, const kernels::KernelTable& kernels, SpinTeam& team);
   ~Trainer();
 
   [[nodiscard]] std::int64_t total_steps() const { return schedule_.total_steps; }
@@ -79,14 +85,15 @@ class Trainer {
   /// is no number (names the rows of the batch; the values are those before that step), and what an event returned.
   Status run(const TrainerEvents& events, const std::atomic<bool>* stop);
 
-  /// Logits of `examples` without dropout, [examples, num_labels].
-  [[nodiscard]] std::vector<float> logits_of(std::span<const Example> examples);
-  /// Loss and metrics of `examples`, each name after `prefix`.
-  [[nodiscard]] std::map<std::string, double> measure(std::span<const Example> examples, const std::string& prefix);
+  /// Logits of `rows` without dropout, [examples, num_labels].
+  [[nodiscard]] std::vector<float> logits_of(const TrainerRows& rows);
+  /// Loss and metrics of `rows`, each name after `prefix`.
+  [[nodiscard]] std::map<std::string, double> measure(const TrainerRows& rows, const std::string& prefix);
 
  private:
   [[nodiscard]] std::vector<std::uint32_t> order_of(std::int64_t epoch) const;
   [[nodiscard]] std::vector<std::int32_t> rows_of(std::span<const std::uint32_t> chosen) const;
+  [[nodiscard]] std::span<const float> pooled_of(const TrainerRows& rows, std::span<const std::uint32_t> chosen);
   Result<double> train_step(std::span<const std::uint32_t> chosen, Progress& progress);
   Status evaluate(const TrainerEvents& events, Progress& progress);
   [[nodiscard]] LossOptions loss_options() const;
@@ -95,14 +102,15 @@ class Trainer {
   BaseModel& model_;
   Network& network_;
   const TrainingOptions& options_;
-  std::span<const Example> examples_, evaluated_;
+  std::span<const Example> examples_;
+  TrainerRows learned_, evaluated_;
   SpinTeam& team_;
   std::int64_t steps_per_epoch_ = 0;
   Schedule schedule_;
   AdamW optimizer_;
   TrainerState state_;
   BatchBuilder builder_;
-  std::vector<float> logits_, d_logits_;
+  std::vector<float> logits_, d_logits_, pooled_;
 };
 
 }  // namespace valence::train
