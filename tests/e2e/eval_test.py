@@ -373,7 +373,7 @@ class Numbers(Evaluating):
     def test_figures_are_those_of_the_numbers(self):
         model = self.model_of("stars", ["LABEL_0"], problem_type="regression", num_labels=1)
         texts = random_texts(60, seed=4)
-        values = [row["LABEL_0"] for row in self.answers(model, texts)]
+        values = [float32(row["LABEL_0"]) for row in self.answers(model, texts)]
         generator = random.Random(2)
         truth = [round(value + generator.gauss(0, 0.3), 3) for value in values]
         dev = self.data(list(zip(texts, truth)) + [("good", "many")])
