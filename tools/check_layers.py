@@ -18,6 +18,7 @@ PUBLIC_HEADERS = {
     "precision.h": "base",
     "tokenizer.h": "tokenizer",
     "prediction.h": "engine",
+    "calibration.h": "engine",
     "classifier.h": "engine",
 }
 

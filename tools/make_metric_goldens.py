@@ -17,11 +17,11 @@ import warnings
 import numpy as np
 import scipy
 import sklearn
-from scipy import stats
+from scipy import optimize, special, stats
 from sklearn import metrics
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests/unit/eval/data/metrics.json"
-SINGLE_LABEL, MULTI_LABEL, REGRESSION = 1000, 300, 100
+SINGLE_LABEL, MULTI_LABEL, REGRESSION, LOGITS = 1000, 300, 100, 24
 MASK = (1 << 64) - 1
 
 
@@ -109,6 +109,75 @@ def regression(seed):
     return truth, predicted
 
 
+def logits(seed):
+    """Logits in multiples of 1/64, which f32 holds, in favour of the truth by a varying amount."""
+    draw = Draw(3_000_000 + seed)
+    num_labels = 2 + draw.below(4)
+    rows = 30 + draw.below(70)
+    favour = draw.below(200)
+    truth, values = [], []
+    for _ in range(rows):
+        truth.append(draw.below(num_labels))
+        for label in range(num_labels):
+            values.append((draw.below(641) - 320 + (favour if label == truth[-1] else 0)) / 64)
+    return num_labels, truth, values
+
+
+def expected_calibration_error(confidence, right, groups):
+    return sum(abs(right[group].mean() - confidence[group].mean()) * len(group) / len(right)
+               for group in groups if len(group) > 0)
+
+
+def logits_case(seed):
+    num_labels, truth, values = logits(seed)
+    values = np.asarray(values).reshape(-1, num_labels)
+    truth = np.asarray(truth)
+    bits = np.eye(num_labels)[truth]
+
+    def softmax_loss(beta):
+        return -special.log_softmax(values * beta, axis=1)[np.arange(len(truth)), truth].mean()
+
+    def sigmoid_loss(beta):
+        return -(bits * special.log_expit(values * beta) + (1 - bits) * special.log_expit(-values * beta)).mean()
+
+    def best_temperature(loss):
+        return 1 / optimize.minimize_scalar(loss, bounds=(1 / 20, 20), method="bounded",
+                                            options={"xatol": 1e-12, "maxiter": 1000}).x
+
+    scores = special.softmax(values, axis=1).astype(np.float32)
+    confidence = scores.max(axis=1).astype(float)
+    right = (scores.argmax(axis=1) == truth).astype(float)
+    edges = np.linspace(0, 1, 16)
+    widths = [np.flatnonzero((confidence > low) & (confidence <= high)) for low, high in zip(edges, edges[1:])]
+    order = np.argsort(confidence, kind="stable")
+    place_bins = np.arange(len(order)) * 15 // len(order)
+    masses = [order[place_bins == i] for i in range(15)]
+    return {"temperatures": [best_temperature(softmax_loss), best_temperature(sigmoid_loss)],
+            "losses": [softmax_loss(1), sigmoid_loss(1)],
+            "ece": [expected_calibration_error(confidence, right, widths),
+                    expected_calibration_error(confidence, right, masses)]}
+
+
+def bootstrap_case():
+    """Of the accuracy and the mean truth of label set 3, 200 resamples of seed 5, 95 %."""
+    _, truth, predicted = single_label(3)
+    right = np.asarray(truth) == np.asarray(predicted)
+    draw = Draw(5)
+    figures = []
+    for _ in range(200):
+        sample = [draw.below(len(truth)) for _ in truth]
+        figures.append([right[sample].mean(), np.asarray(truth)[sample].mean()])
+    figures = np.asarray(figures)
+    return [float(np.quantile(figures[:, column], q)) for column in range(2) for q in (0.025, 0.975)]
+
+
+def clopper_pearson_cases():
+    """[errors, trials, confidence, upper bound]"""
+    cases = [(0, 1), (0, 45), (3, 100), (1, 2), (40, 1000), (500, 10000), (99, 100), (2500, 50000)]
+    return [[errors, trials, confidence, float(stats.beta.ppf(confidence, errors + 1, trials - errors))]
+            for errors, trials in cases for confidence in (0.9, 0.95)]
+
+
 def prf(truth, predicted, average, zero_division, labels=None):
     p, r, f, _ = metrics.precision_recall_fscore_support(truth, predicted, average=average, labels=labels,
                                                          zero_division=zero_division)
@@ -174,7 +243,10 @@ def main():
     made_by = f"tools/make_metric_goldens.py, scikit-learn {sklearn.__version__}, scipy {scipy.__version__}"
     groups = {"single_label": [single_label_case(seed) for seed in range(SINGLE_LABEL)],
               "multi_label": [multi_label_case(seed) for seed in range(MULTI_LABEL)],
-              "regression": [regression_case(seed) for seed in range(REGRESSION)]}
+              "regression": [regression_case(seed) for seed in range(REGRESSION)],
+              "logits": [logits_case(seed) for seed in range(LOGITS)],
+              "clopper_pearson": clopper_pearson_cases(),
+              "bootstrap": bootstrap_case()}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with open(arguments.out, "w") as out:
         out.write('{"made_by": ' + json.dumps(made_by))

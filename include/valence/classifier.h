@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "valence/calibration.h"
 #include "valence/error.h"
 #include "valence/precision.h"
 #include "valence/prediction.h"
@@ -60,6 +61,7 @@ struct ClassifierOptions {
   AggregationStrategy aggregation = AggregationStrategy::kNone;  ///< of token classifiers
   std::vector<std::string> labels = {};                          ///< keep only these and renormalise; empty: all
   std::filesystem::path adapter = {};  ///< a PEFT LoRA adapter's directory, merged over the model; empty: none
+  bool use_calibration = true;  ///< divide logits by the temperature of the model's calibration.json, if it has one
 
   /// Errors: a value outside its range. (Label names are checked by load(), which knows the model's.)
   [[nodiscard]] Status validate() const;
@@ -93,6 +95,12 @@ class Classifier {
   [[nodiscard]] const std::vector<std::string>& labels() const;
   /// The function that made the scores (never ScoreFunction::kModel).
   [[nodiscard]] ScoreFunction function() const;
+  /// The function that the model's problem_type means, whatever was asked for.
+  [[nodiscard]] ScoreFunction model_function() const;
+  /// Of the model directory's calibration.json, by the model's own label ids: nothing without one, where
+  /// ClassifierOptions::use_calibration is off, and for zero-shot labels, token classifiers and merged adapters, which
+  /// it was not fitted for.
+  [[nodiscard]] const std::optional<Calibration>& calibration() const;
   /// Whether predictions hold entities instead of scores of the whole text.
   [[nodiscard]] bool labels_tokens() const;
   [[nodiscard]] std::size_t max_length() const;

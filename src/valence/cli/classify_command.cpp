@@ -10,6 +10,7 @@
 #include "valence/cli/classify_options.h"
 #include "valence/cli/command.h"
 #include "valence/cli/model_ref.h"
+#include "valence/cli/option_values.h"
 #include "valence/cli/progress.h"
 #include "valence/cli/signals.h"
 #include "valence/cli/terminal.h"
@@ -75,18 +76,6 @@ Result<std::optional<data::RunIdentity>> run_identity(const ClassifyArguments& a
   return run;
 }
 
-/// Writing over an input would destroy what is still to be read, or the only copy of it.
-Status check_output_is_no_input(const ClassifyArguments& arguments) {
-  std::error_code ignored;
-  for (const std::string& input : arguments.inputs) {
-    if (input != "-" && std::filesystem::is_regular_file(arguments.output, ignored) &&
-        std::filesystem::equivalent(input, arguments.output, ignored)) {
-      return fail(ErrorCode::kInvalidArgument, arguments.output, "is also an input", "choose another output file");
-    }
-  }
-  return {};
-}
-
 /// "12,345 rows in 3.2 s (3,858 rows/s), 2 failed: negative 40.1 %, neutral 12.0 %, positive 47.9 %"
 std::string summary_line(const pipeline::RunSummary& summary, const std::vector<std::string>& labels,
                          std::chrono::duration<double> elapsed) {
@@ -138,6 +127,24 @@ ExitCode report(const Status& outcome, const pipeline::RunSummary& summary, data
   return outcome ? signals.exit_code() : exit_code_for(outcome.error().code());
 }
 
+/// --abstain: from what the model's calibration.json says.
+Status use_abstention(const Classifier& classifier, const std::string& model, pipeline::RunOptions& run) {
+  const auto& calibration = classifier.calibration();
+  if (calibration && !calibration->label_thresholds.empty()) {
+    run.label_thresholds = calibration->label_thresholds;
+    return {};
+  }
+  if (calibration && calibration->abstention) {
+    run.threshold = static_cast<float>(calibration->abstention->threshold);
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "--abstain",
+              fmt::format("{} was not calibrated for it", model == "default" ? "the built-in model" : model),
+              model == "default"
+                  ? "use --threshold X"
+                  : fmt::format("run `valence models calibrate {} --data F` first, or use --threshold X", model));
+}
+
 ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, const CLI::App& app) {
   ClassifyArguments arguments = given;
   if (arguments.inputs.empty() && arguments.texts.empty()) {
@@ -155,11 +162,16 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
   options->reader.stop = &signals.stop();
   const auto source = open_source(arguments, *options);
   if (!source) return stopped_or_failed(signals, source.error());
-  if (const Status checked = check_output_is_no_input(arguments); !checked) return failed(checked.error());
+  if (const Status checked = check_output_is_no_input(arguments.inputs, arguments.output); !checked)
+    return failed(checked.error());
   const auto run_id = run_identity(arguments, *options);
   if (!run_id) return failed(run_id.error());
   const auto classifier = load_classifier(arguments.model, options->classifier);
   if (!classifier) return failed(classifier.error());
+  if (arguments.abstain) {
+    const Status set = use_abstention(**classifier, arguments.model, options->run);
+    if (!set) return failed(set.error());
+  }
   if (!global.quiet) {
     for (const std::string& warning : (*classifier)->warnings()) print_warning(warning);
     if (!arguments.resume && arguments.output != "-" && data::has_partial(arguments.output)) {

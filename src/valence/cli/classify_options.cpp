@@ -46,7 +46,6 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--device",
                 fmt::format("\"{}\" is not one of cpu, cuda, cuda:N", arguments.device));
   }
-  if (arguments.abstain) return not_built_in("--abstain", "calibrated abstention", "use --threshold X");
   if (arguments.history) return not_built_in("--history", "the local history");
   return {};
 }
@@ -107,6 +106,21 @@ Result<data::ReaderOptions> reader_options(const ClassifyArguments& arguments) {
   return reader;
 }
 
+/// The threshold was fitted for the scores of the model as it is, over all of its labels.
+Status check_abstain(const ClassifyArguments& arguments) {
+  const auto refuse = [](std::string_view other, std::string_view why) {
+    return fail(ErrorCode::kInvalidArgument, "--abstain", fmt::format("does not go with {}: {}", other, why),
+                "use --threshold X");
+  };
+  if (!arguments.threshold.empty()) return refuse("--threshold", "both say what is uncertain");
+  if (arguments.no_calibration) return refuse("--no-calibration", "the threshold is part of the calibration");
+  if (!arguments.labels.empty()) return refuse("--labels", "it was fitted over all labels");
+  if (!arguments.zero_shot.empty()) return refuse("--zero-shot", "it was fitted for the model's own labels");
+  if (!arguments.adapter.empty()) return refuse("--adapter", "it was fitted for the model without it");
+  if (!arguments.function.empty()) return refuse("--function", "it was fitted for the model's own");
+  return {};
+}
+
 Status check_combinations(const ClassifyArguments& arguments) {
   if (!arguments.texts.empty() && !arguments.inputs.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--text", "literal texts and files cannot be classified in one run");
@@ -119,6 +133,7 @@ Status check_combinations(const ClassifyArguments& arguments) {
   if (!arguments.text_pair_column.empty() && !arguments.texts.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--text-pair-column", "is for files; literal texts take --text-pair");
   }
+  if (arguments.abstain) VALENCE_TRY_STATUS(check_abstain(arguments));
   if (arguments.zero_shot.empty() && arguments.multi_label) {
     return fail(ErrorCode::kInvalidArgument, "--multi-label", "says how --zero-shot labels are scored",
                 "add --zero-shot");
@@ -211,8 +226,10 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
   app.add_option("--threshold", arguments.threshold, "A best score below X gets the label `uncertain`")
       ->type_name("X")
       ->group(output);
-  app.add_flag("--abstain", arguments.abstain, "Use the model's calibrated abstention (not built in yet)")
+  app.add_flag("--abstain", arguments.abstain,
+               "Below the threshold that the model was calibrated for the label is `uncertain` (models calibrate)")
       ->group(output);
+  app.add_flag("--no-calibration", arguments.no_calibration, "Leave the model's calibration.json alone")->group(output);
   app.add_flag("--resume", arguments.resume, "Go on from FILE.partial of an interrupted run")->group(output);
   app.add_flag("--history", arguments.history, "Also keep the results in the local history (not built in yet)")
       ->group(output);
@@ -274,6 +291,7 @@ Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdou
   VALENCE_TRY(options.classifier.batch_tokens, parse_count("--batch-tokens", arguments.batch_tokens, kMaxTokens));
   options.classifier.labels = arguments.labels;
   options.classifier.adapter = arguments.adapter;
+  options.classifier.use_calibration = !arguments.no_calibration;
   VALENCE_TRY(options.classifier.zero_shot, zero_shot_options(arguments));
   VALENCE_TRY(options.classifier.aggregation,
               choose("--aggregation-strategy", arguments.aggregation_strategy, kAggregations));
@@ -301,6 +319,8 @@ std::vector<std::pair<std::string, std::string>> settings_of(const ClassifyArgum
           {"--function", arguments.function},
           {"--labels", fmt::format("{}", fmt::join(arguments.labels, ","))},
           {"--threshold", arguments.threshold},
+          {"--abstain", arguments.abstain ? "on" : ""},
+          {"--no-calibration", arguments.no_calibration ? "on" : ""},
           {"--max-length", arguments.max_length},
           {"--on-long", arguments.on_long}};
 }

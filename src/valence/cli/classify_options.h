@@ -36,6 +36,7 @@ struct ClassifyArguments {
   std::vector<std::string> labels;
   std::string threshold;
   bool abstain = false;
+  bool no_calibration = false;
   std::string max_length;
   std::string on_long = "truncate";
   std::string batch_tokens;

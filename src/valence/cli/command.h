@@ -38,9 +38,11 @@ Command add_models_pull(CLI::App& models);
 Command add_models_verify(CLI::App& models);
 Command add_models_rm(CLI::App& models);
 Command add_quantize(CLI::App& models);
+Command add_calibrate(CLI::App& models);
 Command add_convert(CLI::App& models);
 Command add_bench(CLI::App& app);
 Command add_doctor(CLI::App& app);
 Command add_train(CLI::App& app);
+Command add_eval(CLI::App& app);
 
 }  // namespace valence::cli

@@ -5,6 +5,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
+#include <system_error>
 
 namespace valence::cli {
 namespace {
@@ -48,5 +50,16 @@ Result<double> parse_positive(const std::string& option, const std::string& word
 Result<std::size_t> parse_threads(const std::string& word) { return parse_count("--threads", word, kMaxThreads); }
 
 Result<Precision> parse_precision(const std::string& word) { return choose("--precision", word, kPrecisions); }
+
+Status check_output_is_no_input(const std::vector<std::string>& inputs, const std::string& output) {
+  std::error_code ignored;
+  for (const std::string& input : inputs) {
+    if (input != "-" && std::filesystem::is_regular_file(output, ignored) &&
+        std::filesystem::equivalent(input, output, ignored)) {
+      return fail(ErrorCode::kInvalidArgument, output, "is also an input", "choose another output file");
+    }
+  }
+  return {};
+}
 
 }  // namespace valence::cli

@@ -44,4 +44,7 @@ Result<std::size_t> parse_threads(const std::string& word);
 /// --precision.
 Result<Precision> parse_precision(const std::string& word);
 
+/// Writing over an input would destroy what is still to be read, or the only copy of it.
+Status check_output_is_no_input(const std::vector<std::string>& inputs, const std::string& output);
+
 }  // namespace valence::cli

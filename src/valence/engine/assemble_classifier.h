@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "valence/base/error.h"
@@ -16,6 +17,7 @@ struct ClassifierParts {
   Tokenizer tokenizer;
   Model model;  ///< what its views point into must outlive the classifier
   std::string source;
+  std::optional<Calibration> calibration = std::nullopt;
 };
 
 /// As Classifier::load, without reading files.

@@ -14,6 +14,7 @@
 #include "valence/engine/assemble_classifier.h"
 #include "valence/engine/batch_builder.h"
 #include "valence/engine/batch_planner.h"
+#include "valence/engine/calibration_file.h"
 #include "valence/engine/default_model.h"
 #include "valence/engine/entities.h"
 #include "valence/engine/gguf_tokenizer.h"
@@ -110,6 +111,8 @@ struct Classifier::Impl {
   std::unique_ptr<EncoderRunner> runner;
   SequenceLimits limits;
   ScoreFunction function;
+  std::optional<Calibration> calibration;
+  double temperature = 1;  // of `function`
   std::vector<std::int32_t> kept;
   std::vector<std::string> labels;
   std::vector<std::string> warnings;
@@ -140,8 +143,7 @@ struct Classifier::Impl {
     for (auto& worker : workers) worker.workspace = runner->make_workspace();
   }
 
-  static Result<std::unique_ptr<const Impl>> make(const ClassifierOptions& options, Tokenizer tokenizer, Model model,
-                                                  const std::string& source);
+  static Result<std::unique_ptr<const Impl>> make(const ClassifierOptions& options, ClassifierParts parts);
   [[nodiscard]] Result<TextSequences> sequences_of(const TextInput& input) const;
   [[nodiscard]] std::vector<Result<TextSequences>> tokenize(std::span<const TextInput> texts) const;
   [[nodiscard]] Status run_batch(const std::vector<std::uint32_t>& members, std::span<const Sequence> sequences,
@@ -151,8 +153,8 @@ struct Classifier::Impl {
 };
 
 Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const ClassifierOptions& options,
-                                                                       Tokenizer tokenizer, Model model,
-                                                                       const std::string& source) {
+                                                                       ClassifierParts parts) {
+  auto& [tokenizer, model, source, calibration] = parts;
   VALENCE_TRY_STATUS(options.validate());
   const ModelSpec spec = model.spec;
   const auto embedding_rows = static_cast<std::size_t>(spec.encoder.vocab_size);
@@ -206,6 +208,8 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
     impl->labels = options.zero_shot.labels;
     impl->function = zero_shot->label_by_label() ? ScoreFunction::kSigmoid : ScoreFunction::kSoftmax;
   }
+  if (calibration && calibration->function == impl->function) impl->temperature = calibration->temperature;
+  impl->calibration = std::move(calibration);
   impl->zero_shot = std::move(zero_shot);
   for (const std::int32_t id : impl->kept) {
     if (impl->zero_shot) break;
@@ -302,7 +306,7 @@ Result<Prediction> Classifier::Impl::predict(const TextInput& input, const TextS
     prediction = zero_shot->to_prediction(logits);
   } else {
     VALENCE_TRY(const auto merged, merge_logits(logits, text, model_labels.size()));
-    prediction = to_prediction(merged, kept, function);
+    prediction = to_prediction(merged, kept, function, temperature);
     prediction.windows = static_cast<std::int32_t>(text.sequences.size());
   }
   prediction.truncated = text.truncated;
@@ -381,7 +385,15 @@ Result<std::shared_ptr<const Classifier>> Classifier::load(const std::filesystem
                                                            const ClassifierOptions& options) {
   VALENCE_TRY(Model model, load_model(model_dir, options.adapter));
   VALENCE_TRY(Tokenizer tokenizer, load_tokenizer(model_dir));
-  return assemble_classifier({std::move(tokenizer), std::move(model), model_dir.string()}, options);
+  // What was fitted for the model as it is says nothing of another head or of merged weights.
+  const bool is_as_fitted =
+      options.zero_shot.labels.empty() && options.adapter.empty() && model.spec.head.pooling != Pooling::kNone;
+  std::optional<Calibration> calibration;
+  if (options.use_calibration && is_as_fitted) {
+    VALENCE_TRY(calibration, load_calibration(model_dir, model.spec.head.labels));
+  }
+  return assemble_classifier({std::move(tokenizer), std::move(model), model_dir.string(), std::move(calibration)},
+                             options);
 }
 
 Result<std::shared_ptr<const Classifier>> Classifier::load_default(const ClassifierOptions& options) {
@@ -389,12 +401,11 @@ Result<std::shared_ptr<const Classifier>> Classifier::load_default(const Classif
   const std::string source = "built-in model";
   VALENCE_TRY(Model model, load_model(embedded.config_json, embedded.weights, source, options.adapter));
   VALENCE_TRY(Tokenizer tokenizer, Tokenizer::from_tokenizer_json(embedded.tokenizer_json, source));
-  return assemble_classifier({std::move(tokenizer), std::move(model), source}, options);
+  return assemble_classifier({std::move(tokenizer), std::move(model), source, std::nullopt}, options);
 }
 
 Result<std::shared_ptr<const Classifier>> assemble_classifier(ClassifierParts parts, const ClassifierOptions& options) {
-  VALENCE_TRY(auto impl,
-              Classifier::Impl::make(options, std::move(parts.tokenizer), std::move(parts.model), parts.source));
+  VALENCE_TRY(auto impl, Classifier::Impl::make(options, std::move(parts)));
   return std::shared_ptr<const Classifier>(new Classifier(std::move(impl)));
 }
 
@@ -403,6 +414,10 @@ Classifier::~Classifier() = default;
 
 const std::vector<std::string>& Classifier::labels() const { return impl_->labels; }
 ScoreFunction Classifier::function() const { return impl_->function; }
+ScoreFunction Classifier::model_function() const {
+  return resolve_function(ScoreFunction::kModel, impl_->runner->spec().head.problem_type);
+}
+const std::optional<Calibration>& Classifier::calibration() const { return impl_->calibration; }
 bool Classifier::labels_tokens() const { return impl_->labels_tokens; }
 std::size_t Classifier::max_length() const { return impl_->limits.max_length; }
 std::size_t Classifier::threads() const { return impl_->pool.size(); }

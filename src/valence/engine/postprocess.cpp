@@ -7,14 +7,17 @@
 namespace valence {
 namespace {
 
-void softmax(std::span<float> values) {
+void softmax(std::span<float> values, double temperature) {
   const float highest = *std::max_element(values.begin(), values.end());
   double sum = 0;
-  for (const float value : values) sum += std::exp(static_cast<double>(value) - highest);
-  for (float& value : values) value = static_cast<float>(std::exp(static_cast<double>(value) - highest) / sum);
+  const auto weight = [&](float value) { return std::exp((static_cast<double>(value) - highest) / temperature); };
+  for (const float value : values) sum += weight(value);
+  for (float& value : values) value = static_cast<float>(weight(value) / sum);
 }
 
-float sigmoid(float logit) { return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logit)))); }
+float sigmoid(float logit, double temperature) {
+  return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logit) / temperature)));
+}
 
 }  // namespace
 
@@ -38,17 +41,18 @@ Status check_finite(std::span<const float> logits) {
               "--precision fp32");
 }
 
-Prediction to_prediction(std::span<const float> logits, std::span<const std::int32_t> kept, ScoreFunction function) {
+Prediction to_prediction(std::span<const float> logits, std::span<const std::int32_t> kept, ScoreFunction function,
+                         double temperature) {
   Prediction prediction;
   prediction.scores.reserve(kept.size());
   for (const std::int32_t label : kept) prediction.scores.push_back(logits[static_cast<std::size_t>(label)]);
   switch (function) {
     case ScoreFunction::kModel:  // resolved by the caller
     case ScoreFunction::kSoftmax:
-      softmax(prediction.scores);
+      softmax(prediction.scores, temperature);
       break;
     case ScoreFunction::kSigmoid:
-      std::transform(prediction.scores.begin(), prediction.scores.end(), prediction.scores.begin(), sigmoid);
+      for (float& score : prediction.scores) score = sigmoid(score, temperature);
       break;
     case ScoreFunction::kNone:
       break;

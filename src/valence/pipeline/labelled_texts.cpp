@@ -36,6 +36,13 @@ Status check_label_column(const data::RecordReader& reader, const std::string& l
   return {};
 }
 
+Status check_carried_column(const data::RecordReader& reader, const std::string& column) {
+  if (std::ranges::find(reader.columns(), column) != reader.columns().end()) return {};
+  const std::string_view kind = reader.format() == data::InputFormat::kJsonl ? "field" : "column";
+  const Error error = data::no_text_column(reader.columns(), column, kind, reader.name());
+  return fail(error.code(), error.where(), error.what(), "name one of them");
+}
+
 /// What the row is labelled with; nothing for an absent, empty or null one, or a JSON object or array.
 std::optional<std::string> label_of(const data::Fields& fields, const std::string& label_column) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -83,9 +90,10 @@ Status refuse_unknown(const std::map<std::string, std::uint64_t>& unknown, const
 std::string LabelledTexts::place(std::size_t index) const { return fmt::format("{}:{}", file, lines[index]); }
 
 Result<LabelledRows> read_labelled_rows(const std::string& path, const data::ReaderOptions& options,
-                                        const std::string& label_column) {
+                                        const std::string& label_column, std::span<const std::string> carried_columns) {
   VALENCE_TRY(const auto reader, data::RecordReader::open(path, options));
   LabelledRows labelled{.file = reader->name(), .texts = {}, .pairs = {}, .labels = {}, .lines = {}, .failed = {}};
+  labelled.carried.resize(carried_columns.size());
   std::vector<data::Row> rows;
   bool is_checked = false;
   auto state = data::ReaderState::kMore;
@@ -95,6 +103,7 @@ Result<LabelledRows> read_labelled_rows(const std::string& path, const data::Rea
     // Of JSON Lines the fields are known with the first object.
     if (!is_checked && (!rows.empty() || !reader->columns().empty())) {
       VALENCE_TRY_STATUS(check_label_column(*reader, label_column));
+      for (const std::string& column : carried_columns) VALENCE_TRY_STATUS(check_carried_column(*reader, column));
       is_checked = true;
     }
     for (data::Row& row : rows) {
@@ -107,6 +116,9 @@ Result<LabelledRows> read_labelled_rows(const std::string& path, const data::Rea
         labelled.failed.emplace_back(ErrorCode::kInvalidData, fmt::format("{}:{}", reader->name(), row->line),
                                      fmt::format("\"{}\" holds no label", label_column));
         continue;
+      }
+      for (std::size_t i = 0; i < carried_columns.size(); ++i) {
+        labelled.carried[i].push_back(label_of(row->carried, carried_columns[i]).value_or(""));
       }
       labelled.texts.push_back(std::move(row->text));
       if (row->pair) labelled.pairs.push_back(std::move(*row->pair));

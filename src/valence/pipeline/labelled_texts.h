@@ -32,14 +32,17 @@ struct LabelledRows {
   std::vector<std::string> labels;   ///< one a text, not empty
   std::vector<std::uint64_t> lines;  ///< of the file, one a text
   std::vector<Error> failed;         ///< as LabelledTexts::failed
+  /// Of each column asked for its values, one a text; empty where a row has none.
+  std::vector<std::vector<std::string>> carried = {};
 };
 
 inline constexpr const char* kUsualLabelColumn = "label";
 
 /// All rows of `path`, in memory. Errors: what RecordReader::open refuses, no column `label_column` (the error lists
-/// those there are), no row.
+/// those there are) or one of `carried_columns`, no row.
 Result<LabelledRows> read_labelled_rows(const std::string& path, const data::ReaderOptions& options,
-                                        const std::string& label_column);
+                                        const std::string& label_column,
+                                        std::span<const std::string> carried_columns = {});
 
 /// All rows of `path`, in memory. Errors: what RecordReader::open refuses, no column `label_column` (the error lists
 /// those there are), no row, labels that `model_labels` does not have (lists both sides).

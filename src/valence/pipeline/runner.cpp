@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <new>
+#include <optional>
 #include <thread>
 
 #include "valence/base/bounded_queue.h"
@@ -128,6 +129,17 @@ class Run {
                           .error = {}});
   }
 
+  /// The label id to give; nothing for a row that is uncertain.
+  [[nodiscard]] std::optional<std::int32_t> answer_of(const Prediction& prediction) const {
+    if (options_.threshold && prediction.score < *options_.threshold) return std::nullopt;
+    if (options_.label_thresholds.empty()) return prediction.label_id;
+    for (const std::int32_t id : top_labels(prediction.scores, prediction.scores.size())) {
+      const auto label = static_cast<std::size_t>(id);
+      if (prediction.scores[label] >= options_.label_thresholds[label]) return id;
+    }
+    return std::nullopt;
+  }
+
   Status write_prediction(const data::Record& record, const Prediction& prediction) {
     if (classifier_.labels_tokens()) return write_entities(record, prediction);
     const auto& labels = classifier_.labels();
@@ -135,12 +147,13 @@ class Run {
       const auto index = static_cast<std::size_t>(id);
       return data::LabelScore{labels[index], prediction.scores[index]};
     };
-    data::LabelScore best = named(prediction.label_id);
-    if (options_.threshold && prediction.score < *options_.threshold) {
+    const auto answer = answer_of(prediction);
+    data::LabelScore best = named(answer.value_or(prediction.label_id));
+    if (!answer) {
       best.label = kUncertainLabel;
       ++summary_.uncertain;
     } else {
-      ++summary_.by_label[static_cast<std::size_t>(prediction.label_id)];
+      ++summary_.by_label[static_cast<std::size_t>(*answer)];
     }
     if (prediction.truncated) ++summary_.truncated;
     ranked_.clear();

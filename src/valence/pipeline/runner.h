@@ -30,10 +30,13 @@ struct RunOptions {
   OnError on_error = OnError::kKeep;
   std::size_t top_k = 1;                          ///< ranked labels to write; 0: all
   std::optional<float> threshold = std::nullopt;  ///< a best score below it gets the label `uncertain`
+  /// By label id, of a model whose labels each have a score of their own: only labels that reach theirs are answers,
+  /// the highest of them; a row where none does is `uncertain`. Empty: every label is an answer.
+  std::vector<double> label_thresholds = {};
   data::WindowLimits window = {};
 };
 
-/// The label of a row whose best score is below the threshold.
+/// The label of a row without an answer that reaches the threshold.
 inline constexpr std::string_view kUncertainLabel = "uncertain";
 
 struct RunSummary {

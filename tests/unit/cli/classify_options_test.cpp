@@ -43,8 +43,32 @@ TEST(ClassifyOptions, WhatIsNotBuiltInSaysSo) {
     return !options && options.error().code() == ErrorCode::kUnsupported;
   };
   EXPECT_TRUE(refused([](auto& a) { a.device = "cuda:1"; }));
-  EXPECT_TRUE(refused([](auto& a) { a.abstain = true; }));
   EXPECT_TRUE(refused([](auto& a) { a.history = true; }));
+}
+
+TEST(ClassifyOptions, AbstentionIsForTheModelAsItWasCalibrated) {
+  ClassifyArguments arguments;
+  arguments.abstain = true;
+  EXPECT_TRUE(interpreted(arguments).has_value());
+  const auto refused = [&](auto change) {
+    ClassifyArguments changed = arguments;
+    change(changed);
+    const auto options = interpreted(changed);
+    return !options && options.error().code() == ErrorCode::kInvalidArgument && options.error().where() == "--abstain";
+  };
+  EXPECT_TRUE(refused([](auto& a) { a.threshold = "0.5"; }));
+  EXPECT_TRUE(refused([](auto& a) { a.no_calibration = true; }));
+  EXPECT_TRUE(refused([](auto& a) { a.labels = {"positive"}; }));
+  EXPECT_TRUE(refused([](auto& a) { a.zero_shot = "a, b"; }));
+  EXPECT_TRUE(refused([](auto& a) { a.adapter = "lora"; }));
+  EXPECT_TRUE(refused([](auto& a) { a.function = "none"; }));
+}
+
+TEST(ClassifyOptions, CalibrationIsUsedUnlessSaid) {
+  ClassifyArguments arguments;
+  EXPECT_TRUE(interpreted(arguments)->classifier.use_calibration);
+  arguments.no_calibration = true;
+  EXPECT_FALSE(interpreted(arguments)->classifier.use_calibration);
 }
 
 TEST(ClassifyOptions, PrecisionIsOneOfFive) {

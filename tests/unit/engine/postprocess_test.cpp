@@ -41,6 +41,25 @@ TEST(Postprocess, NoFunctionGivesTheLogits) {
   EXPECT_EQ(to_prediction(kLogits, kAll, ScoreFunction::kNone).scores, std::vector<float>({1, 3, 2}));
 }
 
+TEST(Postprocess, TemperatureDividesLogitsBeforeTheFunction) {
+  const auto softmax = to_prediction(kLogits, kAll, ScoreFunction::kSoftmax, 2);
+  const double sum = std::exp(0.5) + std::exp(1.5) + std::exp(1.0);
+  EXPECT_FLOAT_EQ(softmax.scores[1], static_cast<float>(std::exp(1.5) / sum));
+  const auto sigmoid = to_prediction(kLogits, kAll, ScoreFunction::kSigmoid, 0.5);
+  EXPECT_FLOAT_EQ(sigmoid.scores[0], static_cast<float>(1.0 / (1.0 + std::exp(-2.0))));
+  EXPECT_EQ(to_prediction(kLogits, kAll, ScoreFunction::kNone, 2).scores, std::vector<float>({1, 3, 2}));
+}
+
+TEST(Postprocess, TemperatureOneLeavesEveryBit) {
+  const std::array<float, 3> logits{-7.1234567F, 0.3333333F, 11.987654F};
+  const Prediction prediction = to_prediction(logits, kAll, ScoreFunction::kSoftmax, 1);
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - logits[2]);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    EXPECT_EQ(prediction.scores[i], static_cast<float>(std::exp(static_cast<double>(logits[i]) - logits[2]) / sum));
+  }
+}
+
 TEST(Postprocess, EqualScoresGoToTheLowestLabel) {
   const std::array<float, 3> logits{0.5F, 2.0F, 2.0F};
   EXPECT_EQ(to_prediction(logits, kAll, ScoreFunction::kSoftmax).label_id, 1);

@@ -3,12 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <memory>
 #include <string>
 
-#include "valence/base/file.h"
-#include "valence/base/json.h"
+#include "unit/eval/goldens.h"
 #include "valence/base/random.h"
 
 namespace valence::eval {
@@ -16,13 +13,6 @@ namespace {
 
 // The bar of the metrics: equal to scikit-learn, but for the order of sums.
 constexpr double kTolerance = 1e-12;
-constexpr std::size_t kGoldenBytes = 1U << 20;
-
-struct LabelSet {
-  std::size_t num_labels = 0;
-  std::vector<std::int32_t> truth;
-  std::vector<std::int32_t> predicted;
-};
 
 struct BitSet {
   std::size_t num_labels = 0;
@@ -35,24 +25,7 @@ struct NumberSet {
   std::vector<double> predicted;
 };
 
-// The recipes of tools/make_metric_goldens.py.
-LabelSet draw_label_set(std::uint64_t seed) {
-  Random draw(seed);
-  LabelSet set;
-  set.num_labels = 1 + draw.below(12);
-  const std::uint64_t rows = 1 + draw.below(120);
-  const std::uint64_t true_labels = 1 + draw.below(set.num_labels);
-  const std::uint64_t predicted_labels = 1 + draw.below(set.num_labels);
-  const std::uint64_t right_in_100 = draw.below(101);
-  for (std::uint64_t row = 0; row < rows; ++row) {
-    const auto truth = static_cast<std::int32_t>(draw.below(true_labels));
-    const bool is_right = draw.below(100) < right_in_100;
-    set.truth.push_back(truth);
-    set.predicted.push_back(is_right ? truth : static_cast<std::int32_t>(draw.below(predicted_labels)));
-  }
-  return set;
-}
-
+// The recipes of tools/make_metric_goldens.py, as draw_label_set.
 BitSet draw_bit_set(std::uint64_t seed) {
   Random draw(1'000'000 + seed);
   BitSet set;
@@ -106,15 +79,7 @@ std::vector<double> by_label(const std::vector<ClassMetrics>& labels) {
 
 class Metrics : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    const auto text = read_file(std::filesystem::path(VALENCE_TESTS_DIR) / "unit/eval/data/metrics.json", kGoldenBytes);
-    ASSERT_TRUE(text) << text.error().to_string();
-    auto parsed = Json::parse(*text, "metrics.json");
-    ASSERT_TRUE(parsed) << parsed.error().to_string();
-    goldens_ = std::make_unique<Json>(std::move(*parsed));
-  }
-
-  static std::vector<Json> cases(std::string_view group) { return goldens_->at(group)->items().value(); }
+  static std::vector<Json> cases(std::string_view group) { return golden(group).items().value(); }
 
   static void expect_equal(const std::vector<double>& figures, const Json& golden, const std::string& what) {
     const auto expected = golden.items().value();
@@ -127,11 +92,7 @@ class Metrics : public ::testing::Test {
       }
     }
   }
-
-  static std::unique_ptr<Json> goldens_;
 };
-
-std::unique_ptr<Json> Metrics::goldens_;
 
 TEST_F(Metrics, AreScikitLearnsOfAThousandRandomLabelSets) {
   const auto goldens = cases("single_label");
