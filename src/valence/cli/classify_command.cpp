@@ -10,6 +10,7 @@
 #include "valence/cli/classify_options.h"
 #include "valence/cli/command.h"
 #include "valence/cli/model_ref.h"
+#include "valence/cli/option_values.h"
 #include "valence/cli/progress.h"
 #include "valence/cli/signals.h"
 #include "valence/cli/terminal.h"
@@ -73,18 +74,6 @@ Result<std::optional<data::RunIdentity>> run_identity(const ClassifyArguments& a
     run.settings.emplace_back("the adapter's files", std::move(adapter));
   }
   return run;
-}
-
-/// Writing over an input would destroy what is still to be read, or the only copy of it.
-Status check_output_is_no_input(const ClassifyArguments& arguments) {
-  std::error_code ignored;
-  for (const std::string& input : arguments.inputs) {
-    if (input != "-" && std::filesystem::is_regular_file(arguments.output, ignored) &&
-        std::filesystem::equivalent(input, arguments.output, ignored)) {
-      return fail(ErrorCode::kInvalidArgument, arguments.output, "is also an input", "choose another output file");
-    }
-  }
-  return {};
 }
 
 /// "12,345 rows in 3.2 s (3,858 rows/s), 2 failed: negative 40.1 %, neutral 12.0 %, positive 47.9 %"
@@ -155,7 +144,8 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
   options->reader.stop = &signals.stop();
   const auto source = open_source(arguments, *options);
   if (!source) return stopped_or_failed(signals, source.error());
-  if (const Status checked = check_output_is_no_input(arguments); !checked) return failed(checked.error());
+  if (const Status checked = check_output_is_no_input(arguments.inputs, arguments.output); !checked)
+    return failed(checked.error());
   const auto run_id = run_identity(arguments, *options);
   if (!run_id) return failed(run_id.error());
   const auto classifier = load_classifier(arguments.model, options->classifier);
