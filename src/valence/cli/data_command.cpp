@@ -14,7 +14,8 @@ Command add_data(CLI::App& parent) {
       "  valence data clean feedback.csv --label-column sentiment --keep comment,sentiment -o labeled_data.csv\n"
       "  valence data split labeled_data.csv --label-column sentiment -o splits/");
   app->require_subcommand(1);
-  const std::array subcommands{add_data_clean(*app), add_data_convert(*app)};
+  const std::array subcommands{add_data_stats(*app),   add_data_clean(*app), add_data_split(*app),
+                               add_data_balance(*app), add_data_label(*app), add_data_convert(*app)};
   return {.app = app, .run = [subcommands](const GlobalOptions& global) {
             for (const Command& subcommand : subcommands) {
               if (subcommand.app->parsed()) return subcommand.run(global);
