@@ -229,7 +229,7 @@ Result<CleanOptions> interpret(const CleanArguments& arguments, const pipeline::
     return fail(ErrorCode::kInvalidArgument, "--similarity", "says how near near-duplicates are",
                 "add --near-duplicates");
   }
-  options.near.enabled = cleaning.with_words = arguments.near_duplicates;
+  options.near.enabled = cleaning.with_sketch = arguments.near_duplicates;
   VALENCE_TRY(options.near.options, parse_similarity(arguments.similarity));
   return options;
 }

@@ -189,9 +189,9 @@ class ReviewQueue {
     std::vector<const ReviewRow*> rows;
     for (const ReviewRow& row : rows_) {
       if (rows.size() == limit_) break;
-      const auto words = data::word_hashes(row.record.text);
-      if (seen.find(words)) continue;
-      seen.add(words);
+      const auto sketch = data::sketch_of(row.record.text);
+      if (seen.find(sketch)) continue;
+      seen.add(sketch);
       rows.push_back(&row);
     }
     return rows;

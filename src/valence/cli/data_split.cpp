@@ -113,10 +113,10 @@ Groups find_groups(const LabelledRows& rows, const SplitArguments& arguments, co
   const std::size_t count = rows.records.size();
   data::DisjointSets sets(count);
   if (!arguments.no_near_duplicates) {
-    std::vector<std::vector<std::uint32_t>> words;
-    words.reserve(count);
-    for (const data::Record& record : rows.records) words.push_back(data::word_hashes(record.text));
-    const auto near_group = data::near_duplicate_groups(words, near);
+    std::vector<data::TextSketch> sketches;
+    sketches.reserve(count);
+    for (const data::Record& record : rows.records) sketches.push_back(data::sketch_of(record.text));
+    const auto near_group = data::near_duplicate_groups(sketches, near);
     std::vector<std::size_t> members(count);
     for (std::uint32_t row = 0; row < count; ++row) {
       sets.join(row, near_group[row]);

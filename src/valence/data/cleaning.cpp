@@ -8,7 +8,6 @@
 #include "valence/base/json.h"
 #include "valence/base/utf8.h"
 #include "valence/data/json_slice.h"
-#include "valence/data/words.h"
 
 namespace valence::data {
 namespace {
@@ -108,7 +107,7 @@ CleanRow Cleaner::clean(Row&& row) const {
   drop_by_values(clean);
   if (clean.dropped) return clean;
   hash_key(row->carried, clean);
-  if (options_.with_words) clean.words = word_hashes(clean.text);
+  if (options_.with_sketch) clean.sketch = sketch_of(clean.text);
   write_fields(std::move(row->carried), clean);
   return clean;
 }

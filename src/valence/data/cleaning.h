@@ -17,6 +17,7 @@
 #include "valence/data/record.h"
 #include "valence/data/redaction.h"
 #include "valence/data/text_repair.h"
+#include "valence/data/words.h"
 
 namespace valence::data {
 
@@ -52,7 +53,7 @@ struct CleaningOptions {
   std::vector<std::string> allowed_labels = {};  ///< empty: all
   MissingValues missing = MissingValues();
   PersonalDataKinds redact = {};
-  bool with_words = false;  ///< CleanRow::words is wanted, for near-duplicates
+  bool with_sketch = false;  ///< CleanRow::sketch is wanted, for near-duplicates
 };
 
 /// A row after cleaning.
@@ -73,7 +74,7 @@ struct CleanRow {
   std::uint64_t record_hash = 0;       ///< of all fields as they came
   std::uint64_t hash_without_id = 0;   ///< of all but the id column
   Hash128 duplicate_key;               ///< of the duplicate columns after repair
-  std::vector<std::uint32_t> words;    ///< word_hashes of the text
+  TextSketch sketch;                   ///< of the text, where it is wanted
 
   [[nodiscard]] bool is_changed() const;
 };

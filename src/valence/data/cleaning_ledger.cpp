@@ -77,7 +77,7 @@ void CleaningLedger::find_duplicate(CleanRow& row) {
 
 void CleaningLedger::find_near_duplicate(CleanRow& row) {
   const Place place = place_of(row);
-  if (const auto found = index_.find(row.words)) {
+  if (const auto found = index_.find(row.sketch)) {
     const Place& first = indexed_[*found];
     if (first.label == place.label) {
       row.dropped = DropReason::kNearDuplicate;
@@ -88,7 +88,7 @@ void CleaningLedger::find_near_duplicate(CleanRow& row) {
     row.detail = fmt::format("near-duplicate of {}, kept because that is labelled {} and this {}", shown(first),
                              in_quotes(labels_[first.label]), in_quotes(labels_[place.label]));
   }
-  index_.add(row.words);
+  index_.add(row.sketch);
   indexed_.push_back(place);
 }
 

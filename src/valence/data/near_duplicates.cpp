@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <numeric>
-#include <string_view>
 #include <utility>
 
 #include "valence/base/check.h"
@@ -110,8 +109,10 @@ std::uint64_t NearDuplicateIndex::key(std::size_t length, std::size_t segment, s
   return mixed(content + mixed(length * 64 + segment));
 }
 
-std::uint32_t NearDuplicateIndex::add(std::span<const std::uint32_t> words) {
+std::uint32_t NearDuplicateIndex::add(const TextSketch& sketch) {
+  const auto& words = sketch.words;
   const auto text = static_cast<std::uint32_t>(size());
+  if (sketch.letters != 0) letters_.insert(sketch.letters, text);
   words_.insert(words_.end(), words.begin(), words.end());
   begins_.push_back(words_.size());
   if (words.empty()) return text;
@@ -141,15 +142,20 @@ bool NearDuplicateIndex::compare_with(std::uint32_t entry, std::span<const std::
   return false;
 }
 
-void NearDuplicateIndex::search(std::span<const std::uint32_t> words, bool first_only,
-                                std::vector<std::uint32_t>& found) {
+void NearDuplicateIndex::search(const TextSketch& text, bool first_only, std::vector<std::uint32_t>& found) {
+  const std::span<const std::uint32_t> words = text.words;
   if (words.empty()) return;
-  prepare(words);
   compared_at_.resize(size(), 0);
   if (++search_ == 0) {  // after 2^32 searches
     std::ranges::fill(compared_at_, 0);
     search_ = 1;
   }
+  if (const std::uint32_t* const same = text.letters == 0 ? nullptr : letters_.find(text.letters)) {
+    found.push_back(*same);
+    compared_at_[*same] = search_;
+    if (first_only) return;
+  }
+  prepare(words);
   compared_ = 0;
   const std::size_t shortest = words.size() - std::min(words.size() - 1, options_.max_edits);
   for (std::size_t length = shortest; length <= words.size() + options_.max_edits; ++length) {
@@ -171,15 +177,15 @@ void NearDuplicateIndex::search(std::span<const std::uint32_t> words, bool first
   }
 }
 
-std::optional<std::uint32_t> NearDuplicateIndex::find(std::span<const std::uint32_t> words) {
+std::optional<std::uint32_t> NearDuplicateIndex::find(const TextSketch& text) {
   std::vector<std::uint32_t> found;
-  search(words, true, found);
+  search(text, true, found);
   return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
-void NearDuplicateIndex::find_all(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& found) {
+void NearDuplicateIndex::find_all(const TextSketch& text, std::vector<std::uint32_t>& found) {
   found.clear();
-  search(words, false, found);
+  search(text, false, found);
 }
 
 DisjointSets::DisjointSets(std::size_t count) : parent_(count) {
@@ -200,23 +206,19 @@ void DisjointSets::join(std::uint32_t a, std::uint32_t b) {
   if (a != b) parent_[std::max(a, b)] = std::min(a, b);
 }
 
-std::vector<std::uint32_t> near_duplicate_groups(std::span<const std::vector<std::uint32_t>> texts,
+std::vector<std::uint32_t> near_duplicate_groups(std::span<const TextSketch> texts,
                                                  const NearDuplicateOptions& options) {
   NearDuplicateIndex index(options);
   DisjointSets sets(texts.size());
   // Equal ones stand for each other: a thousand copies of one text are not compared two by two.
-  HashTable<Hash128, std::uint32_t> first_of;
+  HashTable<std::uint64_t, std::uint32_t> first_with;
   std::vector<std::uint32_t> indexed;  // the text behind each number of the index
   std::vector<std::uint32_t> found;
   for (std::uint32_t text = 0; text < texts.size(); ++text) {
-    if (texts[text].empty()) continue;
-    const std::string_view bytes(reinterpret_cast<const char*>(texts[text].data()),
-                                 texts[text].size() * sizeof(std::uint32_t));
-    const auto first = first_of.insert(siphash128(bytes, SipHashKey::random()), text);
-    if (!first.is_new) {
-      sets.join(text, first.value);
-      continue;
-    }
+    if (texts[text].words.empty()) continue;
+    const auto first = first_with.insert(texts[text].letters, text);
+    if (!first.is_new) sets.join(text, first.value);
+    if (!first.is_new && texts[first.value].words == texts[text].words) continue;
     index.find_all(texts[text], found);
     for (const std::uint32_t other : found) sets.join(text, indexed[other]);
     index.add(texts[text]);

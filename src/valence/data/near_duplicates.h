@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "valence/data/hash_table.h"
+#include "valence/data/words.h"
 
 namespace valence::data {
 
@@ -29,11 +30,11 @@ struct NearDuplicateOptions {
 [[nodiscard]] std::optional<std::size_t> word_edits(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b,
                                                     std::size_t limit);
 
-/// Texts seen so far, as word_hashes(). Two texts within the allowed edits are found always, no others ever: a text is
-/// cut into one segment more than it may have edits, so that one of them stands whole in any near-duplicate, at a place
-/// that the edits can have moved only so far. Source: G. Li et al., "Pass-Join: a partition-based method for similarity
-/// joins", VLDB 2011. The one exception bounds the time on texts made to defeat it: of those that share a segment the
-/// latest kMaxCompared are compared. Not thread-safe.
+/// Texts seen so far. Two texts that run together alike, or that lie within the allowed edits, are found always, no
+/// others ever: a text is cut into one segment more than it may have edits, so that one of them stands whole in any
+/// near-duplicate, at a place that the edits can have moved only so far. Source: G. Li et al., "Pass-Join: a
+/// partition-based method for similarity joins", VLDB 2011. The one exception bounds the time on texts made to defeat
+/// it: of those that share a segment the latest kMaxCompared are compared. Not thread-safe.
 class NearDuplicateIndex {
  public:
   static constexpr std::size_t kMaxCompared = 4096;
@@ -41,11 +42,11 @@ class NearDuplicateIndex {
   explicit NearDuplicateIndex(const NearDuplicateOptions& options);
 
   /// The number of the first text found that is a near-duplicate of this one; texts without words have none.
-  [[nodiscard]] std::optional<std::uint32_t> find(std::span<const std::uint32_t> words);
-  /// All of them, unordered.
-  void find_all(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& found);
+  [[nodiscard]] std::optional<std::uint32_t> find(const TextSketch& text);
+  /// All of them, unordered; of those that only run together alike the first.
+  void find_all(const TextSketch& text, std::vector<std::uint32_t>& found);
   /// Adds a text; numbers count from 0.
-  std::uint32_t add(std::span<const std::uint32_t> words);
+  std::uint32_t add(const TextSketch& text);
 
   [[nodiscard]] std::size_t size() const { return begins_.size() - 1; }
 
@@ -59,7 +60,7 @@ class NearDuplicateIndex {
   [[nodiscard]] std::size_t segments_of(std::size_t words) const;
   void prepare(std::span<const std::uint32_t> words);
   [[nodiscard]] std::uint64_t key(std::size_t length, std::size_t segment, std::size_t begin, std::size_t size) const;
-  void search(std::span<const std::uint32_t> words, bool first_only, std::vector<std::uint32_t>& found);
+  void search(const TextSketch& text, bool first_only, std::vector<std::uint32_t>& found);
   /// True when the search is over.
   bool compare_with(std::uint32_t entry, std::span<const std::uint32_t> words, std::size_t limit, bool first_only,
                     std::vector<std::uint32_t>& found);
@@ -69,7 +70,8 @@ class NearDuplicateIndex {
   std::vector<std::uint64_t> begins_{0};
   HashTable<std::uint64_t, std::uint32_t> heads_;  // key -> its latest entry
   std::vector<Entry> entries_;
-  std::vector<std::uint64_t> prefix_;  // of the present text: polynomial hashes of its beginnings
+  HashTable<std::uint64_t, std::uint32_t> letters_;  // TextSketch::letters -> the first text
+  std::vector<std::uint64_t> prefix_;                // of the present text: polynomial hashes of its beginnings
   std::vector<std::uint64_t> powers_{1};
   std::vector<std::uint32_t> compared_at_;  // the search in which a text was compared last
   std::uint32_t search_ = 0;
@@ -78,7 +80,7 @@ class NearDuplicateIndex {
 
 /// Groups of near-duplicates among texts: which group each belongs to, by its smallest member. Chains count: the ends
 /// of one may differ by more than the allowed edits.
-[[nodiscard]] std::vector<std::uint32_t> near_duplicate_groups(std::span<const std::vector<std::uint32_t>> texts,
+[[nodiscard]] std::vector<std::uint32_t> near_duplicate_groups(std::span<const TextSketch> texts,
                                                                const NearDuplicateOptions& options);
 
 /// Sets that are joined two by two.

@@ -14,7 +14,7 @@ namespace {
 // by word after.
 constexpr SipHashKey kWordKey{.low = 0x76616C656E6365, .high = 0x776F726473};
 
-enum class CharacterKind { kSeparator, kLetter, kAlone, kApostrophe };
+enum class CharacterKind { kSpace, kPunctuation, kLetter, kAlone, kApostrophe };
 
 bool is_written_without_spaces(char32_t c) {
   return (c >= 0x0E00 && c <= 0x0EFF) ||  // Thai, Lao
@@ -28,7 +28,8 @@ CharacterKind kind_of(char32_t c) {
   if (c < 0x80) {
     const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     if (is_letter) return CharacterKind::kLetter;
-    return c == '\'' ? CharacterKind::kApostrophe : CharacterKind::kSeparator;
+    if (c == ' ' || (c >= '\t' && c <= '\r')) return CharacterKind::kSpace;
+    return c == '\'' ? CharacterKind::kApostrophe : CharacterKind::kPunctuation;
   }
   if (c == 0x2019) return CharacterKind::kApostrophe;
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
@@ -49,13 +50,19 @@ CharacterKind kind_of(char32_t c) {
                                                                           : CharacterKind::kLetter;
     case UTF8PROC_CATEGORY_SO:
       return CharacterKind::kAlone;
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+      return CharacterKind::kSpace;
     default:
-      return CharacterKind::kSeparator;
+      return CharacterKind::kPunctuation;
   }
 }
 
+enum class WordEnd { kSpaceAndPunctuation, kSpace };
+
 template <class Take>
-void visit_words(std::string_view text, Take take) {
+void visit_words(std::string_view text, WordEnd word_end, Take take) {
   std::string word;
   const auto end_word = [&] {
     if (!word.empty()) take(std::string_view(word));
@@ -79,7 +86,10 @@ void visit_words(std::string_view text, Take take) {
         break;
       case CharacterKind::kApostrophe:
         break;
-      case CharacterKind::kSeparator:
+      case CharacterKind::kPunctuation:
+        if (word_end == WordEnd::kSpaceAndPunctuation) end_word();
+        break;
+      case CharacterKind::kSpace:
         end_word();
         break;
     }
@@ -90,15 +100,19 @@ void visit_words(std::string_view text, Take take) {
 }  // namespace
 
 void for_each_word(std::string_view text, const std::function<void(std::string_view word)>& take) {
-  visit_words(text, take);
+  visit_words(text, WordEnd::kSpaceAndPunctuation, take);
 }
 
-std::vector<std::uint32_t> word_hashes(std::string_view text) {
-  std::vector<std::uint32_t> hashes;
-  visit_words(text, [&hashes](std::string_view word) {
-    hashes.push_back(static_cast<std::uint32_t>(siphash64(word, kWordKey)));
+TextSketch sketch_of(std::string_view text) {
+  TextSketch sketch;
+  thread_local std::string letters;
+  letters.clear();
+  visit_words(text, WordEnd::kSpace, [&sketch](std::string_view word) {
+    sketch.words.push_back(static_cast<std::uint32_t>(siphash64(word, kWordKey)));
+    letters += word;
   });
-  return hashes;
+  if (!letters.empty()) sketch.letters = siphash64(letters, kWordKey);
+  return sketch;
 }
 
 std::size_t count_words(std::string_view text) {

@@ -15,8 +15,15 @@ namespace valence::data {
 /// character of scripts written without spaces. The view lives during the call.
 void for_each_word(std::string_view text, const std::function<void(std::string_view word)>& take);
 
-/// A number for each word, equal for equal words and on every machine.
-[[nodiscard]] std::vector<std::uint32_t> word_hashes(std::string_view text);
+/// A text as near-duplicate search sees it.
+struct TextSketch {
+  /// A number for each word, equal for equal words and on every machine. Words end at white space alone here, so that a
+  /// link or "and/or" is one, whatever punctuation is in it.
+  std::vector<std::uint32_t> words;
+  /// Of all words run together, so that "well,done" is "well done"; 0 where there is none.
+  std::uint64_t letters = 0;
+};
+[[nodiscard]] TextSketch sketch_of(std::string_view text);
 
 /// How many parts white space cuts `text` into; what the "words" of a length are.
 [[nodiscard]] std::size_t count_words(std::string_view text);

@@ -105,13 +105,13 @@ class Ledger : public ::testing::Test {
     ledger_.admit(row);
     return row;
   }
-  static CleaningOptions with_words() {
+  static CleaningOptions with_sketch() {
     CleaningOptions wanted = options();
-    wanted.with_words = true;
+    wanted.with_sketch = true;
     return wanted;
   }
 
-  Cleaner cleaner_{with_words()};
+  Cleaner cleaner_{with_sketch()};
   CleaningLedger ledger_{cleaner_.options(), {.enabled = true}};
 };
 

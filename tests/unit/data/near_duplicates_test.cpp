@@ -12,18 +12,27 @@ namespace {
 
 using Words = std::vector<std::uint32_t>;
 
-TEST(WordHashes, CasePunctuationAndSpaceDoNotCount) {
-  EXPECT_EQ(word_hashes("Don't  STOP, now!!"), word_hashes("dont stop now"));
-  EXPECT_EQ(word_hashes("don’t"), word_hashes("don't"));
-  EXPECT_NE(word_hashes("stop now"), word_hashes("now stop"));
-  EXPECT_TRUE(word_hashes("?! ...").empty());
+Words words_of(std::string_view text) { return sketch_of(text).words; }
+
+TEST(TextSketch, CasePunctuationAndSpaceDoNotCount) {
+  EXPECT_EQ(words_of("Don't  STOP, now!!"), words_of("dont stop now"));
+  EXPECT_EQ(words_of("don’t"), words_of("don't"));
+  EXPECT_NE(words_of("stop now"), words_of("now stop"));
+  EXPECT_TRUE(words_of("?! ...").empty());
+  EXPECT_EQ(words_of("see http://t.co/x-1 and/or").size(), 3U);
 }
 
-TEST(WordHashes, EmojiAndHanCharactersAreWordsEach) {
-  EXPECT_EQ(word_hashes("good😀😡").size(), 3U);
-  EXPECT_NE(word_hashes("good 😀"), word_hashes("good 😡"));
-  EXPECT_EQ(word_hashes("很好吃").size(), 3U);
-  EXPECT_EQ(word_hashes("❤️"), word_hashes("❤"));
+TEST(TextSketch, LettersRunTogether) {
+  EXPECT_EQ(sketch_of("well,done").letters, sketch_of("Well done!").letters);
+  EXPECT_NE(sketch_of("well done").letters, sketch_of("well gone").letters);
+  EXPECT_EQ(sketch_of("...").letters, 0U);
+}
+
+TEST(TextSketch, EmojiAndHanCharactersAreWordsEach) {
+  EXPECT_EQ(words_of("good😀😡").size(), 3U);
+  EXPECT_NE(words_of("good 😀"), words_of("good 😡"));
+  EXPECT_EQ(words_of("很好吃").size(), 3U);
+  EXPECT_EQ(words_of("❤️"), words_of("❤"));
 }
 
 TEST(WordEdits, SmallCases) {
@@ -94,7 +103,7 @@ TEST(NearDuplicateIndex, FindsExactlyWhatComparingAllWithAllFinds) {
       for (auto& word : words) word = static_cast<std::uint32_t>(random.below(50));
     }
     Words found;
-    index.find_all(words, found);
+    index.find_all({.words = words}, found);
     std::sort(found.begin(), found.end());
     Words expected;
     for (std::uint32_t other = 0; other < texts.size(); ++other) {
@@ -104,20 +113,27 @@ TEST(NearDuplicateIndex, FindsExactlyWhatComparingAllWithAllFinds) {
       if (is_near) expected.push_back(other);
     }
     EXPECT_EQ(found, expected) << "text " << round;
-    index.add(words);
+    index.add({.words = words});
     texts.push_back(words);
   }
 }
 
+TEST(NearDuplicateIndex, TextsThatRunTogetherAlikeAreFound) {
+  NearDuplicateIndex index{NearDuplicateOptions{}};
+  index.add(sketch_of("well,done"));
+  EXPECT_EQ(index.find(sketch_of("Well done!")), 0U);
+  EXPECT_EQ(index.find(sketch_of("well gone")), std::nullopt);
+}
+
 TEST(NearDuplicateGroups, ChainsJoin) {
-  const std::vector<Words> texts = {word_hashes("one two three four five"), word_hashes("nothing like that at all"),
-                                    word_hashes("one two three four six"), word_hashes("one two three seven six"),
-                                    word_hashes("One, two: three four five!")};
-  EXPECT_EQ(near_duplicate_groups(texts, {}), (Words{0, 1, 0, 0, 0}));
+  const std::vector<TextSketch> texts = {sketch_of("one two three four five"),    sketch_of("nothing like that at all"),
+                                         sketch_of("one two three four six"),     sketch_of("one two three seven six"),
+                                         sketch_of("One, two: three four five!"), sketch_of("one-two three-four five")};
+  EXPECT_EQ(near_duplicate_groups(texts, {}), (Words{0, 1, 0, 0, 0, 0}));
 }
 
 TEST(NearDuplicateGroups, TextsWithoutWordsStayAlone) {
-  const std::vector<Words> texts(3);
+  const std::vector<TextSketch> texts(3);
   EXPECT_EQ(near_duplicate_groups(texts, {}), (Words{0, 1, 2}));
 }
 
