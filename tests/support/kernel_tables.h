@@ -9,6 +9,7 @@
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/kernels/f32_tables.h"
+#include "valence/kernels/training_tables.h"
 
 namespace valence {
 
@@ -28,8 +29,9 @@ inline std::vector<TestedKernels> tested_kernels() {
   const kernels::CpuFeatures cpu = kernels::detect_cpu_features();
   if (tested.back().table.isa != kernels::Isa::kAmx && can_emulate_amx(cpu)) {
     install_amx_emulator();
-    tested.push_back(
-        {{kernels::Isa::kAmx, &kernels::kF32Avx512, &kernels::kI8Amx, &kernels::kBf16Amx, &kernels::kFp16Amx}, true});
+    tested.push_back({{kernels::Isa::kAmx, &kernels::kF32Avx512, &kernels::kI8Amx, &kernels::kBf16Amx,
+                       &kernels::kFp16Amx, &kernels::kTrainingAvx512},
+                      true});
   }
   return tested;
 }

@@ -8,8 +8,6 @@
 #include "valence/base/json.h"
 
 namespace valence::testing {
-namespace {
-
 Result<std::vector<std::int32_t>> parse_ids(const Json& array) {
   VALENCE_TRY(const auto items, array.items());
   std::vector<std::int32_t> ids;
@@ -20,6 +18,8 @@ Result<std::vector<std::int32_t>> parse_ids(const Json& array) {
   }
   return ids;
 }
+
+namespace {
 
 Result<GoldenSequence> parse_sequence(const Json& json) {
   GoldenSequence sequence;
@@ -69,6 +69,8 @@ Result<WeightFormat> parse_format(const Json& recipe) {
   return recipe.invalid("format: expected F32, F16, BF16 or I8");
 }
 
+}  // namespace
+
 Status parse_recipe(const Json& recipe, ModelGolden& golden) {
   VALENCE_TRY(const std::int64_t seed, recipe.integer("seed"));
   golden.checkpoint.seed = static_cast<std::uint64_t>(seed);
@@ -84,7 +86,7 @@ Status parse_recipe(const Json& recipe, ModelGolden& golden) {
   return {};
 }
 
-}  // namespace
+namespace {}  // namespace
 
 Result<ModelGolden> load_model_golden(const std::filesystem::path& path) {
   constexpr std::uint64_t kMaxGoldenBytes = 4U << 20U;

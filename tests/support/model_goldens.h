@@ -9,6 +9,7 @@
 
 #include "support/random_checkpoint.h"
 #include "valence/base/error.h"
+#include "valence/base/json.h"
 
 namespace valence::testing {
 
@@ -33,6 +34,10 @@ struct ModelGolden {
 
   [[nodiscard]] bool has_recipe() const { return !checkpoint.tensors.empty(); }
 };
+
+/// The weights' recipe of a golden, and a list of token ids: what other goldens have too.
+Status parse_recipe(const Json& recipe, ModelGolden& golden);
+Result<std::vector<std::int32_t>> parse_ids(const Json& array);
 
 Result<ModelGolden> load_model_golden(const std::filesystem::path& path);
 

@@ -49,5 +49,6 @@ Command add_data_balance(CLI::App& data);
 Command add_data_label(CLI::App& data);
 Command add_data_convert(CLI::App& data);
 Command add_doctor(CLI::App& app);
+Command add_train(CLI::App& app);
 
 }  // namespace valence::cli

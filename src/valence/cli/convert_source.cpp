@@ -40,16 +40,6 @@ constexpr std::array kTokenizerFiles{"tokenizer.json",
                                      "LICENSE.md",
                                      "NOTICE"};
 
-Status add_files(const fs::path& directory, ConvertSource& source) {
-  for (const char* const name : kTokenizerFiles) {
-    std::error_code ignored;
-    if (!fs::is_regular_file(directory / name, ignored)) continue;
-    VALENCE_TRY(std::string content, read_file(directory / name, kMaxFileBytes));
-    source.files.emplace_back(name, std::move(content));
-  }
-  return {};
-}
-
 const std::string* file_named(const ConvertSource& source, std::string_view name) {
   const auto found = std::ranges::find(source.files, name, &std::pair<std::string, std::string>::first);
   return found == source.files.end() ? nullptr : &found->second;
@@ -143,11 +133,22 @@ Result<ConvertSource> open_unmerged(const std::string& ref, const std::string& a
   VALENCE_TRY(const auto onnx, find_onnx(*path));
   const fs::path directory = onnx ? directory_with(*onnx, {"config.json"}) : *path;
   VALENCE_TRY(source.config_json, read_config(directory));
-  VALENCE_TRY_STATUS(add_files(onnx ? tokenizer_directory(*onnx) : *path, source));
+  VALENCE_TRY(source.files, companion_files(onnx ? tokenizer_directory(*onnx) : *path));
   return source;
 }
 
 }  // namespace
+
+Result<std::vector<std::pair<std::string, std::string>>> companion_files(const fs::path& directory) {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const char* const name : kTokenizerFiles) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(directory / name, ignored)) continue;
+    VALENCE_TRY(std::string content, read_file(directory / name, kMaxFileBytes));
+    files.emplace_back(name, std::move(content));
+  }
+  return files;
+}
 
 Result<ConvertSource> open_convert_source(const std::string& ref, const std::string& adapter) {
   VALENCE_TRY(ConvertSource source, open_unmerged(ref, adapter));

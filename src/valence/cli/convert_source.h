@@ -2,6 +2,7 @@
 /// A model of any form that valence loads, as what other forms are written from.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ struct ConvertSource {
 
 /// `ref` as -m takes it, with the PEFT adapter in directory `adapter` merged into it; an empty one: none.
 Result<ConvertSource> open_convert_source(const std::string& ref, const std::string& adapter);
+
+/// What goes with a model's weights wherever they go: the files of its tokenizer and its licence in `directory`.
+Result<std::vector<std::pair<std::string, std::string>>> companion_files(const std::filesystem::path& directory);
 
 /// config.json with another `dtype`: transformers gives the weights the one that it names.
 Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype);

@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "valence/base/json.h"
-#include "valence/cli/labelled_rows.h"
+#include "valence/cli/labelled_records.h"
 #include "valence/cli/option_values.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/balance.h"
@@ -39,7 +39,7 @@ struct BalanceArguments {
 };
 
 /// {"negative": 0.55, "positive": 1.8}
-std::string weights_json(const LabelledRows& rows) {
+std::string weights_json(const LabelledRecords& rows) {
   const std::vector<double> weights = data::balanced_weights(rows.counts);
   std::string json = "{";
   for (std::size_t id = 0; id < rows.labels.size(); ++id) {
@@ -59,8 +59,8 @@ Status write_text(const std::string& path, std::string_view text, const std::ato
   return file->commit();
 }
 
-Status write_rows(const LabelledRows& rows, const std::vector<std::uint32_t>& chosen, const BalanceArguments& arguments,
-                  const pipeline::Source& source, const std::atomic<bool>& stop) {
+Status write_rows(const LabelledRecords& rows, const std::vector<std::uint32_t>& chosen,
+                  const BalanceArguments& arguments, const pipeline::Source& source, const std::atomic<bool>& stop) {
   VALENCE_TRY(const auto format, data_output_format(arguments.output, source.reader()->format()));
   VALENCE_TRY(const auto file, data::OutputFile::open(arguments.output.output, {.stop = &stop}));
   VALENCE_TRY(const auto writer, data_writer(format, source.columns(), *file, arguments.output.output));
@@ -70,13 +70,13 @@ Status write_rows(const LabelledRows& rows, const std::vector<std::uint32_t>& ch
 }
 
 /// How many rows each label is to have: --to, or as many as the largest (over) or smallest (under) has.
-std::size_t target_of(Method method, std::size_t to, const LabelledRows& rows) {
+std::size_t target_of(Method method, std::size_t to, const LabelledRecords& rows) {
   if (to > 0) return to;
   return static_cast<std::size_t>(method == Method::kOver ? std::ranges::max(rows.counts)
                                                           : std::ranges::min(rows.counts));
 }
 
-void tell_counts(const LabelledRows& rows, const std::vector<std::uint32_t>& chosen) {
+void tell_counts(const LabelledRecords& rows, const std::vector<std::uint32_t>& chosen) {
   std::vector<LabelCount> counts = label_counts(rows);
   for (LabelCount& count : counts) count.rows = 0;
   for (const std::uint32_t row : chosen) ++counts[rows.label_of[row]].rows;

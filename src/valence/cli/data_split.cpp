@@ -14,7 +14,7 @@
 
 #include "valence/cli/clean_options.h"
 #include "valence/cli/json_writer.h"
-#include "valence/cli/labelled_rows.h"
+#include "valence/cli/labelled_records.h"
 #include "valence/cli/option_values.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/label_column.h"
@@ -108,7 +108,8 @@ struct Groups {
   std::size_t near_duplicate_rows = 0;    ///< in those
 };
 
-Groups find_groups(const LabelledRows& rows, const SplitArguments& arguments, const data::NearDuplicateOptions& near) {
+Groups find_groups(const LabelledRecords& rows, const SplitArguments& arguments,
+                   const data::NearDuplicateOptions& near) {
   Groups groups;
   const std::size_t count = rows.records.size();
   data::DisjointSets sets(count);
@@ -148,7 +149,7 @@ struct Split {
   std::array<std::uint64_t, kParts> rows{};
 };
 
-Split make_split(const LabelledRows& rows, const Groups& groups, const std::array<double, kParts>& shares,
+Split make_split(const LabelledRecords& rows, const Groups& groups, const std::array<double, kParts>& shares,
                  bool stratified, std::uint64_t seed) {
   const std::vector<std::uint32_t> one_label(rows.records.size(), 0);
   Split split;
@@ -161,7 +162,7 @@ Split make_split(const LabelledRows& rows, const Groups& groups, const std::arra
   return split;
 }
 
-std::string split_table(const LabelledRows& rows, const Split& split, bool has_labels) {
+std::string split_table(const LabelledRecords& rows, const Split& split, bool has_labels) {
   std::size_t width = 5;
   for (const std::string& label : rows.labels) {
     width = std::max(width, data::display_width(data::shown(label, kLabelColumns)));
@@ -187,7 +188,7 @@ std::string split_table(const LabelledRows& rows, const Split& split, bool has_l
   return out;
 }
 
-std::string split_json(const LabelledRows& rows, const Split& split, const Groups& groups, std::uint64_t seed) {
+std::string split_json(const LabelledRecords& rows, const Split& split, const Groups& groups, std::uint64_t seed) {
   JsonWriter json;
   json.open_object();
   json.value("seed", seed);
@@ -212,7 +213,7 @@ std::string split_json(const LabelledRows& rows, const Split& split, const Group
   return json.text();
 }
 
-Status check_labels(const LabelledRows& rows, const SplitArguments& arguments, const std::string& file) {
+Status check_labels(const LabelledRecords& rows, const SplitArguments& arguments, const std::string& file) {
   if (arguments.no_stratify || rows.labels.size() > 1) return {};
   return fail(ErrorCode::kInvalidData, file,
               fmt::format("every row is labelled \"{}\": there is nothing to stratify, and nothing to learn",
@@ -221,7 +222,7 @@ Status check_labels(const LabelledRows& rows, const SplitArguments& arguments, c
 }
 
 /// A label that a part should have and has not.
-void tell_thin_labels(const LabelledRows& rows, const Split& split, const std::array<double, kParts>& shares) {
+void tell_thin_labels(const LabelledRecords& rows, const Split& split, const std::array<double, kParts>& shares) {
   for (std::size_t part = 0; part < kParts; ++part) {
     if (shares[part] <= 0) continue;
     std::vector<std::string> absent;
@@ -239,7 +240,7 @@ void tell_thin_labels(const LabelledRows& rows, const Split& split, const std::a
   }
 }
 
-Status write_parts(const LabelledRows& rows, const Split& split, const std::array<double, kParts>& shares,
+Status write_parts(const LabelledRecords& rows, const Split& split, const std::array<double, kParts>& shares,
                    const SplitArguments& arguments, const pipeline::Source& source, const std::atomic<bool>& stop) {
   VALENCE_TRY(const auto format,
               data_output_format({.output = "-", .format = arguments.output.format}, source.reader()->format()));
@@ -266,8 +267,8 @@ Status write_parts(const LabelledRows& rows, const Split& split, const std::arra
 }
 
 /// Reading and checking, before anything is decided.
-Result<LabelledRows> read_rows(const pipeline::Source& source_of_columns, pipeline::Source& source,
-                               const SplitArguments& arguments, Progress& progress, bool& has_labels) {
+Result<LabelledRecords> read_rows(const pipeline::Source& source_of_columns, pipeline::Source& source,
+                                  const SplitArguments& arguments, Progress& progress, bool& has_labels) {
   const data::RecordReader& reader = *source_of_columns.reader();
   VALENCE_TRY(auto label_column, find_label_column(source, arguments.input));
   if (!label_column && !arguments.no_stratify)
@@ -277,7 +278,7 @@ Result<LabelledRows> read_rows(const pipeline::Source& source_of_columns, pipeli
   }
   if (arguments.no_stratify && arguments.input.label_column.empty()) label_column.reset();
   has_labels = label_column.has_value();
-  VALENCE_TRY(LabelledRows rows, read_labelled(source, label_column, progress));
+  VALENCE_TRY(LabelledRecords rows, read_labelled(source, label_column, progress));
   VALENCE_TRY_STATUS(check_labels(rows, arguments, reader.name()));
   return rows;
 }

@@ -45,6 +45,22 @@ std::string clock_time(std::chrono::duration<double> duration) {
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
+std::string render_progress(const LearningState& state, std::size_t width) {
+  const double fraction =
+      state.total_steps > 0 ? static_cast<double>(state.step) / static_cast<double>(state.total_steps) : 0;
+  std::string line =
+      fmt::format("{} {:3.0f} %  epoch {:.2f}  loss {:.4f}  lr {:.1e}  {} tokens/s  {}", bar(fraction),
+                  std::floor(fraction * 100), state.epoch, state.loss, state.learning_rate,
+                  with_thousands(static_cast<std::uint64_t>(state.tokens_per_second)), clock_time(state.elapsed));
+  const std::int64_t ours = state.step - state.first_step;
+  if (ours > 0 && state.step < state.total_steps) {
+    const double left =
+        state.elapsed.count() * static_cast<double>(state.total_steps - state.step) / static_cast<double>(ours);
+    line += fmt::format("  ETA {}", clock_time(std::chrono::duration<double>(left)));
+  }
+  return line.size() <= width ? line : line.substr(0, width);
+}
+
 std::string render_progress(const ProgressState& state, std::size_t width) {
   const double elapsed = state.elapsed.count();
   const double rate = elapsed > 0 ? static_cast<double>(state.rows) / elapsed : 0;
@@ -96,6 +112,8 @@ Progress::Progress(Style style)
 std::chrono::duration<double> Progress::elapsed() const { return std::chrono::steady_clock::now() - start_; }
 
 void Progress::update(ProgressState state) { show(state); }
+void Progress::update(LearningState state) { show(state); }
+
 void Progress::update(DownloadState state) { show(state); }
 
 template <class State>

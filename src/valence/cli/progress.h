@@ -30,6 +30,21 @@ struct DownloadState {
   std::chrono::duration<double> elapsed{0};
 };
 
+/// Of a model that learns.
+struct LearningState {
+  std::int64_t step = 0;        ///< done
+  std::int64_t first_step = 0;  ///< done before this run (--resume)
+  std::int64_t total_steps = 0;
+  double epoch = 0;
+  double loss = 0;
+  double learning_rate = 0;
+  double tokens_per_second = 0;
+  std::chrono::duration<double> elapsed{0};
+};
+
+/// "[#########-----------]  45 %  epoch 1.36  loss 0.4121  lr 2.7e-05  4,321 tokens/s  0:31  ETA 0:38". Pure.
+[[nodiscard]] std::string render_progress(const LearningState& state, std::size_t width);
+
 /// "[#########-----------]  45 %  120.6 of 268.0 MB  12.3 MB/s  ETA 0:12  model.safetensors". Pure, as the next.
 [[nodiscard]] std::string render_progress(const DownloadState& state, std::size_t width);
 
@@ -56,6 +71,7 @@ class Progress {
   /// Fills in state.elapsed and draws if it is time.
   void update(ProgressState state);
   void update(DownloadState state);
+  void update(LearningState state);
   /// Removes the line from the terminal, so that other output starts on a clean one.
   void clear();
   [[nodiscard]] std::chrono::duration<double> elapsed() const;

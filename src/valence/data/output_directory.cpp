@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include "valence/base/file.h"
+#include "valence/base/write_file.h"
 
 namespace valence::data {
 namespace {
@@ -31,20 +31,6 @@ fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.
 
 tl::unexpected<Error> fail_on(const fs::path& path, std::string_view what, int errno_value) {
   return fail(ErrorCode::kIo, path.string(), fmt::format("{}: {}", what, system_error_text(errno_value)));
-}
-
-/// 0, or the errno of what failed.
-int write_all(int fd, std::span<const std::span<const std::byte>> pieces) {
-  constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;  // the kernel takes less than 2 GiB a call
-  for (auto piece : pieces) {
-    while (!piece.empty()) {
-      const ssize_t written = ::write(fd, piece.data(), std::min(piece.size(), kMostAtOnce));
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return errno;
-      piece = piece.subspan(static_cast<std::size_t>(written));
-    }
-  }
-  return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
 }
 
 }  // namespace
@@ -115,13 +101,8 @@ OutputDirectory::~OutputDirectory() {
 
 Status OutputDirectory::write(const std::string& name, std::span<const std::span<const std::byte>> pieces) {
   const fs::path path = partial_ / name;
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (fd < 0) return fail_on(path, "cannot be created", errno);
-  written_.push_back(path);
-  int failed = write_all(fd, pieces);
-  if (::close(fd) != 0 && failed == 0) failed = errno;
-  if (failed != 0) return fail_on(path, "cannot be written", failed);
-  return {};
+  if (std::error_code ignored; !fs::exists(path, ignored)) written_.push_back(path);
+  return write_new_file(path, pieces);
 }
 
 Status OutputDirectory::write(const std::string& name, std::string_view text) {

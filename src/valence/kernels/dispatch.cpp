@@ -13,6 +13,7 @@
 #include "valence/kernels/f32_tables.h"
 #include "valence/kernels/half_tables.h"
 #include "valence/kernels/i8_tables.h"
+#include "valence/kernels/training_tables.h"
 
 namespace valence::kernels {
 namespace {
@@ -36,15 +37,15 @@ bool runs_amx(const CpuFeatures& cpu) {
 constinit const std::array<IsaEntry, 5> kIsas = {{
     {"portable",
      [](const CpuFeatures&) { return true; },
-     {Isa::kPortable, &kF32Portable, &kI8Portable, nullptr, nullptr}},
-    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2, nullptr, nullptr}},
+     {Isa::kPortable, &kF32Portable, &kI8Portable, nullptr, nullptr, &kTrainingPortable}},
+    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2, nullptr, nullptr, &kTrainingAvx2}},
     {"avx_vnni",
      [](const CpuFeatures& cpu) { return cpu.avx_vnni; },
-     {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, &kI16AvxVnni}},
+     {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, &kI16AvxVnni, &kTrainingAvx2}},
     {"avx512_vnni",
      [](const CpuFeatures& cpu) { return cpu.avx512_vnni; },
-     {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, &kBf16Avx512, &kI16Avx512Vnni}},
-    {"amx", runs_amx, {Isa::kAmx, &kF32Avx512, &kI8Amx, &kBf16Amx, &kFp16Amx}},
+     {Isa::kAvx512Vnni, &kF32Avx512, &kI8Avx512Vnni, &kBf16Avx512, &kI16Avx512Vnni, &kTrainingAvx512}},
+    {"amx", runs_amx, {Isa::kAmx, &kF32Avx512, &kI8Amx, &kBf16Amx, &kFp16Amx, &kTrainingAvx512}},
 }};
 
 const IsaEntry& entry(Isa isa) { return kIsas[static_cast<std::size_t>(isa)]; }

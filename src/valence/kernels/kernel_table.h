@@ -191,7 +191,8 @@ struct F32Kernels {
   void (*add_rows)(const AddRowsCall&) noexcept;
 };
 
-struct EncoderKernels;  // encoder_kernels.h
+struct EncoderKernels;   // encoder_kernels.h
+struct TrainingKernels;  // training_table.h
 
 /// Every operation as this ISA does it best.
 struct KernelTable {
@@ -200,6 +201,7 @@ struct KernelTable {
   const EncoderKernels* int8;
   const EncoderKernels* bf16;  ///< null: no path; whether the CPU runs it, and fast, is dispatch's to know
   const EncoderKernels* fp16;
+  const TrainingKernels* training;
 };
 
 }  // namespace valence::kernels

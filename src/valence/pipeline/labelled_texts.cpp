@@ -47,16 +47,10 @@ Status refuse_unknown(const std::map<std::string, std::uint64_t>& unknown, const
 
 std::string LabelledTexts::place(std::size_t index) const { return fmt::format("{}:{}", file, lines[index]); }
 
-Result<LabelledTexts> read_labelled_texts(const std::string& path, const data::ReaderOptions& options,
-                                          const std::string& label_column, std::span<const std::string> model_labels) {
+Result<LabelledRows> read_labelled_rows(const std::string& path, const data::ReaderOptions& options,
+                                        const std::string& label_column) {
   VALENCE_TRY(const auto reader, data::RecordReader::open(path, options));
-  std::map<std::string, std::int32_t, std::less<>> id_of;
-  for (std::size_t id = 0; id < model_labels.size(); ++id) {
-    id_of.emplace(model_labels[id], static_cast<std::int32_t>(id));
-  }
-  LabelledTexts labelled{.file = reader->name(), .texts = {}, .truth = {}, .lines = {}, .failed = {}, .unseen = {}};
-  std::map<std::string, std::uint64_t> unknown;
-  std::vector<bool> is_seen(model_labels.size());
+  LabelledRows labelled{.file = reader->name(), .texts = {}, .pairs = {}, .labels = {}, .lines = {}, .failed = {}};
   std::vector<data::Row> rows;
   bool is_checked = false;
   auto state = data::ReaderState::kMore;
@@ -73,28 +67,50 @@ Result<LabelledTexts> read_labelled_texts(const std::string& path, const data::R
         labelled.failed.push_back(std::move(row.error().error));
         continue;
       }
-      const auto label = data::label_of(row->carried, label_column);
+      auto label = data::label_of(row->carried, label_column);
       if (!label) {
         labelled.failed.emplace_back(ErrorCode::kInvalidData, fmt::format("{}:{}", reader->name(), row->line),
                                      fmt::format("\"{}\" holds no label", label_column));
         continue;
       }
-      const auto known = id_of.find(*label);
-      if (known == id_of.end()) {
-        ++unknown[*label];
-        continue;
-      }
-      is_seen[static_cast<std::size_t>(known->second)] = true;
       labelled.texts.push_back(std::move(row->text));
-      labelled.truth.push_back(known->second);
+      if (row->pair) labelled.pairs.push_back(std::move(*row->pair));
+      labelled.labels.push_back(std::move(*label));
       labelled.lines.push_back(row->line);
     }
   }
-  VALENCE_TRY_STATUS(refuse_unknown(unknown, reader->name(), model_labels));
   if (labelled.texts.empty()) {
     if (!labelled.failed.empty()) return fail(labelled.failed.front().in("no row can be used; the first"));
     return fail(ErrorCode::kInvalidData, reader->name(), "has no rows", "give labelled rows of your own texts");
   }
+  return labelled;
+}
+
+Result<LabelledTexts> read_labelled_texts(const std::string& path, const data::ReaderOptions& options,
+                                          const std::string& label_column, std::span<const std::string> model_labels) {
+  VALENCE_TRY(LabelledRows rows, read_labelled_rows(path, options, label_column));
+  std::map<std::string, std::int32_t, std::less<>> id_of;
+  for (std::size_t id = 0; id < model_labels.size(); ++id) {
+    id_of.emplace(model_labels[id], static_cast<std::int32_t>(id));
+  }
+  LabelledTexts labelled{.file = std::move(rows.file),
+                         .texts = std::move(rows.texts),
+                         .truth = {},
+                         .lines = std::move(rows.lines),
+                         .failed = std::move(rows.failed),
+                         .unseen = {}};
+  std::map<std::string, std::uint64_t> unknown;
+  std::vector<bool> is_seen(model_labels.size());
+  for (const std::string& label : rows.labels) {
+    const auto known = id_of.find(label);
+    if (known == id_of.end()) {
+      ++unknown[label];
+      continue;
+    }
+    is_seen[static_cast<std::size_t>(known->second)] = true;
+    labelled.truth.push_back(known->second);
+  }
+  VALENCE_TRY_STATUS(refuse_unknown(unknown, labelled.file, model_labels));
   for (std::size_t id = 0; id < model_labels.size(); ++id) {
     if (!is_seen[id]) labelled.unseen.push_back(model_labels[id]);
   }

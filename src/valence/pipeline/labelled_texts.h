@@ -24,7 +24,22 @@ struct LabelledTexts {
   [[nodiscard]] std::string place(std::size_t index) const;
 };
 
+/// The rows of a file with their labels as they stand.
+struct LabelledRows {
+  std::string file;
+  std::vector<std::string> texts;
+  std::vector<std::string> pairs;    ///< the second texts, or none where the reader looks for none
+  std::vector<std::string> labels;   ///< one a text, not empty
+  std::vector<std::uint64_t> lines;  ///< of the file, one a text
+  std::vector<Error> failed;         ///< as LabelledTexts::failed
+};
+
 inline constexpr const char* kUsualLabelColumn = "label";
+
+/// All rows of `path`, in memory. Errors: what RecordReader::open refuses, no column `label_column` (the error lists
+/// those there are), no row.
+Result<LabelledRows> read_labelled_rows(const std::string& path, const data::ReaderOptions& options,
+                                        const std::string& label_column);
 
 /// All rows of `path`, in memory. Errors: what RecordReader::open refuses, no column `label_column` (the error lists
 /// those there are), no row, labels that `model_labels` does not have (lists both sides).

@@ -1,4 +1,4 @@
-#include "valence/cli/labelled_rows.h"
+#include "valence/cli/labelled_records.h"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,10 @@
 
 namespace valence::cli {
 
-Result<LabelledRows> read_labelled(pipeline::Source& source, const std::optional<std::string>& label_column,
-                                   Progress& progress) {
+Result<LabelledRecords> read_labelled(pipeline::Source& source, const std::optional<std::string>& label_column,
+                                      Progress& progress) {
   VALENCE_TRY(DataRows all, read_all(source, progress));
-  LabelledRows rows;
+  LabelledRecords rows;
   rows.failed = std::move(all.failed);
   const data::MissingValues missing;
   std::map<std::string, std::uint64_t> counts;
@@ -42,7 +42,7 @@ Result<LabelledRows> read_labelled(pipeline::Source& source, const std::optional
   return rows;
 }
 
-std::vector<LabelCount> label_counts(const LabelledRows& rows) {
+std::vector<LabelCount> label_counts(const LabelledRecords& rows) {
   std::vector<LabelCount> counts;
   for (std::size_t id = 0; id < rows.labels.size(); ++id) counts.push_back({rows.labels[id], rows.counts[id]});
   return counts;

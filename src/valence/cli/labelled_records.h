@@ -12,7 +12,7 @@
 namespace valence::cli {
 
 /// Rows that carry a label. All in memory.
-struct LabelledRows {
+struct LabelledRecords {
   std::vector<data::Record> records;
   std::vector<std::uint32_t> label_of;  ///< index into `labels`, one a record
   std::vector<std::string> labels;      ///< sorted
@@ -23,10 +23,10 @@ struct LabelledRows {
 
 /// Reads the source to its end. Without `label_column` all rows have the one label "". Rows with a missing label are
 /// left out. No row is kInvalidData.
-Result<LabelledRows> read_labelled(pipeline::Source& source, const std::optional<std::string>& label_column,
-                                   Progress& progress);
+Result<LabelledRecords> read_labelled(pipeline::Source& source, const std::optional<std::string>& label_column,
+                                      Progress& progress);
 
-[[nodiscard]] std::vector<LabelCount> label_counts(const LabelledRows& rows);
+[[nodiscard]] std::vector<LabelCount> label_counts(const LabelledRecords& rows);
 
 /// --seed.
 Result<std::uint64_t> parse_seed(const std::string& word);

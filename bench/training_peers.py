@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Training speed beside transformers' Trainer: the same rows, batch size, threads and model in one run.
+
+    python bench/training_peers.py --valence build/valence --model DIR --data ../shared/data --threads 2
+
+Both learn all parameters of DIR in f32 with AdamW, dynamic padding on Trainer's side, for as many steps on each of sst2
+(short texts) and imdb (cut at 512 tokens); they take turns, and the median of --rounds counts. Rates are real tokens,
+padding left out, per second of training steps; memory is the peak of the process. Needs torch, transformers, accelerate.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+STEPS = {("sst2", 8): 80, ("sst2", 32): 40, ("imdb", 8): 10, ("imdb", 32): 4}
+SKIPPED = 2  # steps that warm caches
+
+
+def read_rows(path, limit):
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8", newline="") as file:
+        return [(row["text"], row["label"]) for row, _ in zip(csv.DictReader(file), range(limit))]
+
+
+def write_rows(rows, path):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows(rows)
+
+
+def trainer(arguments):
+    """Runs in a process of its own, so that memory is its own."""
+    import torch
+    from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer,
+                              TrainerCallback, TrainingArguments)
+    torch.set_num_threads(arguments.threads)
+    rows = read_rows(arguments.rows, 10**9)
+    labels = sorted({label for _, label in rows})
+    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    encoded = tokenizer([text for text, _ in rows], truncation=True, max_length=512)["input_ids"]
+    data = [{"input_ids": ids, "labels": labels.index(label)} for ids, (_, label) in zip(encoded, rows)]
+    model = AutoModelForSequenceClassification.from_pretrained(arguments.model, num_labels=len(labels))
+    tokens, times = [], []
+
+    class Collate(DataCollatorWithPadding):
+        def __call__(self, features):
+            tokens.append(sum(len(feature["input_ids"]) for feature in features))
+            return super().__call__(features)
+
+    class Clock(TrainerCallback):
+        def on_step_begin(self, *_, **__):
+            times.append(time.perf_counter())
+
+        def on_train_end(self, *_, **__):
+            times.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as directory:
+        loop = Trainer(model=model, train_dataset=data, data_collator=Collate(tokenizer), callbacks=[Clock()],
+                       args=TrainingArguments(output_dir=directory, max_steps=arguments.steps, report_to=[],
+                                              per_device_train_batch_size=arguments.batch, save_strategy="no",
+                                              logging_strategy="no", use_cpu=True, disable_tqdm=True,
+                                              bf16=arguments.bf16, seed=arguments.seed))
+        loop.train()
+    steps = arguments.steps
+    print(json.dumps({"tokens_per_second": sum(tokens[SKIPPED:steps]) / (times[steps] - times[SKIPPED]),
+                      "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+
+
+def run_trainer(arguments, rows, batch, steps, bf16, seed):
+    command = [sys.executable, __file__, "--trainer", "--rows", rows, "--model", arguments.model, "--batch", str(batch),
+               "--steps", str(steps), "--threads", str(arguments.threads), "--seed", str(seed)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads), "TOKENIZERS_PARALLELISM": "false"}
+    out = subprocess.run(command + (["--bf16"] if bf16 else []), env=environment, check=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL)
+    return json.loads(out.stdout.decode().splitlines()[-1])
+
+
+def run_valence(arguments, rows, batch, steps, seed, directory):
+    target = pathlib.Path(directory) / "out"
+    shutil.rmtree(target, ignore_errors=True)
+    process = subprocess.Popen(
+        [arguments.valence, "train", rows, "-m", arguments.model, "--output-dir", target, "--max-steps", str(steps),
+         "--per-device-train-batch-size", str(batch), "--eval-split", "0", "--save-strategy", "no", "--quiet", "--json",
+         "--threads", str(arguments.threads), "--seed", str(seed)], stdout=subprocess.PIPE)
+    out = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"valence train failed with status {status}")
+    report = json.loads(out)
+    return {"tokens_per_second": report["tokens"] / report["training_seconds"], "peak_bytes": usage.ru_maxrss * 1024}
+
+
+def median(results, key):
+    return statistics.median(result[key] for result in results)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--valence", default="build/valence")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", metavar="SET", help="sst2, imdb")
+    parser.add_argument("--trainer", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--rows", help=argparse.SUPPRESS)
+    parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--bf16", action="store_true", help="Trainer with bf16 autocast too")
+    arguments = parser.parse_args()
+    if arguments.trainer:
+        return trainer(arguments)
+    print("| rows | batch | Trainer f32, tokens/s | valence f32, tokens/s | ratio | memory, Trainer | valence | ratio |")
+    print("|---|---|---|---|---|---|---|---|")
+    for (name, batch), steps in STEPS.items():
+        if arguments.only and name not in arguments.only:
+            continue
+        source = arguments.data / name / ("train.csv.gz" if name == "imdb" else "train.csv")
+        with tempfile.TemporaryDirectory() as directory:
+            rows = str(pathlib.Path(directory) / "rows.csv")
+            write_rows(read_rows(source, steps * batch * 4), rows)
+            peer, ours = [], []
+            for seed in range(arguments.rounds):
+                peer.append(run_trainer(arguments, rows, batch, steps, arguments.bf16, seed))
+                ours.append(run_valence(arguments, rows, batch, steps, seed, directory))
+        rate, peer_rate = median(ours, "tokens_per_second"), median(peer, "tokens_per_second")
+        memory, peer_memory = median(ours, "peak_bytes") / 1e6, median(peer, "peak_bytes") / 1e6
+        print(f"| {name} | {batch} | {peer_rate:,.0f} | {rate:,.0f} | {rate / peer_rate:.2f} | {peer_memory:,.0f} MB | "
+              f"{memory:,.0f} MB | {memory / peer_memory:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

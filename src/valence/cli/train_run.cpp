@@ -1,0 +1,316 @@
+#include "valence/cli/train_run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "valence/base/json_text.h"
+#include "valence/base/spin_team.h"
+#include "valence/base/write_file.h"
+#include "valence/cli/quantities.h"
+#include "valence/cli/train_base.h"
+#include "valence/cli/train_card.h"
+#include "valence/cli/train_data.h"
+#include "valence/kernels/dispatch.h"
+#include "valence/train/lora.h"
+#include "valence/train/memory_estimate.h"
+#include "valence/train/model_writer.h"
+#include "valence/train/pooled_states.h"
+#include "valence/train/run_state.h"
+#include "valence/train/trainer.h"
+
+namespace valence::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kStateFile = "training_state.safetensors";
+constexpr const char* kMetricsFile = "metrics.jsonl";
+
+std::string metrics_line(const train::Evaluation& evaluation) {
+  std::string line;
+  for (const auto& [name, value] : evaluation.metrics) line += fmt::format("  {} {:.4f}", name, value);
+  return line;
+}
+
+}  // namespace
+
+struct TrainRun::State {
+  TrainArguments arguments;
+  TrainOptions options;
+  std::vector<Error> failed;
+  std::vector<std::string> notes;
+  std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<SpinTeam> team;
+  TrainBase source;
+  std::unique_ptr<train::BaseModel> base;
+  train::HeadRequest head;
+  std::vector<train::Example> examples, evaluated;
+  std::vector<float> pooled, pooled_evaluated;  // of --method head
+  std::unique_ptr<train::Network> network;
+  std::unique_ptr<train::Trainer> trainer;
+  train::Fingerprint fingerprint;
+  std::vector<std::string> metrics;  // lines of metrics.jsonl
+  TrainReport report;
+
+  [[nodiscard]] fs::path output() const { return arguments.output_dir; }
+  Status check_output() const;
+  Status read_rows();
+  Status make_network();
+  Status make_trainer(const std::atomic<bool>& stop);
+  Status check_memory();
+  Status write_result() const;
+  Status save(bool best);
+  Status log(JsonText json);
+};
+
+TrainRun::TrainRun(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TrainRun::~TrainRun() = default;
+
+const std::vector<Error>& TrainRun::failed_rows() const { return state_->failed; }
+const std::vector<std::string>& TrainRun::notes() const { return state_->notes; }
+
+/// The directory may be made, or is empty, or holds the run to go on with.
+Status TrainRun::State::check_output() const {
+  std::error_code error;
+  if (!fs::exists(output(), error)) {
+    const fs::path parent = fs::absolute(output()).parent_path();
+    if (fs::is_directory(parent, error)) return {};
+    return fail(ErrorCode::kNotFound, parent.string(),
+                fmt::format("no such directory to make {} in", output().filename().string()));
+  }
+  if (!fs::is_directory(output(), error)) {
+    return fail(ErrorCode::kInvalidArgument, "--output-dir",
+                fmt::format("{} is there and is no directory", output().string()));
+  }
+  if (arguments.resume || fs::is_empty(output(), error)) return {};
+  const bool cut = fs::exists(output() / kStateFile, error);
+  return fail(ErrorCode::kInvalidArgument, "--output-dir", fmt::format("{} is there and not empty", output().string()),
+              cut ? "a run was cut there: --resume goes on with it" : "choose a name that is free");
+}
+
+Status TrainRun::State::read_rows() {
+  VALENCE_TRY(TrainingRows rows, read_training_rows(arguments.data, options.reader, arguments.label_column));
+  failed = rows.failed;
+  VALENCE_TRY(head, train::label_space(rows.labels, options.problem_type));
+  VALENCE_TRY(source, open_train_base(arguments.model));
+  const auto room = [&](std::span<const Shape> shapes) {
+    return options.training.method == train::Method::kLora ? train::lora_room(shapes, options.training.lora.r) : 0;
+  };
+  VALENCE_TRY(train::BaseModel made,
+              train::make_base_model(source.config_json, source.checkpoint(), head, options.training.seed, room));
+  base = std::make_unique<train::BaseModel>(std::move(made));
+  head.labels = base->spec.head.labels;
+
+  const EncoderSpec& encoder = base->spec.encoder;
+  std::int64_t max_length = std::min(options.training.max_length, encoder.max_sequence_length());
+  if (const auto own = source.tokenizer->model_max_length())
+    max_length = std::min(max_length, static_cast<std::int64_t>(*own));
+  options.training.max_length = max_length;
+  const EncodingLimits limits{static_cast<std::size_t>(max_length), static_cast<std::size_t>(encoder.vocab_size),
+                              encoder.type_vocab_size > 1};
+  VALENCE_TRY(EncodedRows encoded, encode_rows(rows, *source.tokenizer, limits, head, *pool));
+  std::ranges::move(encoded.failed, std::back_inserter(failed));
+  report.truncated = encoded.truncated;
+  if (encoded.examples.empty()) {
+    return fail(ErrorCode::kInvalidData, arguments.data.front(), "has no row that can be learned from");
+  }
+  if (!arguments.eval_data.empty()) {
+    VALENCE_TRY(const TrainingRows other,
+                read_training_rows(arguments.eval_data, options.reader, arguments.label_column));
+    VALENCE_TRY(EncodedRows measured, encode_rows(other, *source.tokenizer, limits, head, *pool));
+    std::ranges::copy(other.failed, std::back_inserter(failed));
+    std::ranges::move(measured.failed, std::back_inserter(failed));
+    examples = std::move(encoded.examples);
+    evaluated = std::move(measured.examples);
+  } else {
+    std::vector<train::Target> targets;
+    for (const train::Example& example : encoded.examples) targets.push_back(example.target);
+    const std::vector<bool> out = train::held_out(targets, head, arguments.eval_split, options.training.seed);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      (out[i] ? evaluated : examples).push_back(std::move(encoded.examples[i]));
+    }
+    if (!evaluated.empty()) {
+      notes.push_back(fmt::format("{} of {} rows are kept out to measure on (--eval-split {:g})",
+                                  with_thousands(evaluated.size()), with_thousands(out.size()), arguments.eval_split));
+    }
+  }
+  return {};
+}
+
+Status TrainRun::State::make_network() {
+  train::TrainingOptions& training = options.training;
+  VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
+  VALENCE_TRY(const Json config, Json::parse(base->config_json, "config.json"));
+  VALENCE_TRY(const train::DropoutSpec dropout, train::dropout_spec(config, base->spec.model_type));
+  train::ParameterSet& parameters = base->parameters;
+  if (training.method == train::Method::kLora) {
+    VALENCE_TRY(const auto probe, train::Network::make(*base, dropout, *table, *team));
+    VALENCE_TRY_STATUS(train::add_lora_parameters(*probe, training.lora, training.seed, parameters));
+  }
+  choose_what_learns(*base, training.method);
+  VALENCE_TRY(network, train::Network::make(*base, dropout, *table, *team));
+  if (training.method == train::Method::kLora) train::attach_lora(*network, parameters, training.lora);
+
+  std::vector<train::Target> targets;
+  for (const train::Example& example : examples) targets.push_back(example.target);
+  report.label_counts = train::label_counts(targets, head);
+  VALENCE_TRY(training.class_weights, class_weights(options, head, report.label_counts));
+  fingerprint = train::fingerprint(training);
+  fingerprint.emplace_back("data", fmt::format("{:016x}", hash_of(examples)));
+  fingerprint.emplace_back("eval data", fmt::format("{:016x}", hash_of(evaluated)));
+  fingerprint.emplace_back("base", source.fingerprint);
+  return {};
+}
+
+/// An encoder that does not learn reads every text once, before the first step.
+Status TrainRun::State::make_trainer(const std::atomic<bool>& stop) {
+  if (options.training.method == train::Method::kHead) {
+    const train::PooledOptions pooling{.precision = options.precision, .stop = &stop};
+    VALENCE_TRY(pooled, train::pooled_states(*base, examples, *pool, pooling));
+    VALENCE_TRY(pooled_evaluated, train::pooled_states(*base, evaluated, *pool, pooling));
+  }
+  VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
+  trainer = std::make_unique<train::Trainer>(*base, *network, options.training, train::TrainerRows{examples, pooled},
+                                             train::TrainerRows{evaluated, pooled_evaluated}, *table, *team);
+  return {};
+}
+
+Status TrainRun::State::check_memory() {
+  std::vector<std::int64_t> lengths;
+  for (const train::Example& example : examples) lengths.push_back(static_cast<std::int64_t>(example.ids.size()));
+  std::ranges::sort(lengths, std::greater());
+  lengths.resize(std::min(lengths.size(), static_cast<std::size_t>(options.training.per_device_train_batch_size)));
+  std::int64_t tokens = 0;
+  for (const std::int64_t length : lengths) tokens += length;
+  const std::uint64_t needed = train::training_bytes(*base, tokens, lengths.front());
+  report.estimated_bytes = needed;
+  const auto available = train::available_bytes();
+  if (!available || needed <= *available) return {};
+  return fail(
+      ErrorCode::kOverloaded, {},
+      fmt::format("training needs about {}, and {} are free", megabytes(needed), megabytes(*available)),
+      "take a smaller --per-device-train-batch-size (with --gradient-accumulation-steps), a smaller --max-length, "
+      "or --method lora");
+}
+
+Result<std::unique_ptr<TrainRun>> TrainRun::prepare(const TrainArguments& arguments, const TrainOptions& options) {
+  auto state = std::make_unique<State>();
+  state->arguments = arguments;
+  state->options = options;
+  VALENCE_TRY_STATUS(state->check_output());
+  state->pool = std::make_unique<ThreadPool>(options.threads == 0 ? usable_cores() : options.threads);
+  state->team = std::make_unique<SpinTeam>(*state->pool);
+  VALENCE_TRY_STATUS(state->read_rows());
+  VALENCE_TRY_STATUS(state->make_network());
+  VALENCE_TRY_STATUS(state->check_memory());
+  describe(*state->base, state->head, state->options, state->report, state->notes);
+  return std::unique_ptr<TrainRun>(new TrainRun(std::move(state)));
+}
+
+Status TrainRun::State::log(JsonText json) {
+  std::string line = json.text();
+  std::erase(line, '\n');
+  metrics.push_back(std::move(line));
+  return write_file_atomically(output() / kMetricsFile, fmt::format("{}\n", fmt::join(metrics, "\n")));
+}
+
+Status TrainRun::State::write_result() const {
+  train::CompanionFiles files = source.files;
+  files.emplace_back("README.md", train_card(*base, arguments, options, report));
+  if (options.training.method == train::Method::kLora) {
+    return train::write_adapter(*base, options.training.lora, arguments.model, files, output());
+  }
+  return train::write_model(*base, files, output());
+}
+
+Status TrainRun::State::save(bool best) {
+  if (best || evaluated.empty() || !options.training.load_best_model_at_end) VALENCE_TRY_STATUS(write_result());
+  return train::save_run_state(output() / kStateFile, *base, *trainer, fingerprint);
+}
+
+Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(const LearningState&)>& on_progress,
+                     const std::function<void(const std::string&)>& say) {
+  State& state = *state_;
+  std::error_code error;
+  fs::create_directory(state.output(), error);
+  if (error) return fail(ErrorCode::kIo, state.output().string(), fmt::format("cannot be made: {}", error.message()));
+  const auto began = std::chrono::steady_clock::now();
+  VALENCE_TRY_STATUS(state.make_trainer(stop));
+  if (state.arguments.resume) {
+    if (fs::exists(state.output() / kStateFile, error)) {
+      VALENCE_TRY_STATUS(
+          train::load_run_state(state.output() / kStateFile, *state.base, *state.trainer, state.fingerprint));
+      say(fmt::format("going on after step {} of {}", state.trainer->state().step, state.trainer->total_steps()));
+      VALENCE_TRY(state.metrics, metrics_up_to(state.output() / kMetricsFile, state.trainer->state().step));
+    } else {
+      say("no checkpoint to go on from: beginning anew");
+    }
+  }
+  const std::int64_t first_step = state.trainer->state().step;
+  train::TrainerEvents events;
+  events.on_step = [&](const train::Progress& at) {
+    on_progress({.step = at.step,
+                 .first_step = first_step,
+                 .total_steps = at.total_steps,
+                 .epoch = at.epoch,
+                 .loss = at.loss,
+                 .learning_rate = at.learning_rate,
+                 .tokens_per_second = at.seconds > 0 ? static_cast<double>(at.tokens) / at.seconds : 0});
+    state.report.tokens = at.tokens;
+    state.report.training_seconds = at.seconds;
+  };
+  Status logged;
+  events.on_log = [&](const train::Progress& at) {
+    JsonText json;
+    json.begin_object().key("step").integer(at.step).key("epoch").number(at.epoch).key("loss").number(at.loss);
+    json.key("grad_norm").number(at.grad_norm).key("learning_rate").number(at.learning_rate);
+    json.key("tokens_per_second").number(at.seconds > 0 ? static_cast<double>(at.tokens) / at.seconds : 0).end_object();
+    if (logged) logged = state.log(std::move(json));
+  };
+  events.on_evaluation = [&](const train::Evaluation& evaluation) {
+    say(fmt::format("epoch {:.2f}, step {}:{}{}", evaluation.epoch, evaluation.step, metrics_line(evaluation),
+                    evaluation.is_best ? "  (best)" : ""));
+    if (evaluation.is_best) state.report.best = evaluation.metrics;
+    state.report.last = evaluation.metrics;
+    JsonText json;
+    json.begin_object().key("step").integer(evaluation.step).key("epoch").number(evaluation.epoch);
+    for (const auto& [name, value] : evaluation.metrics) json.key(name).number(value);
+    json.end_object();
+    return state.log(std::move(json));
+  };
+  events.on_save = [&](bool best) { return logged ? state.save(best) : logged; };
+  const Status done = state.trainer->run(events, &stop);
+  state.report.steps = state.trainer->state().step;
+  state.report.total_steps = state.trainer->total_steps();
+  state.report.stopped_early = state.trainer->state().stopped_early;
+  state.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (!done) return done;
+  VALENCE_TRY_STATUS(logged);
+  const bool keeps_best = state.options.training.load_best_model_at_end && state.trainer->state().best_step >= 0;
+  if (!keeps_best) VALENCE_TRY_STATUS(state.write_result());
+  VALENCE_TRY_STATUS(write_file_atomically(state.output() / "training_report.json",
+                                           report_json(*state.base, state.arguments, state.options, state.report)));
+  fs::remove(state.output() / kStateFile, error);  // a whole run needs no checkpoint
+  say(fmt::format("{}: written", state.output().string()));
+  return {};
+}
+
+std::string TrainRun::summary(bool json) const {
+  return json ? report_json(*state_->base, state_->arguments, state_->options, state_->report)
+              : report_text(*state_->base, state_->arguments, state_->options, state_->report);
+}
+
+std::string TrainRun::how_to_go_on() const {
+  if (!state_->trainer) return "stopped before the first step";
+  return fmt::format("stopped after step {} of {}; --resume goes on from the last checkpoint in {}",
+                     state_->trainer->state().step, state_->trainer->total_steps(), state_->output().string());
+}
+
+}  // namespace valence::cli

@@ -1,0 +1,251 @@
+#include "valence/train/base_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "valence/base/json.h"
+#include "valence/base/json_text.h"
+#include "valence/model/arch/registry.h"
+#include "valence/model/config.h"
+#include "valence/model/config_names.h"
+#include "valence/train/random.h"
+
+namespace valence::train {
+namespace {
+
+std::string as_json(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+/// One parameter on its way into the set.
+struct Planned {
+  std::string name;
+  Shape shape;
+  TensorView view;
+  enum class Start { kStored, kNormal, kZero, kOne } start = Start::kStored;
+
+  [[nodiscard]] std::size_t size() const {
+    std::size_t elements = 1;
+    for (const std::int64_t extent : shape) elements *= static_cast<std::size_t>(extent);
+    return elements;
+  }
+};
+
+class Maker {
+ public:
+  Maker(const ModelSpec& spec, const Checkpoint& checkpoint, std::uint64_t seed)
+      : spec_(spec), names_(find_architecture(spec.model_type)->names), checkpoint_(checkpoint), seed_(seed) {
+    const std::string word = fmt::format("{}.weight", names_.word_embeddings);
+    bare_ = !checkpoint.find(word) && checkpoint.find(word.substr(names_.base_prefix.size())).has_value();
+  }
+
+  /// Whether the checkpoint's classifier has so many outputs.
+  [[nodiscard]] bool has_classifier(std::int64_t outputs) const {
+    const auto view = checkpoint_.find(fmt::format("{}.weight", names_.classifier));
+    return view && view->shape.size() == 2 && view->shape[0] == outputs;
+  }
+
+  using RoomBeside = std::function<std::size_t(std::span<const Shape>)>;
+  Result<BaseModel> make(std::string config_json, bool keeps_classifier, double deviation,
+                         const RoomBeside& room_beside);
+
+ private:
+  void plan_stored(bool keeps_classifier);
+  void plan_head();
+  void plan_fresh(const std::string& name, Shape shape, Planned::Start start) {
+    const auto same = [&](const Planned& each) { return each.name == name; };
+    if (std::ranges::any_of(planned_, same)) return;
+    planned_.push_back({name, std::move(shape), {}, start});
+    fresh_.push_back(name);
+  }
+  [[nodiscard]] bool is_scale(const std::string& name) const {
+    constexpr std::string_view kScale = "_scale";
+    return name.ends_with(kScale) && checkpoint_.find(name.substr(0, name.size() - kScale.size())).has_value();
+  }
+  void fill(const Planned& planned, std::span<float> out, double deviation) const;
+
+  const ModelSpec& spec_;
+  const TensorNames& names_;
+  const Checkpoint& checkpoint_;
+  std::uint64_t seed_;
+  bool bare_ = false;
+  std::vector<Planned> planned_;
+  std::vector<std::string> fresh_;
+};
+
+void Maker::plan_stored(bool keeps_classifier) {
+  const std::string classifier = fmt::format("{}.", names_.classifier);
+  for (const std::string& name : checkpoint_.names()) {
+    const TensorView view = *checkpoint_.find(name);
+    if (is_scale(name) || (!is_floating(view.dtype) && view.dtype != DType::kI8)) continue;
+    std::string whole = bare_ ? std::string(names_.base_prefix) + name : name;
+    if (!keeps_classifier && whole.starts_with(classifier)) {
+      const std::string_view member = std::string_view(whole).substr(classifier.size());
+      if (member == "weight" || member == "bias") continue;
+    }
+    planned_.push_back({std::move(whole), view.shape, view, Planned::Start::kStored});
+  }
+}
+
+void Maker::plan_head() {
+  const HeadSpec& head = spec_.head;
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const auto plan = [&](std::string_view module, std::int64_t outputs, bool bias) {
+    plan_fresh(fmt::format("{}.weight", module), {outputs, hidden}, Planned::Start::kNormal);
+    if (bias) plan_fresh(fmt::format("{}.bias", module), {outputs}, Planned::Start::kZero);
+  };
+  if (head.has_dense) {
+    plan(names_.head_dense, hidden, head.dense_bias);
+    if (head.dense_norm) {
+      plan_fresh(fmt::format("{}.weight", names_.head_norm), {hidden}, Planned::Start::kOne);
+      if (spec_.encoder.biases.norm) {
+        plan_fresh(fmt::format("{}.bias", names_.head_norm), {hidden}, Planned::Start::kZero);
+      }
+    }
+  }
+  plan(names_.classifier, head.num_labels(), head.classifier_bias);
+}
+
+void Maker::fill(const Planned& planned, std::span<float> out, double deviation) const {
+  switch (planned.start) {
+    case Planned::Start::kNormal:
+      fill_normal(out, deviation, stream_of(seed_, planned.name));
+      return;
+
+    case Planned::Start::kZero:
+      std::ranges::fill(out, 0.0F);
+      return;
+    case Planned::Start::kOne:
+      std::ranges::fill(out, 1.0F);
+      return;
+    case Planned::Start::kStored:
+      break;
+  }
+  copy_as_f32(planned.view, out);
+  if (planned.view.dtype != DType::kI8) return;
+  const std::string name = bare_ ? planned.name.substr(names_.base_prefix.size()) : planned.name;
+  const auto scales = checkpoint_.find(name + "_scale");
+  if (!scales || planned.shape.empty()) return;
+  std::vector<float> by_row(static_cast<std::size_t>(scales->elements()));
+  copy_as_f32(*scales, by_row);
+  const std::size_t columns = out.size() / by_row.size();
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] *= by_row[i / columns];
+}
+
+Result<BaseModel> Maker::make(std::string config_json, bool keeps_classifier, double deviation,
+                              const RoomBeside& room_beside) {
+  plan_stored(keeps_classifier);
+  plan_head();
+  // Bound once as the checkpoint has them: what no role claims is left out, and errors name the checkpoint.
+  Checkpoint trial = Checkpoint::from_tensors({}, checkpoint_.source());
+  TensorTable table;
+  std::vector<std::byte> blank;
+  for (const Planned& planned : planned_) {
+    if (planned.start == Planned::Start::kStored) {
+      table.emplace(planned.name, planned.view);
+      const std::string stored = bare_ ? planned.name.substr(names_.base_prefix.size()) : planned.name;
+      if (const auto scale = checkpoint_.find(stored + "_scale")) table.emplace(planned.name + "_scale", *scale);
+    } else {
+      blank.resize(std::max(blank.size(), planned.size() * sizeof(float)));
+    }
+  }
+  for (const Planned& planned : planned_) {
+    if (planned.start == Planned::Start::kStored) continue;
+    table.emplace(planned.name,
+                  TensorView{DType::kF32, planned.shape, std::span(blank).first(planned.size() * sizeof(float))});
+  }
+  trial = Checkpoint::from_tensors(std::move(table), checkpoint_.source());
+  VALENCE_TRY(const ModelWeights claimed, bind_weights(spec_, trial));
+  const std::set<std::string> dropped(claimed.unused.begin(), claimed.unused.end());
+
+  BaseModel base;
+  base.config_json = std::move(config_json);
+  base.spec = spec_;
+  base.fresh = fresh_;
+  base.dropped = claimed.unused;
+  std::size_t floats = 0;
+  std::vector<Shape> shapes;
+  for (const Planned& planned : planned_) {
+    if (dropped.contains(planned.name)) continue;
+    floats += ParameterSet::room_for(planned.size());
+    shapes.push_back(planned.shape);
+  }
+  if (room_beside) floats += room_beside(shapes);
+  base.parameters.reserve(floats);
+  for (const Planned& planned : planned_) {
+    if (dropped.contains(planned.name)) continue;
+    base.parameters.add(planned.name, planned.shape, [&](std::span<float> out) { fill(planned, out, deviation); });
+  }
+  VALENCE_TRY(base.weights,
+              bind_weights(spec_, Checkpoint::from_tensors(base.parameters.tensors(), checkpoint_.source())));
+  return base;
+}
+
+/// Whether two lists name the same labels, in any order.
+bool same_labels(std::vector<std::string> a, std::vector<std::string> b) {
+  std::ranges::sort(a);
+  std::ranges::sort(b);
+  return a == b;
+}
+
+}  // namespace
+
+Result<std::string> config_with(std::string_view config_json,
+                                const std::vector<std::pair<std::string, std::string>>& members,
+                                const std::vector<std::string>& removed) {
+  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
+  VALENCE_TRY(const auto kept, config.members());
+  std::string text = "{";
+  const auto add = [&](std::string_view key, std::string_view value) {
+    text += text.size() == 1 ? "\n  " : ",\n  ";
+    append_json_string(text, key);
+    text += ": ";
+    text += value;
+  };
+  for (const auto& [key, value] : kept) {
+    const bool replaced = std::ranges::find(members, key, &std::pair<std::string, std::string>::first) != members.end();
+    if (!replaced && std::ranges::find(removed, key) == removed.end()) add(key, value.dump());
+  }
+  for (const auto& [key, value] : members) add(key, value);
+  return text + "\n}\n";
+}
+
+Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint& checkpoint, const HeadRequest& head,
+                                  std::uint64_t seed,
+                                  const std::function<std::size_t(std::span<const Shape>)>& room_beside) {
+  VALENCE_TRY(const Json stored, Json::parse(config_json, checkpoint.source() + "/config.json"));
+  VALENCE_TRY(const ModelSpec original, parse_config(stored));
+  HeadRequest wanted = head;
+  const bool same = same_labels(original.head.labels, head.labels) && original.head.problem_type == head.problem_type &&
+                    original.head.pooling != Pooling::kNone;
+  const bool keeps_classifier = same && Maker(original, checkpoint, seed).has_classifier(original.head.num_labels());
+  if (keeps_classifier) wanted.labels = original.head.labels;
+
+  std::string by_id = "{";
+  std::string by_label = "{";
+  for (std::size_t id = 0; id < wanted.labels.size(); ++id) {
+    const char* const comma = id == 0 ? "" : ", ";
+    by_id += fmt::format("{}\"{}\": {}", comma, id, as_json(wanted.labels[id]));
+    by_label += fmt::format("{}{}: {}", comma, as_json(wanted.labels[id]), id);
+  }
+  VALENCE_TRY(
+      const std::string text,
+      config_with(config_json,
+                  {{"architectures", fmt::format("[{}]", as_json(sequence_classifier_class(original.model_type)))},
+                   {"id2label", by_id + "}"},
+                   {"label2id", by_label + "}"},
+                   {"problem_type", as_json(problem_type_name(wanted.problem_type))},
+                   {"dtype", "\"float32\""}},
+                  {"num_labels", "torch_dtype", "quantization"}));
+  VALENCE_TRY(const Json config, Json::parse(text, checkpoint.source() + "/config.json"));
+  VALENCE_TRY(const ModelSpec spec, parse_config(config));
+  VALENCE_TRY(const double deviation, config.number_or("initializer_range", 0.02));
+  return Maker(spec, checkpoint, seed).make(text, keeps_classifier, deviation, room_beside);
+}
+
+}  // namespace valence::train

@@ -1,0 +1,519 @@
+#include "valence/train/layer_pass.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "valence/model/encoder_attention.h"
+
+namespace valence::train {
+namespace {
+
+RowsView<float> view(AlignedBuffer<float>& buffer, std::int64_t rows, std::int64_t width) {
+  buffer.ensure(static_cast<std::size_t>(rows * width));
+  return {buffer.data(), rows, width};
+}
+
+RowsView<const float> read(const AlignedBuffer<float>& buffer, std::int64_t rows, std::int64_t width) {
+  return {buffer.data(), rows, width};
+}
+
+template <class T>
+RowsView<T> part(RowsView<T> of, std::int64_t first, std::int64_t rows) {
+  return {of.data + first * of.stride, rows, of.stride};
+}
+
+// Places of dropout within a layer.
+enum Place : std::uint64_t { kProbabilities, kAttentionOutput, kFfnIntermediate, kFfnOutput, kRelative, kPlaces };
+
+std::uint64_t place_of(std::int64_t layer, Place place) { return static_cast<std::uint64_t>(layer) * kPlaces + place; }
+
+}  // namespace
+
+LayerPass::LayerPass(const EncoderSpec& spec, const DropoutSpec& dropout, const kernels::KernelTable& kernels,
+                     SpinTeam& team)
+    : spec_(spec),
+      dropout_(dropout),
+      kernels_(kernels),
+      team_(team),
+      linear_(kernels, team),
+      attention_(kernels, team) {}
+
+void LayerPass::norm(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out) {
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
+    kernels_.f32->layer_norm(
+        {.x = part(x, first, rows), .addend = {}, .out = part(out, first, rows), .width = width, .norm = norm.weights});
+  });
+}
+
+void LayerPass::norm_backward(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
+                              RowsView<float> dx) {
+  constexpr std::int64_t kColumns = 64;
+  moments_.ensure(static_cast<std::size_t>(2 * x.rows));
+  // The weights' gradients read dy, which dx may be: moments first, in a pass over one row's statistics.
+  const bool learns = norm.d_weight != nullptr || norm.d_bias != nullptr;
+  AlignedBuffer<float>& kept = d_states_copy_;
+  RowsView<const float> gradient = dy;
+  if (learns && dx.data == dy.data) {
+    const auto copy = view(kept, dy.rows, width);
+    for_row_blocks(team_, dy.rows, [&](std::int64_t first, std::int64_t rows) {
+      for (std::int64_t r = first; r < first + rows; ++r) {
+        std::copy_n(dy.data + r * dy.stride, width, copy.data + r * width);
+      }
+    });
+    gradient = copy;
+  }
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
+    kernels_.training->norm_backward({.x = part(x, first, rows),
+                                      .dy = part(dy, first, rows),
+                                      .dx = part(dx, first, rows),
+                                      .width = width,
+                                      .norm = norm.weights,
+                                      .moments = moments_.data() + 2 * first});
+  });
+  if (!learns) return;
+  team_.parallel_for(static_cast<std::size_t>((width + kColumns - 1) / kColumns), [&](std::size_t block, std::size_t) {
+    const std::int64_t first = static_cast<std::int64_t>(block) * kColumns;
+    kernels_.training->norm_weight_gradient({.x = x,
+                                             .dy = gradient,
+                                             .moments = moments_.data(),
+                                             .first = first,
+                                             .columns = std::min(kColumns, width - first),
+                                             .d_weight = norm.d_weight,
+                                             .d_bias = norm.d_bias});
+  });
+}
+
+void LayerPass::drop(DropoutRate rate, const DropoutStream* random, std::uint64_t place, RowsView<const float> x,
+                     std::int64_t width, RowsView<float> out) {
+  const bool drops = random != nullptr && rate.any();
+  if (!drops && x.data == out.data) return;
+  const std::uint64_t key = drops ? random->key(place) : 0;
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
+    for (std::int64_t row = first; row < first + rows; ++row) {
+      const float* from = x.data + row * x.stride;
+      float* to = out.data + row * out.stride;
+      if (!drops) {
+        std::copy_n(from, width, to);
+        continue;
+      }
+      kernels_.training->dropout({.x = from,
+                                  .out = to,
+                                  .size = width,
+                                  .key = key,
+                                  .first = static_cast<std::uint32_t>(row * width),
+                                  .threshold = rate.threshold(),
+                                  .scale = rate.scale()});
+    }
+  });
+}
+
+void LayerPass::add(RowsView<float> x, RowsView<const float> y, std::int64_t width) {
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
+    kernels_.f32->add_rows({.x = part(x, first, rows), .y = part(y, first, rows), .width = width});
+  });
+}
+
+void LayerPass::activate(Activation activation, RowsView<const float> x, RowsView<float> out) {
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
+    kernels_.f32->activate({.x = x.data + first * x.stride,
+                            .out = out.data + first * out.stride,
+                            .size = rows * x.stride,
+                            .activation = activation});
+  });
+}
+
+void LayerPass::activate_backward(Activation activation, RowsView<const float> x, RowsView<float> dy) {
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
+    float* const gradient = dy.data + first * dy.stride;
+    kernels_.training->activation_backward({.x = x.data + first * x.stride,
+                                            .dy = gradient,
+                                            .dx = gradient,
+                                            .size = rows * x.stride,
+                                            .activation = activation});
+  });
+}
+
+std::int64_t LayerPass::rows_of(const Step& step) const {
+  return step.queries == Queries::kAll ? step.batch->total_tokens() : step.batch->batch_size();
+}
+
+namespace {
+
+/// Copies one row of each sequence.
+void gather(RowsView<const float> from, std::int64_t width, const PackedBatch& batch, Queries queries,
+            RowsView<float> to) {
+  for (std::int64_t i = 0; i < batch.batch_size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::int64_t token = queries == Queries::kLastOfEach ? batch.cu_seqlens[at + 1] - 1 : batch.cu_seqlens[at];
+    std::copy_n(from.data + token * from.stride, width, to.data + i * to.stride);
+  }
+}
+
+/// to[the chosen row of each sequence] += from.
+void scatter_add(RowsView<const float> from, std::int64_t width, const PackedBatch& batch, Queries queries,
+                 RowsView<float> to) {
+  for (std::int64_t i = 0; i < batch.batch_size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::int64_t token = queries == Queries::kLastOfEach ? batch.cu_seqlens[at + 1] - 1 : batch.cu_seqlens[at];
+    for (std::int64_t c = 0; c < width; ++c) to.data[token * to.stride + c] += from.data[i * from.stride + c];
+  }
+}
+
+}  // namespace
+
+AttentionCall LayerPass::attention_call(const Step& step, const LayerTape& tape) const {
+  const std::int64_t tokens = step.batch->total_tokens();
+  AttentionCall call;
+  call.form = {.num_heads = spec_.num_attention_heads,
+               .num_kv_heads = spec_.key_value_heads(),
+               .head_dim = spec_.head_size(),
+               .scale = 1.0F / std::sqrt(static_cast<float>(spec_.head_size())),
+               .causal = spec_.causal,
+               .window = spec_.layer_attention.empty()
+                             ? -1
+                             : spec_.layer_attention[static_cast<std::size_t>(step.index)].window};
+  call.q = read(tape.q, rows_of(step), spec_.query_size());
+  call.k = read(tape.k, tokens, spec_.key_value_size());
+  call.v = read(tape.v, tokens, spec_.key_value_size());
+  call.cu_seqlens = step.batch->cu_seqlens;
+  call.queries = step.queries;
+  const RelativePositions& relative = spec_.relative;
+  if (relative.kind == RelativePositions::Kind::kDisentangled) {
+    const int terms = 1 + (relative.content_to_position ? 1 : 0) + (relative.position_to_content ? 1 : 0);
+    call.form.scale = 1.0F / std::sqrt(static_cast<float>(spec_.head_size() * terms));
+  }
+  if (step.random != nullptr) {
+    call.dropout = dropout_.probabilities;
+    call.dropout_key = step.random->key(place_of(step.index, kProbabilities));
+  }
+  return call;
+}
+
+RelativeTerms LayerPass::relative_terms(const Step& step, const LayerTape& tape) const {
+  RelativeTerms terms;
+  terms.rows = step.relative->rows;
+  terms.longest = step.relative->longest;
+  terms.bias = step.relative->bias;
+  const std::int64_t rows = step.relative->states.rows;
+  if (spec_.relative.content_to_position) terms.position_keys = read(tape.position_keys, rows, spec_.query_size());
+  if (spec_.relative.position_to_content)
+    terms.position_queries = read(tape.position_queries, rows, spec_.query_size());
+  return terms;
+}
+
+/// Keys and queries of the relative embeddings. Source: DisentangledSelfAttention of transformers, modeling_deberta_v2.
+void LayerPass::project_relative(const Step& step, LayerTape& tape) {
+  if (step.relative == nullptr || spec_.relative.kind != RelativePositions::Kind::kDisentangled) return;
+  const Layer& layer = *step.layer;
+  const RowsView<const float> states = step.relative->states;
+  const auto dropped = view(tape.relative, states.rows, spec_.hidden_size);
+  drop(dropout_.embeddings, step.random, place_of(step.index, kRelative), states, spec_.hidden_size, dropped);
+  const auto project = [&](const Linear& linear, LinearTape& linear_tape, AlignedBuffer<float>& out) {
+    const auto rows = view(out, states.rows, spec_.query_size());
+    linear_.forward(dropped, std::array{LinearPass::Call{&linear, &linear_tape, rows}}, step.random);
+  };
+  if (spec_.relative.content_to_position) {
+    project(layer.position_key ? *layer.position_key : layer.key, tape.position_key_tape, tape.position_keys);
+  }
+  if (spec_.relative.position_to_content) {
+    project(layer.position_query ? *layer.position_query : layer.query, tape.position_query_tape,
+            tape.position_queries);
+  }
+}
+
+void LayerPass::relative_backward(const Step& step, LayerTape& tape) {
+  if (step.relative == nullptr || spec_.relative.kind != RelativePositions::Kind::kDisentangled) return;
+  const Layer& layer = *step.layer;
+  const std::int64_t rows = step.relative->states.rows;
+  const std::int64_t hidden = spec_.hidden_size;
+  const auto dropped = read(tape.relative, rows, hidden);
+  const auto d_dropped = view(d_relative_, rows, hidden);
+  bool accumulate = false;
+  const auto take = [&](const Linear& linear, const LinearTape& linear_tape, const AlignedBuffer<float>& gradient) {
+    linear_.backward(dropped,
+                     std::array{LinearPass::Gradient{&linear, &linear_tape, read(gradient, rows, spec_.query_size())}},
+                     d_dropped, accumulate, step.random);
+    accumulate = true;
+  };
+  if (spec_.relative.content_to_position) {
+    take(layer.position_key ? *layer.position_key : layer.key, tape.position_key_tape, d_position_keys_);
+  }
+  if (spec_.relative.position_to_content) {
+    take(layer.position_query ? *layer.position_query : layer.query, tape.position_query_tape, d_position_queries_);
+  }
+  if (!accumulate) return;
+  drop(dropout_.embeddings, step.random, place_of(step.index, kRelative), d_dropped, hidden, d_dropped);
+  add(step.relative->d_states, d_dropped, hidden);
+}
+
+void LayerPass::rotate(const Step& step, RowsView<float> x, std::int64_t heads, Queries queries, Direction direction) {
+  if (spec_.layer_attention.empty()) return;
+  const auto& rotary = spec_.layer_attention[static_cast<std::size_t>(step.index)].rotary;
+  if (!rotary) return;
+  const PackedBatch& batch = *step.batch;
+  const std::int64_t half = spec_.head_size() / 2;
+  const auto length = static_cast<std::int64_t>(batch.max_seqlen);
+  cos_.ensure(static_cast<std::size_t>(length * half));
+  sin_.ensure(static_cast<std::size_t>(length * half));
+  const float sign = direction == Direction::kForward ? 1.0F : -1.0F;  // a rotation's transpose turns back
+  for (std::int64_t i = 0; i < half; ++i) {
+    const float frequency = inverse_frequency(*rotary, spec_.head_size(), i);
+    for (std::int64_t p = 0; p < length; ++p) {
+      const float angle = static_cast<float>(p) * frequency;
+      cos_.data()[p * half + i] = std::cos(angle);
+      sin_.data()[p * half + i] = sign * std::sin(angle);
+    }
+  }
+  positions_.clear();
+  for (std::size_t i = 0; i + 1 < batch.cu_seqlens.size(); ++i) {
+    const std::int32_t count = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
+    if (queries == Queries::kAll) {
+      for (std::int32_t p = 0; p < count; ++p) positions_.push_back(p);
+    } else {
+      positions_.push_back(queries == Queries::kLastOfEach ? count - 1 : 0);
+    }
+  }
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
+    kernels_.f32->rotate({.x = part(x, first, rows),
+                          .num_heads = heads,
+                          .head_dim = spec_.head_size(),
+                          .rotary_dim = spec_.head_size(),
+                          .cos = cos_.data(),
+                          .sin = sin_.data(),
+                          .positions = positions_.data() + first});
+  });
+}
+
+void LayerPass::norm_heads(const Step& step, LayerTape& tape) {
+  if (!step.layer->query_norm) return;
+  const std::int64_t head = spec_.head_size();
+  const std::int64_t q_rows = rows_of(step) * spec_.num_attention_heads;
+  const std::int64_t k_rows = step.batch->total_tokens() * spec_.key_value_heads();
+  norm(read(tape.raw_q, q_rows, head), head, *step.layer->query_norm, view(tape.q, q_rows, head));
+  norm(read(tape.raw_k, k_rows, head), head, *step.layer->key_norm, view(tape.k, k_rows, head));
+}
+
+void LayerPass::make_projections(const Step& step, LayerTape& tape) {
+  const Layer& layer = *step.layer;
+  const std::int64_t tokens = step.batch->total_tokens();
+  const std::int64_t hidden = spec_.hidden_size;
+  RowsView<const float> input = read(tape.input, tokens, hidden);
+  if (spec_.norm_placement == NormPlacement::kPre && layer.attention_norm) {
+    norm(input, hidden, *layer.attention_norm, view(tape.normed, tokens, hidden));
+    input = read(tape.normed, tokens, hidden);
+  }
+  const bool norms = layer.query_norm.has_value();
+  const std::int64_t rows = rows_of(step);
+  const auto q = view(norms ? tape.raw_q : tape.q, rows, spec_.query_size());
+  const auto k = view(norms ? tape.raw_k : tape.k, tokens, spec_.key_value_size());
+  const auto v = view(tape.v, tokens, spec_.key_value_size());
+  const LinearPass::Call query{&layer.query, &tape.query_tape, q};
+  const LinearPass::Call key{&layer.key, &tape.key_tape, k};
+  const LinearPass::Call value{&layer.value, &tape.value_tape, v};
+  if (step.queries == Queries::kAll) {
+    linear_.forward(input, std::array{query, key, value}, step.random);
+  } else {
+    const auto chosen = view(tape.chosen, rows, hidden);
+    gather(input, hidden, *step.batch, step.queries, chosen);
+    linear_.forward(chosen, std::array{query}, step.random);
+    linear_.forward(input, std::array{key, value}, step.random);
+  }
+  norm_heads(step, tape);
+  rotate(step, {tape.q.data(), rows, spec_.query_size()}, spec_.num_attention_heads, step.queries, Direction::kForward);
+  rotate(step, {tape.k.data(), tokens, spec_.key_value_size()}, spec_.key_value_heads(), Queries::kAll,
+         Direction::kForward);
+}
+
+void LayerPass::ffn_activate(const Step& step, const LayerTape& tape, RowsView<float> out) {
+  const std::int64_t width = spec_.intermediate_size;
+  const std::int64_t rows = out.rows;
+  if (spec_.gated) {
+    const auto expanded = read(tape.expanded, rows, 2 * width);
+    for_row_blocks(team_, rows, [&](std::int64_t first, std::int64_t count) {
+      kernels_.f32->gate({.x = part(expanded, first, count),
+                          .out = part(out, first, count),
+                          .width = width,
+                          .activation = spec_.hidden_act});
+    });
+  } else {
+    activate(spec_.hidden_act, read(tape.expanded, rows, width), out);
+  }
+  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, kFfnIntermediate), out, width, out);
+}
+
+void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) {
+  const Layer& layer = *step.layer;
+  const std::int64_t hidden = spec_.hidden_size;
+  const std::int64_t rows = rows_of(step);
+  const bool post = spec_.norm_placement == NormPlacement::kPost;
+  const std::int64_t tokens = step.batch->total_tokens();
+  make_projections(step, tape);
+  project_relative(step, tape);
+  const auto context = view(tape.context, rows, spec_.query_size());
+  AttentionCall call = attention_call(step, tape);
+  RelativeTerms terms;
+  if (step.relative != nullptr) {
+    terms = relative_terms(step, tape);
+    call.relative = &terms;
+  }
+  attention_.forward(call, context);
+
+  const auto attended = view(tape.attended, rows, hidden);
+  linear_.forward(context, std::array{LinearPass::Call{&layer.attention_output, &tape.attention_output_tape, attended}},
+                  step.random);
+  drop(dropout_.attention_output, step.random, place_of(step.index, kAttentionOutput), attended, hidden, attended);
+  const auto input = read(tape.input, tokens, hidden);
+  if (step.queries == Queries::kAll) {
+    add(attended, input, hidden);
+  } else {
+    const auto residual = view(d_states_, rows, hidden);
+    gather(input, hidden, *step.batch, step.queries, residual);
+    add(attended, residual, hidden);
+  }
+
+  const auto ffn_input = view(tape.ffn_input, rows, hidden);
+  norm(attended, hidden, post ? *layer.attention_norm : layer.output_norm, ffn_input);
+  const std::int64_t width = spec_.intermediate_size;
+  const auto expanded = view(tape.expanded, rows, spec_.gated ? 2 * width : width);
+  if (spec_.gated) {
+    linear_.forward(
+        ffn_input,
+        std::array{LinearPass::Call{&*layer.gate, &tape.gate_tape, expanded},
+                   LinearPass::Call{
+                       &layer.intermediate, &tape.intermediate_tape, {expanded.data + width, rows, expanded.stride}}},
+        step.random);
+  } else {
+    linear_.forward(ffn_input, std::array{LinearPass::Call{&layer.intermediate, &tape.intermediate_tape, expanded}},
+                    step.random);
+  }
+  const auto activated = view(activated_, rows, width);
+  ffn_activate(step, tape, activated);
+  const auto summed = post ? view(tape.summed, rows, hidden) : out;
+  linear_.forward(activated, std::array{LinearPass::Call{&layer.output, &tape.output_tape, summed}}, step.random);
+  drop(dropout_.ffn_output, step.random, place_of(step.index, kFfnOutput), summed, hidden, summed);
+  add(summed, post ? ffn_input : attended, hidden);
+  if (post) norm(summed, hidden, layer.output_norm, out);
+}
+
+void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_out, RowsView<float> d_input) {
+  const Layer& layer = *step.layer;
+  const std::int64_t hidden = spec_.hidden_size;
+  const std::int64_t rows = rows_of(step);
+  const std::int64_t width = spec_.intermediate_size;
+  const bool post = spec_.norm_placement == NormPlacement::kPost;
+  const auto attended = read(tape.attended, rows, hidden);
+  const auto ffn_input = read(tape.ffn_input, rows, hidden);
+
+  // Feed-forward. d_out becomes the gradient of the second residual sum.
+  if (post) norm_backward(read(tape.summed, rows, hidden), hidden, layer.output_norm, d_out, d_out);
+  const auto d_states = view(d_states_, rows, hidden);
+  drop(dropout_.ffn_output, step.random, place_of(step.index, kFfnOutput), d_out, hidden, d_states);
+  const auto activated = view(activated_, rows, width);
+  ffn_activate(step, tape, activated);
+  const auto d_activated = view(d_activated_, rows, width);
+  linear_.backward(activated, std::array{LinearPass::Gradient{&layer.output, &tape.output_tape, d_states}}, d_activated,
+                   false, step.random);
+  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, kFfnIntermediate), d_activated, width, d_activated);
+  if (spec_.gated) {
+    const auto expanded = read(tape.expanded, rows, 2 * width);
+    const auto d_expanded = view(d_expanded_, rows, 2 * width);
+    for_row_blocks(team_, rows, [&](std::int64_t first, std::int64_t count) {
+      kernels_.training->gate_backward({.x = part(expanded, first, count),
+                                        .dy = part(RowsView<const float>(d_activated), first, count),
+                                        .dx = part(d_expanded, first, count),
+                                        .width = width,
+                                        .activation = spec_.hidden_act});
+    });
+    linear_.backward(ffn_input,
+                     std::array{LinearPass::Gradient{&*layer.gate, &tape.gate_tape, d_expanded},
+                                LinearPass::Gradient{&layer.intermediate,
+                                                     &tape.intermediate_tape,
+                                                     {d_expanded.data + width, rows, d_expanded.stride}}},
+                     d_states, false, step.random);
+  } else {
+    activate_backward(spec_.hidden_act, read(tape.expanded, rows, width), d_activated);
+    linear_.backward(ffn_input,
+                     std::array{LinearPass::Gradient{&layer.intermediate, &tape.intermediate_tape, d_activated}},
+                     d_states, false, step.random);
+  }
+  if (post) {
+    add(d_states, d_out, hidden);
+    norm_backward(attended, hidden, *layer.attention_norm, d_states, d_states);
+  } else {
+    norm_backward(attended, hidden, layer.output_norm, d_states, d_states);
+    add(d_states, d_out, hidden);
+  }
+
+  // Attention. d_states is the gradient of the first residual sum; d_out is free.
+  drop(dropout_.attention_output, step.random, place_of(step.index, kAttentionOutput), d_states, hidden, d_out);
+  const auto d_context = view(d_context_, rows, spec_.query_size());
+  linear_.backward(read(tape.context, rows, spec_.query_size()),
+                   std::array{LinearPass::Gradient{&layer.attention_output, &tape.attention_output_tape, d_out}},
+                   d_context, false, step.random);
+  const std::int64_t tokens = step.batch->total_tokens();
+  const Attention::Gradients gradients{view(d_q_, rows, spec_.query_size()), view(d_k_, tokens, spec_.key_value_size()),
+                                       view(d_v_, tokens, spec_.key_value_size())};
+  AttentionCall call = attention_call(step, tape);
+  RelativeTerms terms;
+  if (step.relative != nullptr) {
+    terms = relative_terms(step, tape);
+    terms.d_bias = step.relative->d_bias;
+    const auto cleared = [&](AlignedBuffer<float>& buffer, RowsView<const float> like) {
+      if (like.data == nullptr) return RowsView<float>();
+      const auto gradient = view(buffer, like.rows, spec_.query_size());
+      std::fill_n(gradient.data, gradient.rows * gradient.stride, 0.0F);
+      return gradient;
+    };
+    terms.d_position_keys = cleared(d_position_keys_, terms.position_keys);
+    terms.d_position_queries = cleared(d_position_queries_, terms.position_queries);
+    call.relative = &terms;
+  }
+  attention_.backward(call, d_context, gradients);
+  relative_backward(step, tape);
+  projections_backward(step, tape, d_input);
+  if (step.queries == Queries::kAll) {
+    add(d_input, d_states, hidden);
+  } else {
+    scatter_add(d_states, hidden, *step.batch, step.queries, d_input);
+  }
+}
+
+void LayerPass::projections_backward(const Step& step, LayerTape& tape, RowsView<float> d_input) {
+  const Layer& layer = *step.layer;
+  const std::int64_t hidden = spec_.hidden_size;
+  const std::int64_t rows = rows_of(step);
+  const std::int64_t tokens = step.batch->total_tokens();
+  const RowsView<float> d_q{d_q_.data(), rows, spec_.query_size()};
+  const RowsView<float> d_k{d_k_.data(), tokens, spec_.key_value_size()};
+  const RowsView<float> d_v{d_v_.data(), tokens, spec_.key_value_size()};
+  rotate(step, d_q, spec_.num_attention_heads, step.queries, Direction::kBackward);
+  rotate(step, d_k, spec_.key_value_heads(), Queries::kAll, Direction::kBackward);
+  if (layer.query_norm) {
+    const std::int64_t head = spec_.head_size();
+    const auto of_heads = [&](AlignedBuffer<float>& buffer, AlignedBuffer<float>& gradient, const Norm& norm,
+                              std::int64_t head_rows) {
+      const RowsView<float> d{gradient.data(), head_rows, head};
+      norm_backward(read(buffer, head_rows, head), head, norm, d, d);
+    };
+    of_heads(tape.raw_q, d_q_, *layer.query_norm, rows * spec_.num_attention_heads);
+    of_heads(tape.raw_k, d_k_, *layer.key_norm, tokens * spec_.key_value_heads());
+  }
+  const bool normed = spec_.norm_placement == NormPlacement::kPre && layer.attention_norm;
+  const auto input = read(normed ? tape.normed : tape.input, tokens, hidden);
+  const LinearPass::Gradient query{&layer.query, &tape.query_tape, d_q};
+  const LinearPass::Gradient key{&layer.key, &tape.key_tape, d_k};
+  const LinearPass::Gradient value{&layer.value, &tape.value_tape, d_v};
+  if (step.queries == Queries::kAll) {
+    linear_.backward(input, std::array{query, key, value}, d_input, false, step.random);
+  } else {
+    linear_.backward(input, std::array{key, value}, d_input, false, step.random);
+    const auto d_chosen = view(d_context_, rows, hidden);
+    linear_.backward(read(tape.chosen, rows, hidden), std::array{query}, d_chosen, false, step.random);
+    scatter_add(d_chosen, hidden, *step.batch, step.queries, d_input);
+  }
+  if (normed) norm_backward(read(tape.input, tokens, hidden), hidden, *layer.attention_norm, d_input, d_input);
+}
+
+}  // namespace valence::train

@@ -1,0 +1,119 @@
+/// \file
+/// One transformer layer in training: forward, and backward beside it, over sequences laid end to end.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "valence/model/backend.h"
+#include "valence/model/encoder_spec.h"
+#include "valence/tensor/aligned_buffer.h"
+#include "valence/train/attention.h"
+#include "valence/train/dropout_spec.h"
+#include "valence/train/linear.h"
+
+namespace valence::train {
+
+struct Norm {
+  kernels::LayerNormWeights weights;  ///< views into the parameters
+  float* d_weight = nullptr;          ///< null: frozen
+  float* d_bias = nullptr;
+};
+
+/// The parameters of a layer. Which are there, the spec says.
+struct Layer {
+  Linear query, key, value, attention_output;
+  std::optional<Norm> query_norm, key_norm, attention_norm;
+  std::optional<Linear> position_key, position_query;  ///< of relative embeddings, where they are not key and query
+  std::optional<Linear> gate;
+  Linear intermediate, output;
+  Norm output_norm;
+};
+
+/// What all layers of a batch know of distances (attention.h, RelativeTerms).
+struct RelativeStates {
+  std::vector<std::int32_t> rows;  ///< of each distance, in the table below (kDisentangled) or in `bias`
+  std::int64_t longest = 0;
+  const float* bias = nullptr;  ///< kBias
+  float* d_bias = nullptr;
+  RowsView<const float> states;  ///< kDisentangled: embeddings of the table's rows that occur, [rows, hidden]
+  RowsView<float> d_states;      ///< layers add to it
+};
+
+/// What forward leaves for backward. Grown to the largest batch seen.
+struct LayerTape {
+  AlignedBuffer<float> input;         ///< [tokens, hidden]: what came in
+  AlignedBuffer<float> normed;        ///< kPre: what attention read, [tokens, hidden]
+  AlignedBuffer<float> chosen;        ///< what the queries are made of, where that is one token of each sequence
+  AlignedBuffer<float> raw_q, raw_k;  ///< before their norms, where heads are normalised
+  AlignedBuffer<float> q, k, v;
+  AlignedBuffer<float> context;
+  AlignedBuffer<float> attended;   ///< [rows, hidden]: the first residual sum
+  AlignedBuffer<float> ffn_input;  ///< its norm
+  AlignedBuffer<float> expanded;   ///< before the activation: [rows, intermediate], or gate and intermediate
+  AlignedBuffer<float> summed;     ///< kPost: the second residual sum, before its norm
+  AlignedBuffer<float> relative;   ///< what the position projections read
+  AlignedBuffer<float> position_keys, position_queries;
+  LinearTape position_key_tape, position_query_tape;
+  LinearTape query_tape, key_tape, value_tape, attention_output_tape, gate_tape, intermediate_tape, output_tape;
+};
+
+/// The scratch and the threads of a forward and backward pass over layers.
+class LayerPass {
+ public:
+  LayerPass(const EncoderSpec& spec, const DropoutSpec& dropout, const kernels::KernelTable& kernels, SpinTeam& team);
+
+  struct Step {
+    const Layer* layer = nullptr;
+    std::int64_t index = 0;
+    const PackedBatch* batch = nullptr;
+    Queries queries = Queries::kAll;        ///< whose new states are wanted; the result has a row for each
+    const DropoutStream* random = nullptr;  ///< null: no dropout
+    const RelativeStates* relative = nullptr;
+  };
+  /// tape.input -> out [rows, hidden].
+  void forward(const Step& step, LayerTape& tape, RowsView<float> out);
+  /// d_out is the gradient of what forward wrote, and is overwritten; d_input [tokens, hidden] is written. Gradients of
+  /// the layer's parameters are added.
+  void backward(const Step& step, LayerTape& tape, RowsView<float> d_out, RowsView<float> d_input);
+
+  /// Norm of whole rows, in parallel, and its backward pass: dx may be dy.
+  void norm(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out);
+  void norm_backward(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
+                     RowsView<float> dx);
+  /// out = dropout(x) with the numbers of `place`; where nothing is dropped, out = x.
+  void drop(DropoutRate rate, const DropoutStream* random, std::uint64_t place, RowsView<const float> x,
+            std::int64_t width, RowsView<float> out);
+  void add(RowsView<float> x, RowsView<const float> y, std::int64_t width);
+  void activate(Activation activation, RowsView<const float> x, RowsView<float> out);
+  void activate_backward(Activation activation, RowsView<const float> x, RowsView<float> dy);
+  [[nodiscard]] LinearPass& linear() { return linear_; }
+
+ private:
+  struct Rotary;
+  enum class Direction { kForward, kBackward };
+  [[nodiscard]] std::int64_t rows_of(const Step& step) const;
+  [[nodiscard]] AttentionCall attention_call(const Step& step, const LayerTape& tape) const;
+  [[nodiscard]] RelativeTerms relative_terms(const Step& step, const LayerTape& tape) const;
+  void project_relative(const Step& step, LayerTape& tape);
+  void relative_backward(const Step& step, LayerTape& tape);
+  void make_projections(const Step& step, LayerTape& tape);
+  void projections_backward(const Step& step, LayerTape& tape, RowsView<float> d_input);
+  void norm_heads(const Step& step, LayerTape& tape);
+  void rotate(const Step& step, RowsView<float> x, std::int64_t heads, Queries queries, Direction direction);
+  void ffn_activate(const Step& step, const LayerTape& tape, RowsView<float> out);
+
+  EncoderSpec spec_;
+  DropoutSpec dropout_;
+  const kernels::KernelTable& kernels_;
+  SpinTeam& team_;
+  LinearPass linear_;
+  Attention attention_;
+  AlignedBuffer<float> activated_, d_activated_, d_expanded_, d_context_, d_q_, d_k_, d_v_, d_states_, d_states_copy_,
+      d_position_keys_, d_position_queries_, d_relative_, moments_, cos_, sin_;
+  std::vector<std::int32_t> positions_;
+};
+
+}  // namespace valence::train

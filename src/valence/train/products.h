@@ -1,0 +1,69 @@
+/// \file
+/// The three products of a linear layer that learns: outputs, gradient of the inputs, gradient of the weights.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "valence/base/spin_team.h"
+#include "valence/kernels/training_table.h"
+#include "valence/tensor/aligned_buffer.h"
+
+namespace valence::train {
+
+using kernels::RowsView;
+
+/// y = x W^T + bias, and where the gradients go. Pointers into a ParameterSet.
+struct LinearParameters {
+  std::int64_t in_features = 0;
+  std::int64_t out_features = 0;
+  /// W[out][in] at weight[out * stride + in]; turned (GPT-2): at weight[in * stride + out].
+  const float* weight = nullptr;
+  std::int64_t stride = 0;
+  bool turned = false;
+  const float* bias = nullptr;  ///< null: none
+  float* d_weight = nullptr;    ///< laid out as weight; null: frozen
+  float* d_bias = nullptr;      ///< null: frozen or none
+};
+
+/// Products over all rows of a batch, divided among a team. Weights are read as they lie and packed on the way, a panel
+/// at a time: they change with every step. The bits of a result depend neither on the number of threads nor on who
+/// computes what.
+class Products {
+ public:
+  Products(const kernels::KernelTable& kernels, SpinTeam& team);
+
+  struct Output {
+    const LinearParameters* layer = nullptr;
+    RowsView<float> out;  ///< [rows of x, out_features]
+    bool accumulate = false;
+  };
+  /// out = x W^T + bias, or += it, for each, all from the same x.
+  void forward(RowsView<const float> x, std::span<const Output> outputs);
+  void forward(RowsView<const float> x, const LinearParameters& layer, RowsView<float> out);
+
+  struct Gradient {
+    const LinearParameters* layer = nullptr;
+    RowsView<const float> dy;  ///< [rows, out_features]
+  };
+  /// dx = sum over the layers of dy W; all have the same in_features. With `accumulate`, dx += it.
+  void input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate);
+  /// d_weight += dy^T x, d_bias += the sums of dy's columns, where they are not frozen.
+  void weight_gradient(std::span<const Gradient> gradients, RowsView<const float> x);
+
+ private:
+  struct Panel;
+  void multiply(const Panel& panel, RowsView<const float> x, RowsView<float> out, bool accumulate) const;
+  [[nodiscard]] Panel panel_of(std::size_t member, std::int64_t depth);
+  void add_weight_gradient(const LinearParameters& layer, RowsView<const float> dy, RowsView<const float> x);
+
+  const kernels::KernelTable& kernels_;
+  SpinTeam& team_;
+  std::int64_t columns_;                      // of a panel
+  std::vector<AlignedBuffer<float>> panels_;  // one a member
+  AlignedBuffer<float> turned_;               // the left operand of a weight gradient, [features][rows]
+};
+
+}  // namespace valence::train
