@@ -40,7 +40,7 @@ constexpr const char* kVotesColumn = "review_votes";
 constexpr const char* kExamples = R"(
 Examples:
   valence data label raw.csv --rules rules.toml -o bootstrapped.csv
-  valence data label raw.csv -m default --min-score 0.95 --review look-at-these.csv -o bootstrapped.csv
+  valence data label raw.csv -m default --min-score 0.8 --review look-at-these.csv -o bootstrapped.csv
   valence data label raw.csv --rules rules.toml --lexicon-from labelled.csv -m default -o bootstrapped.csv
 
 A rules file:
@@ -59,7 +59,7 @@ struct LabelArguments {
   DataOutputArguments output;
   std::string rules;
   std::vector<std::string> models;
-  std::string min_score = "0.9";
+  std::string min_score = "0.7";
   std::string lexicon_from;
   std::vector<std::string> map_labels;
   std::string min_share = "0.5";
@@ -590,7 +590,7 @@ Command add_data_label(CLI::App& data) {
       ->type_name("REF")
       ->group(votes)
       ->allow_extra_args(false);
-  app->add_option("--min-score", arguments->min_score, "A model's best score must reach it to count [0.9]")
+  app->add_option("--min-score", arguments->min_score, "A model's best score must reach it to count [0.7]")
       ->type_name("X")
       ->group(votes);
   app->add_option("--map-label", arguments->map_labels, "What a model's label is called here; may be given again")

@@ -56,7 +56,7 @@ Result<std::unique_ptr<LabelSource>> source_of_rule(const LabelRule& rule);
 std::unique_ptr<LabelSource> source_of_lexicon(std::string name, data::Lexicon lexicon, double weight);
 
 struct ModelVotes {
-  double min_score = 0.9;  ///< a lower best score is a suggestion only
+  double min_score = 0.7;  ///< a lower best score is a suggestion only
   double weight = 1;
   std::map<std::string, std::string> label_of = {};  ///< the model's label -> the task's; others as they are
 };
