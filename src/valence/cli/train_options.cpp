@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 
+#include "valence/base/file.h"
+#include "valence/base/json.h"
 #include "valence/cli/classify_options.h"
 #include "valence/cli/option_values.h"
 #include "valence/kernels/dispatch.h"
@@ -79,7 +82,22 @@ Result<std::pair<std::string, float>> parse_class_weight(const std::string& word
       return std::pair{word.substr(0, equals), weight};
   }
   return fail(ErrorCode::kInvalidArgument, "--class_weights",
-              fmt::format("\"{}\": expected balanced, or LABEL=WEIGHT with a weight above 0", word));
+              fmt::format("\"{}\": expected balanced, LABEL=WEIGHT with a weight above 0, or a .json file", word));
+}
+
+/// {"label": weight, ...}, as `valence data balance --method weights` writes it.
+Result<std::vector<std::pair<std::string, float>>> read_class_weights(const std::string& path) {
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
+  VALENCE_TRY(const std::string text, read_file(path, kMaxBytes));
+  VALENCE_TRY(const Json document, Json::parse(text, path));
+  VALENCE_TRY(const auto members, document.members());
+  std::vector<std::pair<std::string, float>> weights;
+  for (const auto& [label, value] : members) {
+    VALENCE_TRY(const double weight, value.as_number());
+    if (!(weight > 0 && weight < 1e6)) return value.invalid(fmt::format("weight {:g} is not above 0", weight));
+    weights.emplace_back(label, static_cast<float>(weight));
+  }
+  return weights;
 }
 
 }  // namespace
@@ -131,7 +149,8 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
   add(app, "layer_decay", arguments.layer_decay, "Each layer further from the head learns so much slower [1]", "X",
       training);
   add(app, "label_smoothing_factor", arguments.label_smoothing_factor, "[0]", "X", training);
-  add(app, "class_weights", arguments.class_weights, "balanced, or LABEL=WEIGHT,... [all 1]", "W", training)
+  add(app, "class_weights", arguments.class_weights, "balanced, LABEL=WEIGHT,... or a .json file of them [all 1]", "W",
+      training)
       ->delimiter(',');
   add(app, "train_sampling_strategy", arguments.train_sampling_strategy,
       "random, sequential or group_by_length [random]", "S", training);
@@ -236,6 +255,11 @@ Result<TrainOptions> interpret(const TrainArguments& arguments) {
   for (const std::string& word : arguments.class_weights) {
     if (word == "balanced") {
       options.balanced_weights = true;
+      continue;
+    }
+    if (word.ends_with(".json")) {
+      VALENCE_TRY(auto weights, read_class_weights(word));
+      std::ranges::move(weights, std::back_inserter(options.class_weights));
       continue;
     }
     VALENCE_TRY(auto weight, parse_class_weight(word));

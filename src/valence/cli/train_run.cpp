@@ -17,6 +17,7 @@
 #include "valence/cli/train_base.h"
 #include "valence/cli/train_card.h"
 #include "valence/cli/train_data.h"
+#include "valence/cli/train_html.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/model/config.h"
 #include "valence/train/few_shot.h"
@@ -110,9 +111,10 @@ Status TrainRun::State::read_rows() {
     return options.training.method == train::Method::kLora ? train::lora_room(shapes, options.training.lora.r) : 0;
   };
   VALENCE_TRY(const bool adds_mean_layer, wants_mean_layer());
-  VALENCE_TRY(train::BaseModel made,
-              train::make_base_model(source.config_json, source.checkpoint(), head,
-                                                          {.seed = options.training.seed, .room_beside = room, .adds_mean_layer = adds_mean_layer}));
+  VALENCE_TRY(
+      train::BaseModel made,
+      train::make_base_model(source.config_json, source.checkpoint(), head,
+                             {.seed = options.training.seed, .room_beside = room, .adds_mean_layer = adds_mean_layer}));
   base = std::make_unique<train::BaseModel>(std::move(made));
   head.labels = base->spec.head.labels;
 
@@ -347,10 +349,13 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
 /// Once everything is learned: what the directory is for.
 Status TrainRun::State::finish(const std::function<void(const std::string&)>& say) {
   std::error_code ignored;
-  const bool keeps_best = !arguments.few_shot && options.training.load_best_model_at_end && trainer->state().best_step >= 0;
+  const bool keeps_best =
+      !arguments.few_shot && options.training.load_best_model_at_end && trainer->state().best_step >= 0;
   if (!keeps_best) VALENCE_TRY_STATUS(write_result());
   VALENCE_TRY_STATUS(
       write_file_atomically(output() / "training_report.json", report_json(*base, arguments, options, report)));
+  VALENCE_TRY(const std::string page, train_html(*base, arguments, options, report, metrics));
+  VALENCE_TRY_STATUS(write_file_atomically(output() / "report.html", page));
   fs::remove(output() / kStateFile, ignored);  // a whole run needs no checkpoint
   say(fmt::format("{}: written", output().string()));
   return {};
