@@ -135,7 +135,7 @@ TEST_F(Ledger, NearDuplicatesGoWhereLabelsAgree) {
   admit(1, {"1", "the food was really good here", "a"});
   EXPECT_EQ(admit(2, {"2", "The food was really GOOD here!", "a"}).dropped, DropReason::kNearDuplicate);
   EXPECT_EQ(admit(3, {"3", "the food was really bad here", "a"}).dropped, DropReason::kNearDuplicate);
-  EXPECT_FALSE(admit(4, {"4", "the food was really bad here", "b"}).dropped);
+  EXPECT_FALSE(admit(4, {"4", "the food was really cold here", "b"}).dropped);
   EXPECT_EQ(ledger_.summary().conflicting_near_duplicates, 1U);
 }
 
