@@ -149,8 +149,10 @@ class TrainTest(InTemporaryFolder):
 
     def test_killed_runs_go_on_to_the_same_bits(self):
         data = self.csv("train.csv", rows(400))
-        options = ["--num-train-epochs", "4", "--save-strategy", "steps", "--save-steps", "7", "--quiet"]
+        options = ["--num-train-epochs", "12", "--save-strategy", "steps", "--save-steps", "7", "--quiet"]
+        begin = time.monotonic()
         whole = self.train(data, *options, output="whole")
+        seconds = time.monotonic() - begin
         self.assertEqual(whole.returncode, 0, whole.stderr.decode())
         expected = (self.folder / "whole" / "model.safetensors").read_bytes()
         generator = random.Random(5)
@@ -161,7 +163,7 @@ class TrainTest(InTemporaryFolder):
             for _ in range(200):  # the run gets further each time, for checkpoints are kept
                 process = subprocess.Popen(command + ["--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
                 try:
-                    _, errors = process.communicate(timeout=generator.uniform(0.05, 0.4))
+                    _, errors = process.communicate(timeout=generator.uniform(0.1, 0.5) * seconds)
                     break
                 except subprocess.TimeoutExpired:
                     process.send_signal(signal.SIGKILL)
