@@ -3,10 +3,10 @@
 
     python tools/make_onnx_goldens.py --out tests/parity/data/onnx
 
-<name>.onnx   exports of BERT and DistilBERT with weights by the recipe of tests/support/random_checkpoint.h, made in the
-              ways that are common: torch.onnx.export by tracing and by torch.export (its notes about Python's stack
-              left out, for size), eager and SDPA attention, halves, weights beside the file, and onnxruntime's dynamic
-              quantisation (signed and unsigned, a scale a matrix or an output).
+<name>.onnx   exports of tiny models with weights by the recipe of tests/support/random_checkpoint.h, made in the ways
+              that are common: torch.onnx.export by tracing and by torch.export (its notes about Python's stack left
+              out, for size), eager and SDPA attention, halves, weights beside the file, and onnxruntime's dynamic
+              quantisation (signed and unsigned, a scale a matrix or an output), its fusions too.
 <name>.json   beside each: config.json, and the logits that transformers computes in f32 from the weights as they are in
               the file, dequantised by (integer - zero point) * scale where they are integers.
 
@@ -28,6 +28,8 @@ import onnx
 import torch
 from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.fusion_options import FusionOptions
+from onnxruntime.transformers.optimizer import optimize_model
 from transformers import (BertConfig, BertForSequenceClassification, DistilBertConfig,
                           DistilBertForSequenceClassification)
 
@@ -49,15 +51,110 @@ def distilbert(**more):
         architectures=["DistilBertForSequenceClassification"], **LABELS, **more))
 
 
+def small(model_type, layers=1, tokens=False, vocab_size=40, **settings):
+    """A classifier of any architecture, 16 wide with two heads."""
+    if model_type != "gpt2":
+        settings = {"max_position_embeddings": 22, **settings}
+    auto, config = recipe.classifier(model_type, 16, layers, 2, vocab_size, ffn=1.5, tokens=tokens, **LABELS, **settings)
+    torch.manual_seed(0)
+    return auto.from_config(config)
+
+
+def deberta(**more):
+    """The table of relative positions has 520 rows: what is smaller, torch.export multiplies out."""
+    return small("deberta-v2", **{
+        "relative_attention": True, "position_buckets": 260, "max_relative_positions": 520, "pos_att_type": ["p2c", "c2p"],
+        "norm_rel_ebd": "layer_norm", "share_att_key": True, "position_biased_input": False, "type_vocab_size": 0,
+        "layer_norm_eps": 1e-7, **more})
+
+
+def deberta_own(**more):
+    return deberta(share_att_key=False, position_buckets=-1, max_relative_positions=260, norm_rel_ebd="none",
+                   pos_att_type="c2p|p2c", type_vocab_size=2, position_biased_input=True, **more)
+
+
+def modernbert(**more):
+    return small("modernbert", **{"layers": 2, "local_attention": 4, "global_attn_every_n_layers": 2, "pad_token_id": 0,
+                                  "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2, **more})
+
+
+def other_architectures():
+    """name -> (model, attention, traced, half, note)"""
+    roberta = {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1}
+    albert = {"embedding_size": 8, "hidden_act": "gelu_new", "layers": 2}
+    traced, exported = "torch.onnx.export, traced", "torch.onnx.export, torch.export"
+    return {
+        "electra_traced": (small("electra", embedding_size=8), "eager", True, False, traced),
+        "electra_dynamo": (small("electra", embedding_size=8), "sdpa", False, False, exported),
+        "albert_traced": (small("albert", **albert), "sdpa", True, False, traced),
+        "albert_dynamo": (small("albert", **albert), "eager", False, False, exported),
+        "bert_tokens_traced": (small("bert", tokens=True), "sdpa", True, False, traced),
+        "roberta_tokens_dynamo": (small("roberta", tokens=True, **roberta), "sdpa", False, False, exported),
+        "mpnet_traced": (small("mpnet", relative_attention_num_buckets=32), "eager", True, False, traced),
+        "mpnet_dynamo": (small("mpnet", relative_attention_num_buckets=32), "eager", False, False, exported),
+        "mpnet_half": (small("mpnet", relative_attention_num_buckets=32), "eager", True, True, "halves"),
+        "deberta_v3_traced": (deberta(), "eager", True, False, traced),
+        "deberta_v3_dynamo": (deberta(), "eager", False, False, exported),
+        "deberta_v3_half": (deberta(), "eager", True, True, "halves"),
+        "deberta_v2_own_projections_traced": (deberta_own(), "eager", True, False, traced),
+        "deberta_v2_own_projections_dynamo": (deberta_own(), "eager", False, False, exported),
+        "modernbert_traced": (modernbert(classifier_pooling="cls"), "sdpa", True, False, traced),
+        "modernbert_mean_traced": (modernbert(classifier_pooling="mean"), "eager", True, False, traced),
+        "modernbert_mean_dynamo": (modernbert(classifier_pooling="mean"), "sdpa", False, False, exported),
+        "modernbert_biases_dynamo": (modernbert(classifier_bias=True, attention_bias=True, mlp_bias=True, norm_bias=True),
+                                     "eager", False, False, exported),
+        "modernbert_tokens_traced": (modernbert(tokens=True), "eager", True, False, traced),
+        "modernbert_half": (modernbert(classifier_pooling="cls"), "sdpa", True, True, "halves"),
+    }
+
+
+def decoders():
+    """name -> (model, attention, traced, half, note)"""
+    settings = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "use_cache": False}
+    gpt2 = {"n_positions": 22, **settings}
+    grouped = {"num_key_value_heads": 1, **settings}
+    traced, exported = "torch.onnx.export, traced", "torch.onnx.export, torch.export"
+    return {
+        "gpt2_traced": (small("gpt2", **gpt2), "eager", True, False, traced),
+        "gpt2_dynamo": (small("gpt2", **gpt2), "sdpa", False, False, exported),
+        "llama_traced": (small("llama", **grouped), "eager", True, False, traced),
+        "llama_dynamo": (small("llama", **grouped), "eager", False, False, exported),
+        "mistral_dynamo": (small("mistral", sliding_window=4, **grouped), "eager", False, False, exported),
+        "qwen2_traced": (small("qwen2", **grouped), "eager", True, False, traced),
+        "qwen3_dynamo": (small("qwen3", head_dim=12, **grouped), "eager", False, False, exported),
+        "nomic_bert_traced": (small("nomic_bert"), "eager", True, False, traced),
+        "gte_dynamo": (small("gte", type_vocab_size=0), "eager", False, False, exported),
+    }
+
+
+def quantised_architectures():
+    """name -> (model, settings of quantize_dynamic)"""
+    signed = {"weight_type": QuantType.QInt8, "per_channel": True}
+    unsigned = {"weight_type": QuantType.QUInt8}
+    return {
+        "electra_i8": (small("electra", embedding_size=8), signed),
+        "albert_u8": (small("albert", layers=2, embedding_size=8, hidden_act="gelu_new"), unsigned),
+        "mpnet_u8": (small("mpnet", relative_attention_num_buckets=32), unsigned),
+        "deberta_v3_i8": (deberta(), signed),
+        "modernbert_u8": (modernbert(classifier_pooling="cls"), unsigned),
+    }
+
+
+def fused_architectures():
+    """name -> model: what onnxruntime's optimiser makes operators of its own of, as optimum's -O2 does."""
+    return {"bert_fused": bert(layers=1), "distilbert_fused": distilbert(), "albert_fused": small(
+        "albert", layers=2, embedding_size=8, hidden_act="gelu_new")}
+
+
 def export(model, path, attention, traced, half, dynamic=True):
-    model = copy.deepcopy(model)
+    model = copy.deepcopy(model).eval()
     model.set_attn_implementation(attention)
     if half:
         model = model.half()
     ids = torch.arange(3, 17).reshape(2, 7)
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     inputs["attention_mask"][1, 5:] = 0
-    if model.config.model_type == "bert":
+    if getattr(model.config, "type_vocab_size", 0) > 1:
         inputs["token_type_ids"] = torch.zeros_like(ids)
     if traced:
         axes = {name: {0: "batch_size", 1: "sequence_length"} for name in inputs} | {"logits": {0: "batch_size"}}
@@ -99,7 +196,10 @@ def take_weights(model, path):
         if node.op_type == "MatMulInteger":
             stem = node.input[1].removesuffix("_quantized")
             values = dequantize(tensors[node.input[1]], tensors[f"{stem}_scale"], tensors[node.input[3]])
-            state[f"{module_of(node.name)}.weight"] = torch.from_numpy(values.T.copy())
+            name = f"{module_of(node.name)}.weight"
+            if name not in state:  # used a second time: query_proj_1
+                continue
+            state[name] = torch.from_numpy(values.T.copy())
             taken += 1
     model.load_state_dict(state)
     return taken
@@ -118,7 +218,9 @@ def record(out, versions, name, model, note, **settings):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    out = parser.parse_args().out
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="record these of the later cases alone")
+    arguments = parser.parse_args()
+    out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
@@ -126,6 +228,60 @@ def main():
     versions = recipe.versions() | {package: importlib.metadata.version(package)
                                     for package in ("onnx", "onnxscript", "onnxruntime")}
 
+    if not arguments.only:
+        record_first(out, versions)
+    for name, (model, attention, traced, half, note) in (other_architectures() | decoders()).items():
+        if not arguments.only or name in arguments.only:
+            record_export(out, versions, name, model, attention, traced, half, note)
+    for name, model in fused_architectures().items():
+        if not arguments.only or name in arguments.only:
+            record_fused(out, versions, name, model)
+    for name, (model, settings) in quantised_architectures().items():
+        if not arguments.only or name in arguments.only:
+            record_quantised(out, versions, name, model, settings)
+
+
+def record_export(out, versions, name, model, attention, traced, half, note):
+    model.eval()
+    weights = recipe.randomize(model, 1, "F32")
+    with contextlib.redirect_stdout(io.StringIO()):
+        export(model, out / f"{name}.onnx", attention, traced, half)
+    model.set_attn_implementation("eager")
+    if half:
+        model = model.half().float()
+        record(out, versions, name, model, note)
+    else:
+        record(out, versions, name, model, note, weights=weights)
+
+
+def record_quantised(out, versions, name, model, settings):
+    model.eval()
+    recipe.randomize(model, 1, "F32")
+    export(model, out / "source.onnx", "eager", True, False)
+    quantize_dynamic(out / "source.onnx", out / f"{name}.onnx", **settings)
+    (out / "source.onnx").unlink()
+    taken = take_weights(model, out / f"{name}.onnx")
+    model.set_attn_implementation("eager")
+    record(out, versions, name, model, "onnxruntime.quantization.quantize_dynamic", quantized_tensors=taken)
+
+
+def record_fused(out, versions, name, model):
+    model.eval()
+    weights = recipe.randomize(model, 1, "F32")
+    export(model, out / "source.onnx", "eager", True, False)
+    options = FusionOptions("bert")
+    optimised = optimize_model(str(out / "source.onnx"), model_type="bert", num_heads=2, hidden_size=16, opt_level=0,
+                               optimization_options=options)
+    (out / "source.onnx").unlink()
+    operators = {node.op_type for node in optimised.model.graph.node}
+    assert {"Attention", "SkipLayerNormalization"} <= operators, operators
+    optimised.save_model_to_file(str(out / f"{name}.onnx"))
+    record(out, versions, name, model, "onnxruntime.transformers.optimizer", weights=weights,
+           fused=sorted(operators & {"Attention", "BiasGelu", "EmbedLayerNormalization", "FastGelu",
+                                     "SkipLayerNormalization"}))
+
+
+def record_first(out, versions):
     exports = [  # name, model, attention, traced, half, note
         ("bert_traced", bert(), "eager", True, False, "torch.onnx.export, traced"),
         ("bert_dynamo", bert(), "sdpa", False, False, "torch.onnx.export, torch.export"),
@@ -134,16 +290,8 @@ def main():
         ("distilbert_traced", distilbert(), "sdpa", True, False, "torch.onnx.export, traced"),
         ("distilbert_dynamo", distilbert(), "eager", False, False, "torch.onnx.export, torch.export"),
     ]
-    for name, model, attention, traced, half, note in exports:
-        model.eval()
-        weights = recipe.randomize(model, 1, "F32")
-        with contextlib.redirect_stdout(io.StringIO()):
-            export(model, out / f"{name}.onnx", attention, traced, half)
-        if half:
-            model = model.half().float()
-            record(out, versions, name, model, note)
-        else:
-            record(out, versions, name, model, note, weights=weights)
+    for case in exports:
+        record_export(out, versions, *case)
 
     fixed = bert(layers=1).eval()
     recipe.randomize(fixed, 1, "F32")
@@ -161,13 +309,7 @@ def main():
                            "bert_u8": {"weight_type": QuantType.QUInt8},
                            "bert_u8_outputs": {"weight_type": QuantType.QUInt8, "per_channel": True,
                                                "reduce_range": True}}.items():
-        model = bert(layers=1).eval()
-        recipe.randomize(model, 1, "F32")
-        export(model, out / "source.onnx", "sdpa", True, False)
-        quantize_dynamic(out / "source.onnx", out / f"{name}.onnx", **settings)
-        (out / "source.onnx").unlink()
-        taken = take_weights(model, out / f"{name}.onnx")
-        record(out, versions, name, model, "onnxruntime.quantization.quantize_dynamic", quantized_tensors=taken)
+        record_quantised(out, versions, name, bert(layers=1), settings)
 
 
 if __name__ == "__main__":

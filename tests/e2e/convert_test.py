@@ -1,20 +1,15 @@
 """`valence models convert`: every way there and back, and what other readers make of the files."""
-import importlib.util
 import json
 import struct
 import unittest
 from pathlib import Path
 
-from support import InTemporaryFolder, lines, safetensors, valence
+from support import InTemporaryFolder, has, lines, safetensors, valence
 
 TEXTS = ["good", "the bad not goodly !", "a b c d e f g h i j k l m n o p"]
 # The bar of a conversion to f32: largest difference over the largest logit.
 F32_PARITY = 1e-4
 Q8_PARITY = 0.2
-
-
-def has(*packages):
-    return all(importlib.util.find_spec(package) for package in packages)
 
 
 class Converting(InTemporaryFolder):

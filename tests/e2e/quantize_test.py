@@ -174,6 +174,21 @@ class Writing(Quantizing):
         self.assertEqual(sorted(set(self.folder.iterdir()) - set(before)),
                          [self.folder / "dev.csv", self.folder / "texts.txt"])
 
+    def test_gguf_and_onnx_files_give_the_int8_model_of_their_directory(self):
+        data = self.labelled_by(self.model)
+        self.assertEqual(self.quantize("--data", data, "-o", self.out).returncode, 0)
+        expected, _ = read_safetensors(self.out / "model.safetensors")
+        for target, name in (("gguf", "model.gguf"), ("onnx", "onnx")):
+            source, out = self.folder / name, self.folder / f"{target}-int8"
+            self.assertEqual(valence("models", "convert", self.model, "--to", target, "-o", source).returncode, 0)
+            result = self.quantize("--data", data, "-o", out, model=source)
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            self.assertEqual(read_safetensors(out / "model.safetensors")[0], expected)
+            self.assertIn(name, (out / "MODEL_CARD.md").read_text())
+            dry = self.quantize("--data", data, "--dry-run", model=source)
+            self.assertEqual(dry.returncode, 0, dry.stderr.decode())
+            self.assertEqual(list(self.folder.glob("*.source*")), [])
+
     def test_the_built_in_models_weights_come_back_from_their_f32_form(self):
         source, _ = read_safetensors(MODELS / "default" / "model.safetensors")
         header, body = {}, []

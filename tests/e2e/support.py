@@ -1,4 +1,5 @@
 """What the end-to-end tests share: running the program, and a tiny model directory made from nothing."""
+import importlib.util
 import json
 import os
 import random
@@ -19,6 +20,11 @@ def valence(*args, stdin=None, timeout=120, **kwargs):
     else:
         kwargs.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([BINARY, *map(str, args)], capture_output=True, timeout=timeout, check=False, **kwargs)
+
+
+def has(*packages):
+    """Whether all are installed."""
+    return all(importlib.util.find_spec(package) for package in packages)
 
 
 def lines(result):

@@ -103,6 +103,19 @@ class TrainTest(InTemporaryFolder):
         changed = {name for name in before if before[name] != after[name]}
         self.assertEqual(changed, {"classifier.weight", "classifier.bias", "bert.pooler.dense.weight", "bert.pooler.dense.bias"})
 
+    def test_a_handful_of_examples_gives_a_model_of_the_same_kind_with_a_layer_for_the_mean(self):
+        data = self.csv("few.csv", rows(64))
+        dev = self.csv("dev.csv", rows(100, seed=9))
+        result = self.train(data, "--few-shot", "--eval-data", dev, "--num-iterations", "400", "--learning-rate", "1e-3", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertGreaterEqual(json.loads(result.stdout)["best"]["eval_accuracy"], 0.9)
+        out = self.folder / "out"
+        config = json.loads((out / "config.json").read_text())
+        self.assertEqual((config["num_hidden_layers"], config["architectures"]), (3, ["BertForSequenceClassification"]))
+        self.assertEqual(self.labels_of("-m", out, "-t", "the good b", "-t", "c bad a"), ["positive", "negative"])
+        refused = self.train(data, "--few-shot", "--method", "lora", output="other")
+        self.assert_refused(refused, 2, "--few-shot", "--method full")
+
     def test_several_labels_a_text(self):
         generator = random.Random(3)
         table = []

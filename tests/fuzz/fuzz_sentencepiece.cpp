@@ -28,6 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view file(reinterpret_cast<const char*>(data) + 1, size - 1);
   auto parts = valence::tokenizer::build_from_sentencepiece(kFamilies[data[0] % std::size(kFamilies)], file, "x.model",
                                                             settings);
+  if (parts) valence::testing::require_let_through(valence::tokenizer::check_sentencepiece_fields("x.model"), file);
   valence::testing::require_refused_or_sound(
       parts ? valence::Result<valence::Tokenizer>(valence::Tokenizer(*std::move(parts)))
             : valence::Result<valence::Tokenizer>(valence::fail(std::move(parts).error())));

@@ -8,6 +8,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view json(reinterpret_cast<const char*>(data), size);
-  valence::testing::require_refused_or_sound(valence::Tokenizer::from_tokenizer_json(json, "tokenizer.json"));
+  const auto tokenizer = valence::Tokenizer::from_tokenizer_json(json, "tokenizer.json");
+  valence::testing::require_refused_or_sound(tokenizer);
+  if (tokenizer)
+    valence::testing::require_let_through(valence::tokenizer::check_tokenizer_json("tokenizer.json"), json);
   return 0;
 }

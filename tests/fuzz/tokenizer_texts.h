@@ -8,6 +8,7 @@
 
 #include "valence/base/utf8.h"
 #include "valence/tokenizer.h"
+#include "valence/tokenizer/vocabulary_file_checks.h"
 
 namespace valence::testing {
 
@@ -58,6 +59,12 @@ inline void require_refused_or_sound(const Result<Tokenizer>& tokenizer) {
     const auto decoded = tokenizer->decode(encoding->ids, {.skip_special_tokens = false});
     require(!decoded || !find_invalid_utf8(*decoded));
   }
+}
+
+/// What the parser accepts, the look at the file's pieces while it is read lets through.
+inline void require_let_through(const PieceCheck& check, std::string_view file) {
+  const std::size_t half = file.size() / 2;
+  require(check(file.substr(0, half), 0).has_value() && check(file, half).has_value());
 }
 
 }  // namespace valence::testing

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <memory>
 #include <numeric>
 
 #include "support/model_goldens.h"
@@ -117,8 +118,8 @@ TEST_P(Gradients, OfEveryParameterAreThoseOfTransformers) {
   const auto checkpoint = Checkpoint::from_memory(std::as_bytes(std::span(image)), golden.model.name).value();
   const Json config = Json::parse(golden.model.config_json, "config.json").value();
   const ModelSpec original = parse_config(config).value();
-  auto base =
-      make_base_model(golden.model.config_json, checkpoint, {original.head.labels, original.head.problem_type}, 1);
+  auto base = make_base_model(golden.model.config_json, checkpoint, {original.head.labels, original.head.problem_type},
+                              {.seed = 1});
   ASSERT_TRUE(base.has_value()) << base.error().to_string();
   EXPECT_TRUE(base->fresh.empty()) << base->fresh.front();
   base->parameters.set_learning([](const Parameter&) { return true; });
@@ -170,6 +171,103 @@ TEST_P(Gradients, OfEveryParameterAreThoseOfTransformers) {
   std::printf("%s: worst relative difference %.2e\n", golden.model.name.c_str(), worst);
 }
 
+/// A network over a golden's weights and batch, and its loss with the dropout of one stream.
+class Learner {
+ public:
+  explicit Learner(const Golden& golden, const DropoutSpec& dropout)
+      : golden_(golden), image_(testing::image_of(golden.model.checkpoint)) {
+    const auto checkpoint = Checkpoint::from_memory(std::as_bytes(std::span(image_)), golden.model.name).value();
+    const ModelSpec original = parse_config(Json::parse(golden.model.config_json, "config.json").value()).value();
+    base_ = std::make_unique<BaseModel>(make_base_model(golden.model.config_json, checkpoint,
+                                                        {original.head.labels, original.head.problem_type}, {.seed = 1})
+                                            .value());
+    base_->parameters.set_learning([](const Parameter&) { return true; });
+    network_ = Network::make(*base_, dropout, **kernels::selected_kernels(), team_).value();
+    const bool has_types = base_->spec.encoder.type_vocab_size > 0;
+    for (const auto& sequence : golden.model.sequences) {
+      builder_.add(sequence.input_ids, has_types ? std::span<const std::int32_t>(sequence.token_type_ids)
+                                                 : std::span<const std::int32_t>());
+    }
+    for (const Target& target : golden.targets) targets_.push_back(&target);
+    const auto labels = static_cast<std::size_t>(base_->spec.head.num_labels());
+    logits_.resize(targets_.size() * labels);
+    d_logits_.resize(logits_.size());
+  }
+
+  double loss_now(bool with_gradient) {
+    const DropoutStream random{12345};
+    const std::int64_t labels = base_->spec.head.num_labels();
+    const LossOptions options{.problem_type = base_->spec.head.problem_type};
+    LossSum sum;
+    team_.run([&] {
+      network_->forward(builder_.batch(), &random, logits_);
+      sum = loss(logits_, targets_, labels, options, loss_weight(targets_, labels, options), d_logits_);
+      if (with_gradient) network_->backward(builder_.batch(), &random, d_logits_);
+    });
+    return sum.loss / sum.weight;
+  }
+  [[nodiscard]] ParameterSet& parameters() { return base_->parameters; }
+
+ private:
+  const Golden& golden_;
+  std::string image_;
+  ThreadPool pool_{2};
+  SpinTeam team_{pool_};
+  std::unique_ptr<BaseModel> base_;
+  std::unique_ptr<Network> network_;
+  BatchBuilder builder_;
+  std::vector<const Target*> targets_;
+  std::vector<float> logits_, d_logits_;
+};
+
+class SmallGradients : public Gradients {};
+
+TEST_P(SmallGradients, WithDropoutAreTheSlopeOfTheLoss) {
+  const Golden golden = load(GetParam());
+  const DropoutRate rate{0.15};
+  Learner learner(golden, {rate, rate, rate, rate, rate, rate, rate});
+  learner.loss_now(true);
+  ParameterSet& parameters = learner.parameters();
+  double largest = 0;
+  const auto norm_of = [](std::span<const float> values) {
+    double squares = 0;
+    for (const float value : values) squares += static_cast<double>(value) * value;
+    return std::sqrt(squares);
+  };
+  for (const Parameter& parameter : parameters.parameters())
+    largest = std::max(largest, norm_of(parameters.gradients_of(parameter)));
+  for (const Parameter& parameter : parameters.parameters()) {
+    const std::span<const float> gradient = parameters.gradients_of(parameter);
+    const double norm = norm_of(gradient);
+    constexpr double kTellable = 0.02;  // below, f32 rounding of the loss is as large as what is looked for
+    if (norm < kTellable * largest) continue;
+    // Along a tensor's own gradient the loss rises by its norm.
+    const std::span<float> values = parameters.values_of(parameter);
+    const std::vector<float> before(values.begin(), values.end());
+    const double step = 2e-2 / largest;
+    const auto moved = [&](double by) {
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = before[i] + static_cast<float>(by * gradient[i] / norm);
+      const double loss = learner.loss_now(false);
+      std::copy(before.begin(), before.end(), values.begin());
+      return loss;
+    };
+    const double slope = (moved(step) - moved(-step)) / (2 * step);
+    EXPECT_NEAR(slope / norm, 1.0, 0.05) << parameter.name;
+  }
+}
+
+std::vector<fs::path> small_golden_files() {
+  std::vector<fs::path> files = golden_files();
+  std::erase_if(files, [](const fs::path& file) {
+    const std::string name = file.stem().string();
+    return name.ends_with("_base") || name.starts_with("minilm");
+  });
+  return files;
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, SmallGradients, ::testing::ValuesIn(small_golden_files()),
+                         [](const auto& of) { return of.param.stem().string(); });
 INSTANTIATE_TEST_SUITE_P(Golden, Gradients, ::testing::ValuesIn(golden_files()),
                          [](const auto& of) { return of.param.stem().string(); });
 

@@ -82,7 +82,7 @@ TEST_P(Training, FiftyStepsAreThoseOfTrainer) {
   const TrainingOptions options = options_of(golden);
   const auto room = [&](std::span<const Shape> shapes) { return lora_room(shapes, options.lora.r); };
   auto base =
-      make_base_model(model.config_json, checkpoint, {original.head.labels, original.head.problem_type}, 1, room);
+      make_base_model(model.config_json, checkpoint, {original.head.labels, original.head.problem_type}, {.seed = 1, .room_beside = room});
   ASSERT_TRUE(base.has_value()) << base.error().to_string();
 
   ThreadPool pool(2);

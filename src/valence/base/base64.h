@@ -12,4 +12,6 @@ namespace valence {
 /// that stand for no byte.
 [[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
 
+[[nodiscard]] std::string encode_base64(std::string_view bytes);
+
 }  // namespace valence

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -45,28 +46,48 @@ Result<OpenedFile> open_regular(const std::filesystem::path& path) {
   return OpenedFile{fd, static_cast<std::uint64_t>(info.st_size)};
 }
 
+constexpr std::size_t kPieceBytes = 1U << 20U;
+
+/// As many of the next bytes of the file as there are, up to the size of `piece`.
+Result<std::size_t> read_piece(const Descriptor& file, const std::filesystem::path& path, std::span<char> piece) {
+  std::size_t filled = 0;
+  while (filled < piece.size()) {
+    const ssize_t got = ::read(file.get(), piece.data() + filled, piece.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be read: {}", system_error_text(errno)));
+    }
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  return filled;
+}
+
 }  // namespace
 
-Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes) {
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes,
+                              const PieceCheck& check) {
   VALENCE_TRY(const OpenedFile opened, open_regular(path));
   const Descriptor file(opened.fd);
   if (opened.size_bytes > max_size_bytes) {
     return fail(ErrorCode::kInvalidData, path.string(),
                 fmt::format("has {} bytes, more than the {} allowed here", opened.size_bytes, max_size_bytes));
   }
-  std::string content(opened.size_bytes, '\0');
-  std::size_t filled = 0;
-  while (filled < content.size()) {
-    const ssize_t got = ::read(file.get(), content.data() + filled, content.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      return fail(ErrorCode::kIo, path.string(), fmt::format("cannot be read: {}", system_error_text(errno)));
-    }
+  std::string content;
+  content.reserve(opened.size_bytes);  // pages that are never filled take no memory
+  while (content.size() < opened.size_bytes) {
+    const std::size_t before = content.size();
+    content.resize(std::min<std::size_t>(before + kPieceBytes, opened.size_bytes));
+    VALENCE_TRY(const std::size_t got, read_piece(file, path, std::span(content).subspan(before)));
+    content.resize(before + got);
     if (got == 0) break;  // shortened while we read: what is there is what counts
-    filled += static_cast<std::size_t>(got);
+    VALENCE_TRY_STATUS(check(content, before));
   }
-  content.resize(filled);
   return content;
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes) {
+  return read_file(path, max_size_bytes, [](std::string_view, std::size_t) -> Status { return {}; });
 }
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "valence/base/error.h"
 
@@ -14,6 +16,13 @@ namespace valence {
 
 /// The bytes of a regular file of at most `max_size_bytes`. A directory, a missing or an over-large file is an error.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes);
+
+/// What read_file shows the file to, piece by piece: its bytes so far, of which earlier calls have seen `checked`.
+using PieceCheck = std::function<Status(std::string_view so_far, std::size_t checked)>;
+
+/// The same, with a look at each piece of the file before the next is read. A refusal ends the reading, so that a large
+/// file that is wrong from its beginning costs neither its size in memory nor the time to read it.
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_size_bytes, const PieceCheck& check);
 
 /// Makes the entries of a directory durable; a file system that cannot is no reason to fail.
 void sync_directory(const std::filesystem::path& path);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -18,34 +19,40 @@ namespace {
 
 const nlohmann::json& node_of(const void* node) { return *static_cast<const nlohmann::json*>(node); }
 
-/// The parser itself keeps a stack as deep as the input, so depth is bounded before it sees the text.
-bool exceeds_depth(std::string_view text, std::size_t max_depth) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > max_depth) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
-
 std::string kind_name(const nlohmann::json& node) {
   std::string shown = node.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   constexpr std::size_t kShown = 60;
   if (shown.size() > kShown) shown = fmt::format("{}...", std::string_view(shown).substr(0, kShown));
   return fmt::format("{} {}", node.type_name(), shown);
+}
+
+/// Recursion as deep as the document, which is bounded before it is parsed.
+std::size_t members_within(const nlohmann::json& node) {
+  std::size_t members = node.is_object() ? node.size() : 0;
+  if (node.is_structured()) {
+    for (const auto& value : node) members += members_within(value);
+  }
+  return members;
+}
+
+/// Of a document that is valid JSON and has one.
+std::string first_repeated_key(std::string_view text) {
+  std::vector<std::unordered_set<std::string>> open_objects;
+  std::string repeated;
+  const auto watch_keys = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) {
+      open_objects.emplace_back();
+    } else if (event == Event::object_end) {
+      open_objects.pop_back();
+    } else if (event == Event::key && repeated.empty()) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!open_objects.back().insert(key).second) repeated = key;
+    }
+    return true;
+  };
+  [[maybe_unused]] const auto tree = nlohmann::json::parse(text, watch_keys);
+  return repeated;
 }
 
 }  // namespace
@@ -54,40 +61,29 @@ Json::Json(std::shared_ptr<const Document> document, const void* node, std::stri
     : document_(std::move(document)), node_(node), path_(std::move(path)) {}
 
 Result<Json> Json::parse(std::string_view text, std::string source, JsonLimits limits) {
-  if (exceeds_depth(text, limits.max_depth)) {
-    return fail(ErrorCode::kInvalidData, std::move(source),
-                fmt::format("JSON nested deeper than {} levels", limits.max_depth));
-  }
-  // nlohmann takes a NUL for the end of its input and would not look at what follows.
-  if (const auto offset = text.find('\0'); offset != std::string_view::npos) {
-    return fail(ErrorCode::kInvalidData, std::move(source), fmt::format("not valid JSON: NUL at byte {}", offset));
-  }
-  std::vector<std::unordered_set<std::string>> open_objects;
-  std::string duplicate;
-  const auto watch_keys = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start) {
-      open_objects.emplace_back();
-    } else if (event == Event::object_end) {
-      open_objects.pop_back();
-    } else if (event == Event::key && !open_objects.back().insert(parsed.get<std::string>()).second) {
-      duplicate = parsed.get<std::string>();
-    }
+  // The parser itself keeps a stack as deep as the input, and a tree that is many times as large.
+  VALENCE_TRY_STATUS(JsonBounds(limits).feed(text, source));
+  std::size_t keys = 0;
+  const auto count_keys = [&keys](int, nlohmann::json::parse_event_t event, nlohmann::json&) {
+    keys += event == nlohmann::json::parse_event_t::key ? 1 : 0;
     return true;
   };
   auto document = std::make_shared<Document>();
   try {
-    document->root = nlohmann::json::parse(text, watch_keys);
+    document->root = nlohmann::json::parse(text, count_keys);
   } catch (const nlohmann::json::exception& e) {
     // "[json.exception.parse_error.101] parse error at line 1, column 5: ..." -> what a user needs of it.
     std::string_view what = e.what();
     if (const auto end = what.find("] "); end != std::string_view::npos) what.remove_prefix(end + 2);
     // It quotes the whole last token, which may be megabytes; the place and the complaint come before that.
-    if (const auto token = what.find("; last read: "); token != std::string_view::npos) what = what.substr(0, token);
+    constexpr std::size_t kShownBytes = 200;
+    what = what.substr(0, std::min(what.find("; last read: "), kShownBytes));
     return fail(ErrorCode::kInvalidData, std::move(source), fmt::format("not valid JSON: {}", what));
   }
-  if (!duplicate.empty()) {
-    return fail(ErrorCode::kInvalidData, std::move(source), fmt::format("the key \"{}\" stands twice", duplicate));
+  // Of two members with one key only the later is in the tree.
+  if (members_within(document->root) != keys) {
+    return fail(ErrorCode::kInvalidData, std::move(source),
+                fmt::format("the key {} stands twice", in_quotes(first_repeated_key(text))));
   }
   document->source = std::move(source);
   const void* root = &document->root;
@@ -105,6 +101,8 @@ bool Json::is_boolean() const { return node_of(node_).is_boolean(); }
 Json Json::child(const void* node, std::string_view step) const {
   return {document_, node, path_.empty() ? std::string(step) : fmt::format("{}.{}", path_, step)};
 }
+
+std::size_t Json::size() const { return node_of(node_).is_structured() ? node_of(node_).size() : 0; }
 
 std::optional<Json> Json::find(std::string_view key) const {
   const auto& node = node_of(node_);
@@ -218,9 +216,15 @@ tl::unexpected<Error> Json::invalid(std::string what, std::string hint) const {
 std::string Json::dump() const { return node_of(node_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 
 void append_json_string(std::string& out, std::string_view text) {
+  constexpr char kFirstPrintable = 0x20;
+  const auto is_plain = [](char c) { return c != '"' && c != '\\' && (c < 0 || c >= kFirstPrintable); };
   out += '"';
-  for (const char c : text) {
-    switch (c) {
+  while (!text.empty()) {
+    const auto special = std::find_if_not(text.begin(), text.end(), is_plain);
+    const auto plain = static_cast<std::size_t>(special - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) break;
+    switch (const char c = text[plain]) {
       case '"':
         out += "\\\"";
         break;
@@ -237,12 +241,9 @@ void append_json_string(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     }
+    text.remove_prefix(plain + 1);
   }
   out += '"';
 }

@@ -12,16 +12,14 @@
 #include <vector>
 
 #include "valence/base/error.h"
+#include "valence/base/json_bounds.h"
 
 namespace valence {
 
-struct JsonLimits {
-  std::size_t max_depth = 32;
-};
-
 /// A value inside a parsed document; copies share the document, so a Json never dangles. Immutable, thread-safe.
 ///
-/// Parsing is strict: UTF-8 only, no comments, no duplicate keys in one object, nesting bounded before the parser runs.
+/// Parsing is strict: UTF-8 only, no comments, no duplicate keys in one object, everything within its
+/// limits before the parser runs.
 class Json {
  public:
   /// `source` is how errors name the document ("config.json").
@@ -34,6 +32,8 @@ class Json {
   [[nodiscard]] bool is_number() const;
   [[nodiscard]] bool is_integer() const;
   [[nodiscard]] bool is_boolean() const;
+  /// How many items an array has, or members an object; 0 for any other value.
+  [[nodiscard]] std::size_t size() const;
 
   /// The member `key`, or nothing when this is no object, the key is absent, or its value is null.
   [[nodiscard]] std::optional<Json> find(std::string_view key) const;

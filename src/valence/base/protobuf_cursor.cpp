@@ -37,8 +37,10 @@ Result<std::uint64_t> ProtobufCursor::fixed(std::size_t size) {
   return value;
 }
 
-Result<std::optional<ProtobufField>> ProtobufCursor::next() {
+Result<std::optional<ProtobufField>> ProtobufCursor::next_header() {
   if (at_ == message_.size()) return std::nullopt;
+  if (budget_ != nullptr && budget_->fields-- == 0)
+    return refuse(begin_ + at_, "the file has more fields than any model");
   ProtobufField field{.number = 0, .type = ProtobufType::kVarint, .value = 0, .bytes = {}, .at = begin_ + at_};
   VALENCE_TRY(const std::uint64_t key, varint());
   constexpr std::uint64_t kMaxNumber = (1U << 29) - 1;
@@ -53,24 +55,32 @@ Result<std::optional<ProtobufField>> ProtobufCursor::next() {
     }
     case ProtobufType::kFixed64: {
       VALENCE_TRY(field.value, fixed(8));
+      field.bytes = message_.substr(at_ - 8, 8);
       return field;
     }
     case ProtobufType::kFixed32: {
       VALENCE_TRY(field.value, fixed(4));
+      field.bytes = message_.substr(at_ - 4, 4);
       return field;
     }
     case ProtobufType::kBytes: {
-      VALENCE_TRY(const std::uint64_t size, varint());
-      if (size > message_.size() - at_) {
-        return refuse(field.at, fmt::format("field {} has {} bytes, but its message only {} more", field.number, size,
-                                            message_.size() - at_));
-      }
-      field.bytes = message_.substr(at_, static_cast<std::size_t>(size));
-      at_ += static_cast<std::size_t>(size);
+      VALENCE_TRY(field.value, varint());
       return field;
     }
   }
   return refuse(field.at, fmt::format("field {} is of wire type {}: expected 0, 1, 2 or 5", field.number, key & 7U));
+}
+
+Result<std::optional<ProtobufField>> ProtobufCursor::next() {
+  VALENCE_TRY(auto field, next_header());
+  if (!field || field->type != ProtobufType::kBytes) return field;
+  if (field->value > message_.size() - at_) {
+    return refuse(field->at, fmt::format("field {} has {} bytes, but its message only {} more", field->number,
+                                         field->value, message_.size() - at_));
+  }
+  field->bytes = message_.substr(at_, static_cast<std::size_t>(field->value));
+  at_ += field->bytes.size();
+  return field;
 }
 
 Status ProtobufCursor::expect(const ProtobufField& field, ProtobufType type) const {
@@ -82,7 +92,7 @@ Status ProtobufCursor::expect(const ProtobufField& field, ProtobufType type) con
 Result<ProtobufCursor> ProtobufCursor::message(const ProtobufField& field) const {
   VALENCE_TRY_STATUS(expect(field, ProtobufType::kBytes));
   const auto begin = static_cast<std::size_t>(field.bytes.data() - message_.data());
-  return ProtobufCursor(field.bytes, begin_ + begin, *source_);
+  return ProtobufCursor(field.bytes, begin_ + begin, *source_, budget_);
 }
 
 Result<std::string_view> ProtobufCursor::bytes(const ProtobufField& field) const {

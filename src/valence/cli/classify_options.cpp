@@ -88,19 +88,8 @@ Result<data::OutputFormat> output_format(const ClassifyArguments& arguments, boo
 
 Result<data::ReaderOptions> reader_options(const ClassifyArguments& arguments) {
   data::ReaderOptions reader;
-  if (!arguments.input_format.empty()) {
-    reader.format = data::parse_input_format(arguments.input_format);
-    if (!reader.format) {
-      return fail(ErrorCode::kInvalidArgument, "--input-format",
-                  fmt::format("\"{}\" is not one of csv, tsv, jsonl, txt", arguments.input_format));
-    }
-  }
-  const auto encoding = data::parse_encoding(arguments.encoding);
-  if (!encoding) {
-    return fail(ErrorCode::kInvalidArgument, "--encoding",
-                fmt::format("\"{}\" is not one of utf-8, windows-1252, iso-8859-1, utf-16", arguments.encoding));
-  }
-  reader.encoding = *encoding;
+  VALENCE_TRY(reader.format, parse_input_format(arguments.input_format));
+  VALENCE_TRY(reader.encoding, parse_encoding(arguments.encoding));
   if (!arguments.text_column.empty()) reader.text_column = arguments.text_column;
   if (!arguments.text_pair_column.empty()) reader.text_pair_column = arguments.text_pair_column;
   return reader;
@@ -147,23 +136,10 @@ Status check_combinations(const ClassifyArguments& arguments) {
   return {};
 }
 
-/// "refund, bug": without the spaces around, and without empty ones, as the pipeline splits them.
-std::vector<std::string> split_labels(std::string_view words) {
-  std::vector<std::string> labels;
-  while (!words.empty()) {
-    std::string_view label = words.substr(0, words.find(','));
-    words.remove_prefix(std::min(words.size(), label.size() + 1));
-    while (label.starts_with(' ')) label.remove_prefix(1);
-    while (label.ends_with(' ')) label.remove_suffix(1);
-    if (!label.empty()) labels.emplace_back(label);
-  }
-  return labels;
-}
-
 Result<ZeroShotOptions> zero_shot_options(const ClassifyArguments& arguments) {
   ZeroShotOptions zero_shot;
   if (arguments.zero_shot.empty()) return zero_shot;
-  zero_shot.labels = split_labels(arguments.zero_shot);
+  zero_shot.labels = split_list(arguments.zero_shot);
   if (zero_shot.labels.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--zero-shot", "names no label", "separate labels by commas");
   }

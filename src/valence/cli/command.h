@@ -41,6 +41,14 @@ Command add_quantize(CLI::App& models);
 Command add_calibrate(CLI::App& models);
 Command add_convert(CLI::App& models);
 Command add_bench(CLI::App& app);
+Command add_data(CLI::App& app);
+/// Subcommands of `data`.
+Command add_data_stats(CLI::App& data);
+Command add_data_clean(CLI::App& data);
+Command add_data_split(CLI::App& data);
+Command add_data_balance(CLI::App& data);
+Command add_data_label(CLI::App& data);
+Command add_data_convert(CLI::App& data);
 Command add_doctor(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);

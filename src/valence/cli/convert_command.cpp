@@ -5,25 +5,23 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <system_error>
 
 #include "valence/cli/command.h"
+#include "valence/cli/convert_check.h"
+#include "valence/cli/convert_directory.h"
+#include "valence/cli/convert_gguf.h"
 #include "valence/cli/convert_source.h"
-#include "valence/cli/model_ref.h"
 #include "valence/cli/option_values.h"
 #include "valence/cli/quantities.h"
 #include "valence/cli/step_progress.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/output_directory.h"
-#include "valence/model/arch/registry.h"
 #include "valence/model/gguf_export.h"
 #include "valence/model/onnx_export.h"
-#include "valence/model/weight_export.h"
-#include "valence/tensor/safetensors_writer.h"
 
 namespace valence::cli {
 namespace {
@@ -43,21 +41,6 @@ constexpr std::array kTargets{Choice<Target>{"safetensors", Target::kSafetensors
                               Choice<Target>{"onnx", Target::kOnnx}, Choice<Target>{"gguf", Target::kGguf}};
 constexpr std::array kDtypes{Choice<DType>{"f32", DType::kF32}, Choice<DType>{"f16", DType::kF16},
                              Choice<DType>{"bf16", DType::kBF16}, Choice<DType>{"q8_0", DType::kQ8_0}};
-
-/// What the written model is compared with the source on: short and long, other scripts, numbers.
-constexpr std::array<std::string_view, 8> kSampleTexts{
-    "This is wonderful, thank you!",
-    "The worst purchase I have made in years. It broke after two days and nobody answers.",
-    "It arrived on Tuesday.",
-    "Not bad at all, though I expected more for 49.99 at that size.",
-    "Das Essen war kalt, der Service dafür freundlich.",
-    "最高の映画でした。もう一度見たい。",
-    "ok",
-    "I was sceptical at first: the reviews were mixed, the box was dented, and the manual was only in Finnish. But "
-    "after a "
-    "week of daily use I have to say that it does exactly what it promises, quietly and without any fuss, and I would "
-    "buy "
-    "it again."};
 
 /// The largest difference of a logit from the source's, over the source's largest, that a type of weights is allowed.
 /// f32: the bar of every conversion; the others: several times what rounding gave on random and on trained models.
@@ -81,6 +64,9 @@ struct ConvertArguments {
   std::string dtype = "f32";
   std::string output;
   bool dry_run = false;
+  bool force = false;
+
+  [[nodiscard]] data::Existing existing() const { return force ? data::Existing::kReplaced : data::Existing::kRefused; }
 };
 
 struct ConvertOptions {
@@ -96,8 +82,7 @@ struct Converted {
   Pieces pieces;
   // What the pieces view.
   std::string image;
-  SafetensorsLayout layout;
-  std::vector<std::vector<std::byte>> tensors;
+  SafetensorsWeights safetensors;
   std::unique_ptr<GgufExport> gguf;
 
   [[nodiscard]] std::uint64_t size_bytes() const {
@@ -106,6 +91,22 @@ struct Converted {
     return size;
   }
 };
+
+/// What is replaced must be a model: --force with a wrong name would cost other files.
+Status check_directory(const fs::path& output, const ConvertArguments& arguments) {
+  std::error_code ignored;
+  const bool is_filled = fs::is_directory(output, ignored) && !fs::is_empty(output, ignored);
+  if (is_filled && !arguments.force) {
+    return fail(ErrorCode::kInvalidArgument, arguments.output, "is there and not empty",
+                "choose another name, or replace it with --force");
+  }
+  if (is_filled && !fs::is_regular_file(output / "config.json", ignored)) {
+    return fail(ErrorCode::kInvalidArgument, arguments.output,
+                "is there and has no config.json: --force replaces a model's directory only",
+                "choose another name, or remove it first");
+  }
+  return data::OutputDirectory::check(output, arguments.existing());
+}
 
 Result<ConvertOptions> interpret(const ConvertArguments& arguments) {
   ConvertOptions options;
@@ -125,39 +126,25 @@ Result<ConvertOptions> interpret(const ConvertArguments& arguments) {
       return fail(ErrorCode::kInvalidArgument, "--output", fmt::format("{} does not end in .gguf", arguments.output),
                   "a GGUF model is one file, with that ending");
     }
-    if (fs::exists(output, ignored)) {
-      return fail(ErrorCode::kInvalidArgument, arguments.output, "is there already",
-                  "remove it, or choose another name");
+    const auto there = fs::status(output, ignored);
+    if (fs::exists(there) && (!arguments.force || !fs::is_regular_file(there))) {
+      return fail(ErrorCode::kInvalidArgument, arguments.output,
+                  arguments.force ? "is there and is no file" : "is there already",
+                  arguments.force ? "choose another name" : "choose another name, or replace it with --force");
     }
   } else {
-    VALENCE_TRY_STATUS(data::OutputDirectory::check(output));
+    VALENCE_TRY_STATUS(check_directory(output, arguments));
   }
   return options;
-}
-
-Converted to_safetensors(const ConvertSource& source, DType dtype) {
-  Converted converted;
-  converted.file_name = "model.safetensors";
-  TensorTable table;
-  const auto weights = source.has_reference_names
-                           ? weights_by_name(source.model)
-                           : weights_by_role(source.model, *find_architecture(source.model.spec.model_type));
-  for (const ExportedWeight& weight : weights) {
-    converted.tensors.push_back(encode_values(weight.values(), dtype));
-    table.emplace(weight.name, TensorView{dtype, weight.shape, converted.tensors.back()});
-  }
-  converted.layout = lay_out_safetensors(table, {{"format", "pt"}});
-  converted.pieces = {std::as_bytes(std::span(converted.layout.header))};
-  converted.pieces.insert(converted.pieces.end(), converted.layout.tensors.begin(), converted.layout.tensors.end());
-  return converted;
 }
 
 Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, const ConvertOptions& options) {
   auto converted = std::make_unique<Converted>();  // stays where it is: the pieces view it
   switch (options.target) {
     case Target::kSafetensors: {
-      *converted = to_safetensors(source, options.dtype);
-      converted->pieces.front() = std::as_bytes(std::span(converted->layout.header));
+      converted->safetensors = safetensors_weights(source, options.dtype);
+      converted->file_name = "model.safetensors";
+      converted->pieces = converted->safetensors.pieces();
       return converted;
     }
     case Target::kOnnx: {
@@ -170,7 +157,7 @@ Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, 
       return converted;
     }
     case Target::kGguf: {
-      VALENCE_TRY(const GgufVocabulary vocabulary, gguf_vocabulary(source));
+      VALENCE_TRY(const GgufVocabulary vocabulary, gguf_vocabulary_of(source));
       VALENCE_TRY(converted->gguf, export_gguf(source.model, vocabulary, options.dtype, source.name));
       converted->file_name = "model.gguf";
       converted->pieces = converted->gguf->writer.pieces();
@@ -180,71 +167,43 @@ Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, 
   return converted;
 }
 
-/// [texts, labels]
-Result<std::vector<float>> sample_logits(const Classifier& classifier) {
-  std::vector<float> logits;
-  for (const auto& prediction : classifier.classify(kSampleTexts)) {
-    if (!prediction) return fail(prediction.error());
-    logits.insert(logits.end(), prediction->scores.begin(), prediction->scores.end());
-  }
-  return logits;
-}
+struct Verified {
+  double difference = 0;         ///< difference_from_source()
+  std::size_t other_tokens = 0;  ///< texts_with_other_tokens()
+};
 
-/// The largest difference between the two models' logits, over the largest logit.
-Result<double> difference_of(const ConvertArguments& arguments, const fs::path& written) {
-  const ClassifierOptions options{.precision = Precision::kFp32, .function = ScoreFunction::kNone};
-  ClassifierOptions merged = options;
-  merged.adapter = arguments.adapter;
-  VALENCE_TRY(const auto before, load_classifier(arguments.source, merged));
-  VALENCE_TRY(const auto after, Classifier::load(written, options));
-  if (before->labels() != after->labels()) {
-    return fail(ErrorCode::kInternal, written.string(), "has other labels than its source once it is read back");
-  }
-  VALENCE_TRY(const std::vector<float> expected, sample_logits(*before));
-  VALENCE_TRY(const std::vector<float> found, sample_logits(*after));
-  double largest = 0;
-  double difference = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, static_cast<double>(std::fabs(expected[i])));
-    difference = std::max(difference, std::fabs(static_cast<double>(expected[i]) - static_cast<double>(found[i])));
-  }
-  return largest == 0 ? difference : difference / largest;
-}
-
-std::string_view dtype_in_config(DType dtype) {
-  return dtype == DType::kF16 ? "float16" : dtype == DType::kBF16 ? "bfloat16" : "float32";
-}
-
-Result<double> write_and_verify(const ConvertArguments& arguments, const ConvertOptions& options,
-                                const ConvertSource& source, const Converted& converted, StepProgress& progress) {
+Result<Verified> write_and_verify(const ConvertArguments& arguments, const ConvertOptions& options,
+                                  const ConvertSource& source, const Converted& converted, StepProgress& progress) {
   const bool is_file = options.target == Target::kGguf;
   // A single file is made in a directory of its own, so that it is read back under its ending.
-  VALENCE_TRY(data::OutputDirectory output,
-              data::OutputDirectory::open(is_file ? arguments.output + ".parts" : arguments.output));
+  VALENCE_TRY(data::OutputDirectory output, is_file
+                                                ? data::OutputDirectory::open(arguments.output + ".parts")
+                                                : data::OutputDirectory::open(arguments.output, arguments.existing()));
   VALENCE_TRY_STATUS(output.write(converted.file_name, converted.pieces));
   if (!is_file) {
     const DType stored = options.target == Target::kSafetensors ? options.dtype : DType::kF32;
-    VALENCE_TRY(const std::string config, config_with_dtype(source.config_json, dtype_in_config(stored)));
-    VALENCE_TRY_STATUS(output.write("config.json", config));
-    for (const auto& [name, content] : source.files) VALENCE_TRY_STATUS(output.write(name, content));
+    VALENCE_TRY_STATUS(write_model_files(source, stored, output));
   }
   progress.step("comparing it with its source");
-  VALENCE_TRY(const double difference, difference_of(arguments, output.partial()));
-  if (!(difference <= tolerance(options.dtype))) {
+  Verified verified;
+  VALENCE_TRY(verified.difference, difference_from_source(arguments.source, arguments.adapter, source, output.partial()));
+  if (!(verified.difference <= tolerance(options.dtype))) {
     return fail(
         ErrorCode::kInternal, arguments.output,
         fmt::format("differs from its source by {:.2e} of the largest logit, more than the {:.0e} of {}: removed",
-                    difference, tolerance(options.dtype), arguments.dtype),
+                    verified.difference, tolerance(options.dtype), arguments.dtype),
         "take --dtype f32; if that fails too, please report it");
   }
   if (!is_file) {
     VALENCE_TRY_STATUS(output.commit());
-    return difference;
+    return verified;
   }
+  VALENCE_TRY(verified.other_tokens,
+              texts_with_other_tokens(source, output.partial() / converted.file_name, sample_texts()));
   std::error_code failed;
   fs::rename(output.partial() / converted.file_name, arguments.output, failed);
   if (failed) return fail(ErrorCode::kIo, arguments.output, fmt::format("cannot be made: {}", failed.message()));
-  return difference;
+  return verified;
 }
 
 ExitCode failed(const Error& error) {
@@ -269,14 +228,20 @@ ExitCode convert(const ConvertArguments& arguments, const GlobalOptions& global)
     if (!global.quiet) print_note(fmt::format("{}: would have {} of {}", arguments.output, size, arguments.target));
     return ExitCode::kOk;
   }
-  const auto difference = write_and_verify(arguments, *options, *source, **converted, progress);
+  const auto verified = write_and_verify(arguments, *options, *source, **converted, progress);
   progress.clear();
-  if (!difference) return failed(difference.error());
+  if (!verified) return failed(verified.error());
   if (!global.quiet) {
     print_note(
         fmt::format("{}: written, {}; largest difference from the source on {} texts: {:.2e} of the largest "
                     "logit",
-                    arguments.output, size, kSampleTexts.size(), *difference));
+                    arguments.output, size, sample_texts().size(), verified->difference));
+    if (verified->other_tokens > 0) {
+      print_note(fmt::format(
+          "programs that do not read tokenizer.huggingface.json, as llama.cpp, give {} of {} texts other tokens: "
+          "GGUF has no key for all that this tokenizer does",
+          verified->other_tokens, sample_texts().size()));
+    }
   }
   return ExitCode::kOk;
 }
@@ -290,10 +255,9 @@ Command add_convert(CLI::App& models) {
   app->add_option("model", arguments->source, "A model as -m takes it")->type_name("SRC")->required();
   app->add_option("--to", arguments->target, "safetensors, onnx or gguf")->type_name("FORMAT")->required();
   app->add_option("--dtype", arguments->dtype, "f32, f16, bf16 or q8_0 (onnx: dynamic int8) [f32]")->type_name("T");
-  app->add_option("-o,--output", arguments->output, "Directory to make; for gguf a file that is not there yet")
-      ->type_name("DST")
-      ->required();
+  app->add_option("-o,--output", arguments->output, "Directory to make; for gguf a file")->type_name("DST")->required();
   app->add_option("--merge-adapter", arguments->adapter, "A PEFT LoRA adapter to merge into it")->type_name("DIR");
+  app->add_flag("--force", arguments->force, "Replace a model that is there, once the new one is whole");
   app->add_flag("--dry-run", arguments->dry_run, "Read and convert, write nothing");
   return {.app = app, .run = [arguments](const GlobalOptions& global) { return convert(*arguments, global); }};
 }

@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <set>
 #include <system_error>
 
 #include "valence/base/file.h"
 #include "valence/base/json.h"
-#include "valence/base/json_text.h"
+#include "valence/cli/convert_gguf.h"
 #include "valence/cli/model_ref.h"
 #include "valence/engine/default_model.h"
 #include "valence/engine/gguf_tokenizer.h"
@@ -39,38 +38,6 @@ constexpr std::array kTokenizerFiles{"tokenizer.json",
                                      "LICENSE.txt",
                                      "LICENSE.md",
                                      "NOTICE"};
-
-const std::string* file_named(const ConvertSource& source, std::string_view name) {
-  const auto found = std::ranges::find(source.files, name, &std::pair<std::string, std::string>::first);
-  return found == source.files.end() ? nullptr : &found->second;
-}
-
-/// A GGUF file keeps its tokenizer whole, or as a list of tokens, which becomes a vocab.txt.
-Status add_gguf_tokenizer(const fs::path& path, ConvertSource& source) {
-  VALENCE_TRY(const MappedFile mapped, MappedFile::open(path));
-  VALENCE_TRY(const GgufFile file, parse_gguf(mapped.bytes(), path.string()));
-  VALENCE_TRY(const auto whole, file.metadata.find_string("tokenizer.huggingface.json"));
-  if (whole) {
-    source.files.emplace_back("tokenizer.json", std::string(*whole));
-    return {};
-  }
-  std::string vocabulary;
-  bool has_capitals = false;
-  for (std::size_t id = 0; id < source.tokenizer.vocabulary_size(); ++id) {
-    const auto token = source.tokenizer.id_to_token(static_cast<std::int32_t>(id));
-    if (!token) return fail(ErrorCode::kInvalidData, path.string(), fmt::format("has no token of id {}", id));
-    has_capitals = has_capitals || (!token->starts_with('[') &&
-                                    std::ranges::any_of(*token, [](char c) { return c >= 'A' && c <= 'Z'; }));
-    vocabulary += fmt::format("{}\n", *token);
-  }
-  VALENCE_TRY(const auto lowercase, file.metadata.find_boolean("tokenizer.ggml.normalizer.lowercase"));
-  JsonText config;
-  config.begin_object().key("tokenizer_class").string("BertTokenizer");
-  config.key("do_lower_case").boolean(lowercase.value_or(!has_capitals)).end_object();
-  source.files.emplace_back("vocab.txt", std::move(vocabulary));
-  source.files.emplace_back("tokenizer_config.json", config.text() + "\n");
-  return {};
-}
 
 std::string name_of(const fs::path& path) {
   std::error_code ignored;
@@ -118,16 +85,7 @@ Result<ConvertSource> open_unmerged(const std::string& ref, const std::string& a
   ConvertSource source{std::move(model), name_of(*path), {}, {}, std::move(tokenizer)};
   VALENCE_TRY(const auto gguf, find_gguf(*path));
   if (gguf) {
-    if (source.model.spec.model_type != "bert" && source.model.spec.model_type != "distilbert") {
-      return fail(ErrorCode::kUnsupported, gguf->string(),
-                  fmt::format("{} models in GGUF are not converted yet", source.model.spec.model_type),
-                  "convert the checkpoint that it was made from");
-    }
-    source.has_reference_names = false;
-    const std::string_view class_name = source.model.spec.model_type == "bert" ? "BertForSequenceClassification"
-                                                                               : "DistilBertForSequenceClassification";
-    source.config_json = config_json_of(source.model.spec, class_name);
-    VALENCE_TRY_STATUS(add_gguf_tokenizer(*gguf, source));
+    VALENCE_TRY_STATUS(complete_gguf_source(*gguf, source));
     return source;
   }
   VALENCE_TRY(const auto onnx, find_onnx(*path));
@@ -157,70 +115,10 @@ Result<ConvertSource> open_convert_source(const std::string& ref, const std::str
   }
   return source;
 }
-Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype) {
-  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
-  VALENCE_TRY(const auto members, config.members());
-  std::string text = "{\n";
-  for (const auto& [key, value] : members) {
-    if (key == "dtype" || key == "torch_dtype" || key == "quantization_config") continue;
-    text += "  ";
-    append_json_string(text, key);
-    text += ": " + value.dump() + ",\n";
-  }
-  text += "  \"dtype\": ";
-  append_json_string(text, dtype);
-  return text + "\n}\n";
-}
 
-Result<GgufVocabulary> gguf_vocabulary(const ConvertSource& source) {
-  GgufVocabulary vocabulary;
-  std::set<std::int64_t> controls;
-  vocabulary.lowercase = true;
-  if (const std::string* const text = file_named(source, "tokenizer.json")) {
-    VALENCE_TRY(const Json tokenizer, Json::parse(*text, "tokenizer.json"));
-    VALENCE_TRY(const Json model, tokenizer.at("model"));
-    VALENCE_TRY(const std::string kind, model.string_or("type", "WordPiece"));
-    if (kind != "WordPiece") {
-      return fail(ErrorCode::kUnsupported, source.name,
-                  fmt::format("has a tokenizer of the kind {}: only WordPiece is written to GGUF yet", in_quotes(kind)),
-                  "convert it to safetensors or ONNX");
-    }
-    if (const auto normalizer = tokenizer.find("normalizer")) {
-      VALENCE_TRY(vocabulary.lowercase, normalizer->boolean_or("lowercase", false));
-    } else {
-      vocabulary.lowercase = false;
-    }
-    if (const auto added = tokenizer.find("added_tokens")) {
-      VALENCE_TRY(const auto tokens, added->items());
-      for (const Json& token : tokens) {
-        VALENCE_TRY(const bool is_special, token.boolean_or("special", false));
-        VALENCE_TRY(const std::int64_t id, token.integer("id"));
-        if (is_special) controls.insert(id);
-      }
-    }
-    vocabulary.tokenizer_json = *text;
-  } else if (const std::string* const config = file_named(source, "tokenizer_config.json")) {
-    VALENCE_TRY(const Json settings, Json::parse(*config, "tokenizer_config.json"));
-    VALENCE_TRY(vocabulary.lowercase, settings.boolean_or("do_lower_case", true));
-  }
-  const auto special = [&](std::string_view token) {
-    const auto id = source.tokenizer.token_to_id(token);
-    if (id) controls.insert(*id);
-    return id.value_or(-1);
-  };
-  vocabulary.unk = special("[UNK]");
-  vocabulary.cls = special("[CLS]");
-  vocabulary.sep = special("[SEP]");
-  vocabulary.pad = special("[PAD]");
-  vocabulary.mask = special("[MASK]");
-  const std::int64_t rows = source.model.spec.encoder.vocab_size;
-  for (std::int64_t id = 0; id < rows; ++id) {
-    const auto token = source.tokenizer.id_to_token(static_cast<std::int32_t>(id));
-    // Tables may have more rows than there are tokens; llama.cpp's converter names the others so.
-    vocabulary.tokens.push_back(token ? std::string(*token) : fmt::format("[PAD{}]", id));
-    vocabulary.is_control.push_back(!token || controls.contains(id));
-  }
-  return vocabulary;
+const std::string* ConvertSource::file(std::string_view file_name) const {
+  const auto found = std::ranges::find(files, file_name, &std::pair<std::string, std::string>::first);
+  return found == files.end() ? nullptr : &found->second;
 }
 
 }  // namespace valence::cli

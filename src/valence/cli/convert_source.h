@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ConvertSource {
   std::vector<std::pair<std::string, std::string>> files;  ///< tokenizer, licence: name and content
   Tokenizer tokenizer;
   bool has_reference_names = true;  ///< tensors are called as transformers does
+
+  /// The content of one of `files`, or null.
+  [[nodiscard]] const std::string* file(std::string_view file_name) const;
 };
 
 /// `ref` as -m takes it, with the PEFT adapter in directory `adapter` merged into it; an empty one: none.
@@ -28,11 +32,5 @@ Result<ConvertSource> open_convert_source(const std::string& ref, const std::str
 
 /// What goes with a model's weights wherever they go: the files of its tokenizer and its licence in `directory`.
 Result<std::vector<std::pair<std::string, std::string>>> companion_files(const std::filesystem::path& directory);
-
-/// config.json with another `dtype`: transformers gives the weights the one that it names.
-Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype);
-
-/// The WordPiece vocabulary that GGUF keeps. Errors: kUnsupported for another kind of tokenizer.
-Result<GgufVocabulary> gguf_vocabulary(const ConvertSource& source);
 
 }  // namespace valence::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -50,6 +51,29 @@ Result<double> parse_positive(const std::string& option, const std::string& word
 Result<std::size_t> parse_threads(const std::string& word) { return parse_count("--threads", word, kMaxThreads); }
 
 Result<Precision> parse_precision(const std::string& word) { return choose("--precision", word, kPrecisions); }
+
+Result<std::optional<data::InputFormat>> parse_input_format(const std::string& word) {
+  if (word.empty()) return std::nullopt;
+  if (const auto format = data::parse_input_format(word)) return format;
+  return fail(not_one_of("--input-format", word, {"csv", "tsv", "jsonl", "txt"}));
+}
+
+Result<data::Encoding> parse_encoding(const std::string& word) {
+  if (const auto encoding = data::parse_encoding(word)) return *encoding;
+  return fail(not_one_of("--encoding", word, {"utf-8", "windows-1252", "iso-8859-1", "utf-16"}));
+}
+
+std::vector<std::string> split_list(std::string_view words) {
+  std::vector<std::string> items;
+  while (!words.empty()) {
+    std::string_view item = words.substr(0, words.find(','));
+    words.remove_prefix(std::min(words.size(), item.size() + 1));
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!item.empty()) items.emplace_back(item);
+  }
+  return items;
+}
 
 Status check_output_is_no_input(const std::vector<std::string>& inputs, const std::string& output) {
   std::error_code ignored;

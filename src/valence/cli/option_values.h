@@ -4,12 +4,15 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "valence/base/error.h"
+#include "valence/data/encoding.h"
+#include "valence/data/formats.h"
 #include "valence/precision.h"
 
 namespace valence::cli {
@@ -43,6 +46,15 @@ Result<std::size_t> parse_threads(const std::string& word);
 
 /// --precision.
 Result<Precision> parse_precision(const std::string& word);
+
+/// --input-format; nothing when it was not given.
+Result<std::optional<data::InputFormat>> parse_input_format(const std::string& word);
+
+/// --encoding.
+Result<data::Encoding> parse_encoding(const std::string& word);
+
+/// "refund, bug": without the spaces around, and without empty ones.
+[[nodiscard]] std::vector<std::string> split_list(std::string_view words);
 
 /// Writing over an input would destroy what is still to be read, or the only copy of it.
 Status check_output_is_no_input(const std::vector<std::string>& inputs, const std::string& output);

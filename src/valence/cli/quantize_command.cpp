@@ -12,11 +12,15 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include "valence/base/file.h"
 #include "valence/cli/classify_options.h"
 #include "valence/cli/command.h"
+#include "valence/cli/convert_directory.h"
+#include "valence/cli/convert_source.h"
 #include "valence/cli/model_ref.h"
 #include "valence/cli/progress.h"
 #include "valence/cli/quantities.h"
@@ -25,6 +29,8 @@
 #include "valence/cli/terminal.h"
 #include "valence/data/output_directory.h"
 #include "valence/data/shown_text.h"
+#include "valence/model/gguf_model.h"
+#include "valence/model/onnx_model.h"
 #include "valence/pipeline/labelled_texts.h"
 
 namespace valence::cli {
@@ -72,7 +78,9 @@ struct QuantizeOptions {
   ClassifierOptions classifier;
   data::ReaderOptions reader;
   double max_loss_points = 1;
-  fs::path model_dir;
+  fs::path source;                                         ///< the model as it was named
+  fs::path model_dir;                                      ///< it, or its form as a directory of f32
+  std::optional<data::OutputDirectory> made;               ///< where that form lies, until the end
   std::vector<std::pair<std::string, MappedFile>> copied;  ///< what goes with the model as it is
 };
 
@@ -98,6 +106,25 @@ Result<double> parse_max_loss(const std::string& word) {
               fmt::format("\"{}\" is no number of points from 0 to 100", word));
 }
 
+/// A GGUF or ONNX file is measured, and quantised, as the directory that it converts to.
+Status make_directory(const QuantizeArguments& arguments, QuantizeOptions& options) {
+  options.model_dir = options.source;
+  VALENCE_TRY(const auto gguf, find_gguf(options.source));
+  VALENCE_TRY(const auto onnx, gguf ? Result<std::optional<fs::path>>() : find_onnx(options.source));
+  if (!gguf && !onnx) return {};
+  VALENCE_TRY(const ConvertSource source, open_convert_source(options.source.string(), {}));
+  // Beside the result, where there must be room.
+  const fs::path place = arguments.output.empty()
+                             ? fs::temp_directory_path() / fmt::format("valence-quantize-{}", ::getpid())
+                             : fs::path(arguments.output + ".source");
+  VALENCE_TRY(auto made, data::OutputDirectory::open(place));
+  options.made.emplace(std::move(made));
+  VALENCE_TRY_STATUS(options.made->write("model.safetensors", safetensors_weights(source, DType::kF32).pieces()));
+  VALENCE_TRY_STATUS(write_model_files(source, DType::kF32, *options.made));
+  options.model_dir = options.made->partial();
+  return {};
+}
+
 /// All that can be known before anything is computed.
 Result<QuantizeOptions> interpret(const QuantizeArguments& arguments) {
   ClassifyArguments as_classify;  // what the two commands share means the same in both
@@ -120,9 +147,10 @@ Result<QuantizeOptions> interpret(const QuantizeArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "the built-in model", "is int8 already",
                 "give the directory of an f32 checkpoint");
   }
-  options.model_dir = *directory;
+  options.source = *directory;
+  VALENCE_TRY_STATUS(make_directory(arguments, options));
   if (!arguments.dry_run) {
-    VALENCE_TRY(options.copied, open_copied_files(*directory));
+    VALENCE_TRY(options.copied, open_copied_files(options.model_dir));
   }
   return options;
 }
@@ -193,7 +221,10 @@ ExitCode quantize(const QuantizeArguments& arguments, const GlobalOptions& globa
   SignalWatcher signals;
   options->reader.stop = &signals.stop();
   auto quantization = Quantization::open(options->model_dir, options->classifier);
-  if (!quantization) return failed(quantization.error());
+  if (!quantization) {
+    const Error& error = quantization.error();
+    return failed(options->made ? error.in(options->source.string()) : error);
+  }
   if (!global.quiet) {
     for (const std::string& warning : quantization->warnings()) print_warning(warning);
   }
@@ -207,7 +238,7 @@ ExitCode quantize(const QuantizeArguments& arguments, const GlobalOptions& globa
   QuantizeFindings findings{.measured = *measured,
                             .rows = *rows,
                             .spec = quantization->spec(),
-                            .source = name_of_model(options->model_dir),
+                            .source = name_of_model(options->source),
                             .created = now(),
                             .max_loss_points = options->max_loss_points,
                             .source_bytes = quantization->source_bytes(),
@@ -221,7 +252,7 @@ ExitCode quantize(const QuantizeArguments& arguments, const GlobalOptions& globa
   }
   if (!measured->passed) {
     print_error(
-        {ErrorCode::kInvalidData, options->model_dir.string(),
+        {ErrorCode::kInvalidData, options->source.string(),
          fmt::format("int8 loses {:.2f} points of accuracy even with every layer kept, more than --max-loss {:g}: "
                      "nothing is written",
                      100 * measured->chosen.accuracy_loss(), options->max_loss_points),
@@ -243,7 +274,9 @@ Command add_quantize(CLI::App& models) {
   CLI::App* app = models.add_subcommand("quantize", "Make an int8 model, with proof of what it costs on your rows");
   app->footer(kExamples);
   const auto arguments = std::make_shared<QuantizeArguments>();
-  app->add_option("model", arguments->model, "A model directory in F32, F16 or BF16")->type_name("MODEL")->required();
+  app->add_option("model", arguments->model, "A model directory in F32, F16 or BF16, or a GGUF or ONNX file")
+      ->type_name("MODEL")
+      ->required();
   app->add_option("--data", arguments->data, "Labelled rows to measure on (.csv .tsv .jsonl, also .gz and .zst)")
       ->type_name("FILE")
       ->required();

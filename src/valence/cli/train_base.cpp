@@ -71,7 +71,7 @@ void choose_what_learns(train::BaseModel& base, train::Method method) {
     parameter.by_row = parameter.name == word;
     switch (method) {
       case train::Method::kFull:
-        return true;
+        return !belongs_to(parameter.name, base.mean_layer);
       case train::Method::kLora:
         return train::is_lora_parameter(parameter.name) || is_saved(parameter.name);
       case train::Method::kHead:

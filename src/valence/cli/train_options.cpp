@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 
+#include "valence/base/file.h"
+#include "valence/base/json.h"
 #include "valence/cli/classify_options.h"
 #include "valence/cli/option_values.h"
 #include "valence/kernels/dispatch.h"
@@ -79,7 +82,22 @@ Result<std::pair<std::string, float>> parse_class_weight(const std::string& word
       return std::pair{word.substr(0, equals), weight};
   }
   return fail(ErrorCode::kInvalidArgument, "--class_weights",
-              fmt::format("\"{}\": expected balanced, or LABEL=WEIGHT with a weight above 0", word));
+              fmt::format("\"{}\": expected balanced, LABEL=WEIGHT with a weight above 0, or a .json file", word));
+}
+
+/// {"label": weight, ...}, as `valence data balance --method weights` writes it.
+Result<std::vector<std::pair<std::string, float>>> read_class_weights(const std::string& path) {
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 20;
+  VALENCE_TRY(const std::string text, read_file(path, kMaxBytes));
+  VALENCE_TRY(const Json document, Json::parse(text, path));
+  VALENCE_TRY(const auto members, document.members());
+  std::vector<std::pair<std::string, float>> weights;
+  for (const auto& [label, value] : members) {
+    VALENCE_TRY(const double weight, value.as_number());
+    if (!(weight > 0 && weight < 1e6)) return value.invalid(fmt::format("weight {:g} is not above 0", weight));
+    weights.emplace_back(label, static_cast<float>(weight));
+  }
+  return weights;
 }
 
 }  // namespace
@@ -131,7 +149,8 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
   add(app, "layer_decay", arguments.layer_decay, "Each layer further from the head learns so much slower [1]", "X",
       training);
   add(app, "label_smoothing_factor", arguments.label_smoothing_factor, "[0]", "X", training);
-  add(app, "class_weights", arguments.class_weights, "balanced, or LABEL=WEIGHT,... [all 1]", "W", training)
+  add(app, "class_weights", arguments.class_weights, "balanced, LABEL=WEIGHT,... or a .json file of them [all 1]", "W",
+      training)
       ->delimiter(',');
   add(app, "train_sampling_strategy", arguments.train_sampling_strategy,
       "random, sequential or group_by_length [random]", "S", training);
@@ -146,6 +165,12 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
       "The result is the best evaluation's, not the last [true]", "BOOL", training);
   add(app, "early_stopping_patience", arguments.early_stopping_patience,
       "Evaluations without gain before it ends; 0: never [0]", "N", training);
+
+  const std::string few = "Few-shot";
+  app.add_flag("--few-shot,--few_shot", arguments.few_shot,
+               "For 8 to 64 examples a class: contrastive tuning of the encoder, then a linear classifier")
+      ->group(few);
+  add(app, "num_iterations", arguments.num_iterations, "How often each example is seen [20]", "N", few);
 
   const std::string lora = "LoRA (names of LoraConfig)";
   add(app, "r", arguments.r, "Rank [8]", "N", lora, "lora-r");
@@ -213,12 +238,28 @@ Result<TrainOptions> interpret(const TrainArguments& arguments) {
                    arguments.use_rslora};
   VALENCE_TRY_STATUS(training.validate());
   VALENCE_TRY(options.precision, encoder_precision(arguments.precision, training.method));
+  if (arguments.few_shot) {
+    if (training.method != train::Method::kFull) {
+      return fail(ErrorCode::kInvalidArgument, "--few-shot", "tunes the whole encoder: it goes with --method full");
+    }
+    if (arguments.num_iterations < 0 || arguments.num_iterations > 10000) {
+      return fail(ErrorCode::kInvalidArgument, "--num_iterations", fmt::format("{}: expected 0 to 10000", arguments.num_iterations));
+    }
+    options.few_shot.num_iterations = arguments.num_iterations;
+    options.few_shot.seed = training.seed;
+    if (arguments.learning_rate > 0) options.few_shot.learning_rate = arguments.learning_rate;
+  }
   if (!arguments.problem_type.empty()) {
     VALENCE_TRY(options.problem_type, choose("--problem_type", arguments.problem_type, kProblemTypes));
   }
   for (const std::string& word : arguments.class_weights) {
     if (word == "balanced") {
       options.balanced_weights = true;
+      continue;
+    }
+    if (word.ends_with(".json")) {
+      VALENCE_TRY(auto weights, read_class_weights(word));
+      std::ranges::move(weights, std::back_inserter(options.class_weights));
       continue;
     }
     VALENCE_TRY(auto weight, parse_class_weight(word));

@@ -11,6 +11,7 @@
 #include "valence/data/record_reader.h"
 #include "valence/model/head_spec.h"
 #include "valence/precision.h"
+#include "valence/train/few_shot.h"
 #include "valence/train/training_options.h"
 
 namespace CLI {
@@ -52,11 +53,14 @@ struct TrainArguments {
   bool use_rslora = false;
   std::string precision = "auto";
   std::string threads;
+  bool few_shot = false;
+  std::int64_t num_iterations = 20;
   bool resume = false, dry_run = false, json = false;
 };
 
 struct TrainOptions {
   train::TrainingOptions training;
+  train::FewShotOptions few_shot;
   data::ReaderOptions reader;
   std::optional<ProblemType> problem_type;
   bool balanced_weights = false;

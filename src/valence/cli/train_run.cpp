@@ -17,7 +17,10 @@
 #include "valence/cli/train_base.h"
 #include "valence/cli/train_card.h"
 #include "valence/cli/train_data.h"
+#include "valence/cli/train_html.h"
 #include "valence/kernels/dispatch.h"
+#include "valence/model/config.h"
+#include "valence/train/few_shot.h"
 #include "valence/train/lora.h"
 #include "valence/train/memory_estimate.h"
 #include "valence/train/model_writer.h"
@@ -33,9 +36,9 @@ namespace fs = std::filesystem;
 constexpr const char* kStateFile = "training_state.safetensors";
 constexpr const char* kMetricsFile = "metrics.jsonl";
 
-std::string metrics_line(const train::Evaluation& evaluation) {
+std::string metrics_line(const std::map<std::string, double>& metrics) {
   std::string line;
-  for (const auto& [name, value] : evaluation.metrics) line += fmt::format("  {} {:.4f}", name, value);
+  for (const auto& [name, value] : metrics) line += fmt::format("  {} {:.4f}", name, value);
   return line;
 }
 
@@ -65,6 +68,10 @@ struct TrainRun::State {
   Status make_network();
   Status make_trainer(const std::atomic<bool>& stop);
   Status check_memory();
+  Status finish(const std::function<void(const std::string&)>& say);
+  [[nodiscard]] Result<bool> wants_mean_layer() const;
+  Status learn_few(const std::atomic<bool>& stop, const std::function<void(const LearningState&)>& on_progress,
+                   const std::function<void(const std::string&)>& say);
   Status write_result() const;
   Status save(bool best);
   Status log(JsonText json);
@@ -103,8 +110,11 @@ Status TrainRun::State::read_rows() {
   const auto room = [&](std::span<const Shape> shapes) {
     return options.training.method == train::Method::kLora ? train::lora_room(shapes, options.training.lora.r) : 0;
   };
-  VALENCE_TRY(train::BaseModel made,
-              train::make_base_model(source.config_json, source.checkpoint(), head, options.training.seed, room));
+  VALENCE_TRY(const bool adds_mean_layer, wants_mean_layer());
+  VALENCE_TRY(
+      train::BaseModel made,
+      train::make_base_model(source.config_json, source.checkpoint(), head,
+                             {.seed = options.training.seed, .room_beside = room, .adds_mean_layer = adds_mean_layer}));
   base = std::make_unique<train::BaseModel>(std::move(made));
   head.labels = base->spec.head.labels;
 
@@ -166,6 +176,41 @@ Status TrainRun::State::make_network() {
   fingerprint.emplace_back("data", fmt::format("{:016x}", hash_of(examples)));
   fingerprint.emplace_back("eval data", fmt::format("{:016x}", hash_of(evaluated)));
   fingerprint.emplace_back("base", source.fingerprint);
+  return {};
+}
+
+/// Few examples are learned from as sentence encoders are: by the mean of the states, where the architecture lets it be
+/// a layer.
+Result<bool> TrainRun::State::wants_mean_layer() const {
+  if (!arguments.few_shot) return false;
+  VALENCE_TRY(const Json config, Json::parse(source.config_json, "config.json"));
+  VALENCE_TRY(const ModelSpec spec, parse_config(config));
+  return train::can_add_mean_layer(spec);
+}
+
+Status TrainRun::State::learn_few(const std::atomic<bool>& stop,
+                                  const std::function<void(const LearningState&)>& on_progress,
+                                  const std::function<void(const std::string&)>& say) {
+  VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
+  train::FewShotEvents events;
+  events.on_step = [&](const train::Progress& at) {
+    on_progress({.step = at.step,
+                 .total_steps = at.total_steps,
+                 .epoch = at.epoch,
+                 .loss = at.loss,
+                 .learning_rate = at.learning_rate,
+                 .tokens_per_second = at.seconds > 0 ? static_cast<double>(at.tokens) / at.seconds : 0});
+    report.steps = report.total_steps = at.step;
+    report.tokens = at.tokens;
+    report.training_seconds = at.seconds;
+  };
+  VALENCE_TRY_STATUS(train::learn_few(*base, *network, options.few_shot, examples, *table, *team, events, &stop));
+  options.training.method = train::Method::kHead;  // what is left to fit, and to measure
+  VALENCE_TRY_STATUS(make_trainer(stop));
+  VALENCE_TRY_STATUS(train::fit_head(*base, examples, pooled, options.few_shot));
+  if (evaluated.empty()) return {};
+  report.best = report.last = trainer->measure({evaluated, pooled_evaluated}, "eval_");
+  say(fmt::format("measured:{}", metrics_line(report.best)));
   return {};
 }
 
@@ -242,6 +287,11 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
   fs::create_directory(state.output(), error);
   if (error) return fail(ErrorCode::kIo, state.output().string(), fmt::format("cannot be made: {}", error.message()));
   const auto began = std::chrono::steady_clock::now();
+  if (state.arguments.few_shot) {
+    VALENCE_TRY_STATUS(state.learn_few(stop, on_progress, say));
+    state.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    return state.finish(say);
+  }
   VALENCE_TRY_STATUS(state.make_trainer(stop));
   if (state.arguments.resume) {
     if (fs::exists(state.output() / kStateFile, error)) {
@@ -275,7 +325,7 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
     if (logged) logged = state.log(std::move(json));
   };
   events.on_evaluation = [&](const train::Evaluation& evaluation) {
-    say(fmt::format("epoch {:.2f}, step {}:{}{}", evaluation.epoch, evaluation.step, metrics_line(evaluation),
+    say(fmt::format("epoch {:.2f}, step {}:{}{}", evaluation.epoch, evaluation.step, metrics_line(evaluation.metrics),
                     evaluation.is_best ? "  (best)" : ""));
     if (evaluation.is_best) state.report.best = evaluation.metrics;
     state.report.last = evaluation.metrics;
@@ -293,12 +343,21 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
   state.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (!done) return done;
   VALENCE_TRY_STATUS(logged);
-  const bool keeps_best = state.options.training.load_best_model_at_end && state.trainer->state().best_step >= 0;
-  if (!keeps_best) VALENCE_TRY_STATUS(state.write_result());
-  VALENCE_TRY_STATUS(write_file_atomically(state.output() / "training_report.json",
-                                           report_json(*state.base, state.arguments, state.options, state.report)));
-  fs::remove(state.output() / kStateFile, error);  // a whole run needs no checkpoint
-  say(fmt::format("{}: written", state.output().string()));
+  return state.finish(say);
+}
+
+/// Once everything is learned: what the directory is for.
+Status TrainRun::State::finish(const std::function<void(const std::string&)>& say) {
+  std::error_code ignored;
+  const bool keeps_best =
+      !arguments.few_shot && options.training.load_best_model_at_end && trainer->state().best_step >= 0;
+  if (!keeps_best) VALENCE_TRY_STATUS(write_result());
+  VALENCE_TRY_STATUS(
+      write_file_atomically(output() / "training_report.json", report_json(*base, arguments, options, report)));
+  VALENCE_TRY(const std::string page, train_html(*base, arguments, options, report, metrics));
+  VALENCE_TRY_STATUS(write_file_atomically(output() / "report.html", page));
+  fs::remove(output() / kStateFile, ignored);  // a whole run needs no checkpoint
+  say(fmt::format("{}: written", output().string()));
   return {};
 }
 

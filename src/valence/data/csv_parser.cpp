@@ -17,6 +17,24 @@ namespace {
 constexpr std::size_t kShownColumns = 60;  // of a name inside a message
 }
 
+std::unique_ptr<CsvParser> CsvParser::detecting(InputDescription input) {
+  auto parser = std::make_unique<CsvParser>(std::move(input), ',');
+  parser->detects_delimiter_ = true;
+  return parser;
+}
+
+char CsvParser::detect_delimiter(std::string_view record) {
+  char best = ',';
+  std::size_t most_cells = 1;
+  for (const char candidate : {';', '\t', '|'}) {
+    CsvScanner scanner(candidate);
+    if (scanner.scan(record, true) != CsvScanner::Outcome::kRecord || scanner.cells().size() <= most_cells) continue;
+    most_cells = scanner.cells().size();
+    best = candidate;
+  }
+  return best;
+}
+
 Status CsvParser::open(InputBuffer& input) {
   while (true) {
     if (const auto outcome = scan(input)) {
@@ -24,6 +42,10 @@ Status CsvParser::open(InputBuffer& input) {
       if (*outcome != CsvScanner::Outcome::kRecord) {
         return fail(ErrorCode::kInvalidData, place(line),
                     fmt::format("the header cannot be read: {}", consume_bad_record(input, *outcome)));
+      }
+      if (std::exchange(detects_delimiter_, false) && scanner_.cells().size() == 1) {
+        scanner_ = CsvScanner(detect_delimiter(input.unread().substr(0, scanner_.content_bytes())));
+        continue;
       }
       Status status = read_header(input.unread().substr(0, scanner_.content_bytes()), line);
       consume_record(input);
@@ -143,12 +165,13 @@ Status CsvParser::read_header(std::string_view record, std::uint64_t line) {
     columns->push_back(name);
   }
   columns_ = std::move(columns);
+  if (this->input().without_text) return {};
   const auto& wanted = this->input().text_column;
   const auto found = std::find(columns_->begin(), columns_->end(), wanted.value_or(""));
   const auto index = wanted ? std::optional<std::size_t>(found - columns_->begin()) : find_usual_text_column(*columns_);
   if (!index || *index == columns_->size()) return fail(no_text_column(*columns_, wanted, "column", place(line)));
-  text_index_ = *index;
-  text_column_ = (*columns_)[text_index_];
+  text_index_ = index;
+  text_column_ = (*columns_)[*index];
   if (const auto& pair = this->input().text_pair_column) {
     const auto pair_found = std::find(columns_->begin(), columns_->end(), *pair);
     if (pair_found == columns_->end()) return fail(no_text_column(*columns_, pair, "column", place(line)));
@@ -162,16 +185,19 @@ Row CsvParser::row_of(std::string_view record, std::uint64_t line) {
     return bad_row(
         line, fmt::format("expected {} cells as in the header, found {}", columns_->size(), scanner_.cells().size()),
         scanner_.cells().size() > columns_->size() ? "a cell with a delimiter in it needs quotes" : "",
-        carried_cells(record));
+        carried_cells(record),
+        scanner_.cells().size() > columns_->size() ? RowProblem::kTooManyCells : RowProblem::kTooFewCells);
   }
   // The record as a whole first: one pass for nearly every row there is.
   if (find_invalid_utf8(record) || record.find('\0') != std::string_view::npos) {
-    if (auto bad = find_bad_cell(record)) return bad_row(line, bad->what(), bad->hint(), carried_cells(record));
+    if (auto bad = find_bad_cell(record)) {
+      return bad_row(line, bad->what(), bad->hint(), carried_cells(record), RowProblem::kInvalidText);
+    }
   }
   return Record{.row = row_,
                 .line = line,
                 .input = {},
-                .text = std::string(cell(record, text_index_)),
+                .text = text_index_ ? std::string(cell(record, *text_index_)) : std::string(),
                 .pair = pair_index_ ? std::optional(std::string(cell(record, *pair_index_))) : std::nullopt,
                 .carried = carried_cells(record)};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,9 +18,12 @@ namespace valence::data {
 class CsvParser : public RowParser {
  public:
   CsvParser(InputDescription input, char delimiter) : RowParser(std::move(input)), scanner_(delimiter) {}
+  /// Separated by commas, or, where the header is one cell so, by whichever of ; tab and | makes most cells of it.
+  [[nodiscard]] static std::unique_ptr<CsvParser> detecting(InputDescription input);
 
   Status open(InputBuffer& input) override;
   Result<std::optional<Row>> parse(InputBuffer& input) override;
+  [[nodiscard]] std::optional<char> delimiter() const override { return scanner_.delimiter(); }
 
  private:
   /// Scans to the end of a record or error, past blank lines and what an error before has left to skip.
@@ -29,6 +33,8 @@ class CsvParser : public RowParser {
   /// What the scanner says is wrong with the record, and consumes the bytes that go with it.
   std::string consume_bad_record(InputBuffer& input, CsvScanner::Outcome outcome);
 
+  /// The delimiter by which the header `record`, which has no comma, falls into most cells.
+  [[nodiscard]] static char detect_delimiter(std::string_view record);
   Status read_header(std::string_view record, std::uint64_t line);
   Row row_of(std::string_view record, std::uint64_t line);
   [[nodiscard]] std::string_view cell(std::string_view record, std::size_t index);
@@ -38,7 +44,8 @@ class CsvParser : public RowParser {
   CsvScanner scanner_;
   bool is_skipping_line_ = false;   // after an error: to the next line end
   bool may_begin_with_lf_ = false;  // the other half of a CRLF
-  std::size_t text_index_ = 0;
+  bool detects_delimiter_ = false;
+  std::optional<std::size_t> text_index_ = std::nullopt;
   std::optional<std::size_t> pair_index_;
   std::string unquoted_;  // scratch for cell()
 };

@@ -36,6 +36,7 @@ class CsvScanner {
   Outcome scan(std::string_view bytes, bool at_end);
   void reset();
 
+  [[nodiscard]] char delimiter() const { return delimiter_; }
   [[nodiscard]] const std::vector<CsvCell>& cells() const { return cells_; }
   /// Bytes looked at; after kRecord, those of the record with its line end.
   [[nodiscard]] std::size_t record_bytes() const { return position_; }

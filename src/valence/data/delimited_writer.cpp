@@ -61,8 +61,13 @@ void DelimitedWriter::append(std::string_view cell) {
 void DelimitedWriter::append_header() {
   const std::vector<std::string_view> names(schema_.input_columns.begin(), schema_.input_columns.end());
   for (const auto name : names) {
-    append(output_name(name, names));
+    append(schema_.records_only ? std::string(name) : output_name(name, names));
     sink_.buffer() += delimiter_;
+  }
+  if (schema_.records_only) {
+    end_carried();
+    static_cast<void>(sink_.end_record());
+    return;
   }
   std::vector<std::string_view> result_names = {"label", "score", "truncated", "error"};
   if (schema_.has_entities) {
@@ -81,6 +86,11 @@ void DelimitedWriter::append_header() {
 Status DelimitedWriter::write(const ResultRowView& row) {
   static const Fields kNone;
   const std::string_view lost = append_carried(row.carried == nullptr ? kNone : *row.carried);
+  if (schema_.records_only) {
+    rows_with_lost_fields_ += lost.empty() ? 0 : 1;
+    end_carried();
+    return sink_.end_record();
+  }
   if (lost.empty()) {
     append_result(row, row.error);
     return sink_.end_record();
@@ -122,6 +132,18 @@ std::string_view DelimitedWriter::append_carried(const Fields& carried) {
     sink_.buffer() += delimiter_;
   }
   return lost;
+}
+
+void DelimitedWriter::end_carried() {
+  std::string& out = sink_.buffer();
+  if (schema_.input_columns.empty()) {
+    out += '\n';
+    return;
+  }
+  // A line with nothing on it is no row to a reader.
+  const bool is_blank = schema_.input_columns.size() == 1 && (out.size() == 1 || out[out.size() - 2] == '\n');
+  out.pop_back();
+  out += is_blank ? "\"\"\n" : "\n";
 }
 
 void DelimitedWriter::append_result(const ResultRowView& row, std::string_view error) {

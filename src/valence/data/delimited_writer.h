@@ -27,6 +27,8 @@ class DelimitedWriter : public Writer {
   void append_header();
   /// Cells under the input's columns, each followed by the delimiter; gives the name of a field that has no column.
   std::string_view append_carried(const Fields& carried);
+  /// Records alone: the line ends where the last delimiter stands.
+  void end_carried();
   void append_result(const ResultRowView& row, std::string_view error);
   void append(std::string_view cell);
 

@@ -41,8 +41,9 @@ class SingleByteDecoder : public Decoder {
  public:
   explicit SingleByteDecoder(Encoding encoding) {
     for (std::size_t byte = 0; byte < 256; ++byte) {
-      const bool is_high = encoding == Encoding::kWindows1252 && byte >= 0x80 && byte < 0xA0;
-      append_utf8(utf8_of_[byte], is_high ? kWindows1252High[byte - 0x80] : static_cast<char32_t>(byte));
+      append_utf8(utf8_of_[byte], encoding == Encoding::kWindows1252
+                                      ? windows1252_code_point(static_cast<unsigned char>(byte))
+                                      : static_cast<char32_t>(byte));
     }
   }
   void append_utf8_of(std::string_view bytes, std::string& out) override {
@@ -165,6 +166,10 @@ std::optional<Encoding> parse_encoding(std::string_view name) {
   if (plain == "iso88591" || plain == "latin1") return Encoding::kIso8859_1;
   if (plain == "utf16") return Encoding::kUtf16;
   return std::nullopt;
+}
+
+char32_t windows1252_code_point(unsigned char byte) {
+  return byte >= 0x80 && byte < 0xA0 ? kWindows1252High[byte - 0x80U] : static_cast<char32_t>(byte);
 }
 
 std::string_view name_of(Encoding encoding) {

@@ -21,6 +21,9 @@ enum class Encoding { kUtf8, kWindows1252, kIso8859_1, kUtf16 };
 [[nodiscard]] std::optional<Encoding> parse_encoding(std::string_view name);
 [[nodiscard]] std::string_view name_of(Encoding encoding);
 
+/// The code point of a byte in windows-1252; the five that it leaves undefined are C1 controls, as in browsers.
+[[nodiscard]] char32_t windows1252_code_point(unsigned char byte);
+
 /// `source` as UTF-8, without a leading byte order mark. A mark of another encoding is an error with the remedy.
 ///
 /// UTF-8 passes unchecked: whether a row is valid is decided per row. In the same spirit an unpaired UTF-16 surrogate

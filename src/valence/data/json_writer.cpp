@@ -77,7 +77,7 @@ Status JsonlWriter::write(const ResultRowView& row) {
     append_scores_json(out, row.scores);
     out += ", ";
   }
-  if (has_entities_ && row.error.empty()) {
+  if (has_entities_ && !records_only_ && row.error.empty()) {
     out += "\"entities\": ";
     append_entities_json(out, row.entities);
     out += ", ";
@@ -94,11 +94,15 @@ Status JsonlWriter::write(const ResultRowView& row) {
   return sink_.end_record();
 }
 
+std::string JsonlWriter::written_name(std::string_view name, std::span<const std::string_view> all_names) const {
+  return records_only_ ? std::string(name) : output_name(name, all_names);
+}
+
 void JsonlWriter::append_carried(std::string& out, const Fields& carried) {
   if (carried.kind() == FieldKind::kJson) {
     const auto names = names_of(carried);
     for (std::size_t i = 0; i < carried.size(); ++i) {
-      append_text(out, output_name(names[i], names));
+      append_text(out, written_name(names[i], names));
       out += ": ";
       out += carried.value(i);
       out += ", ";
@@ -110,7 +114,7 @@ void JsonlWriter::append_carried(std::string& out, const Fields& carried) {
     keys_.clear();
     const std::vector<std::string_view> names(known_columns_->begin(), known_columns_->end());
     for (const auto name : names) {
-      append_text(keys_.emplace_back(), output_name(name, names));
+      append_text(keys_.emplace_back(), written_name(name, names));
       keys_.back() += ": ";
     }
   }

@@ -20,17 +20,22 @@ void append_entities_json(std::string& out, std::span<const EntityView> entities
 /// An object a line: carried members byte-exact (CSV cells as strings), then the result.
 class JsonlWriter : public Writer {
  public:
-  JsonlWriter(bool has_entities, OutputSink& sink, const WriterOptions& options)
-      : sink_(sink), has_entities_(has_entities), to_terminal_(options.to_terminal) {}
+  JsonlWriter(const OutputSchema& schema, OutputSink& sink, const WriterOptions& options)
+      : sink_(sink),
+        has_entities_(schema.has_entities),
+        records_only_(schema.records_only),
+        to_terminal_(options.to_terminal) {}
 
   Status write(const ResultRowView& row) override;
   Status finish() override { return sink_.flush(); }
 
  private:
   void append_carried(std::string& out, const Fields& carried);
+  [[nodiscard]] std::string written_name(std::string_view name, std::span<const std::string_view> all_names) const;
 
   OutputSink& sink_;
   bool has_entities_;
+  bool records_only_;
   bool to_terminal_;
   std::shared_ptr<const std::vector<std::string>> known_columns_;  // whose output names are in keys_
   std::vector<std::string> keys_;                                  // as JSON, with ": " behind

@@ -71,7 +71,8 @@ Result<std::optional<Row>> JsonlParser::parse_line(InputBuffer& input) {
     if (found->is_too_long) return bad_row(line, "the line is longer than 16 MB");
     if (auto what = find_bad_line(found->text)) {
       const auto bad = find_bad_text(found->text);
-      return bad_row(line, std::move(*what), bad ? bad->hint() : "");
+      return bad_row(line, std::move(*what), bad ? bad->hint() : "", {},
+                     bad ? RowProblem::kInvalidText : RowProblem::kUnreadable);
     }
     split_json_object(found->text, members_);
     if (!has_object_) VALENCE_TRY_STATUS(learn_fields(line));
@@ -91,6 +92,11 @@ std::optional<std::string> JsonlParser::find_bad_line(std::string_view text) con
 Status JsonlParser::learn_fields(std::uint64_t line) {
   auto columns = std::make_shared<std::vector<std::string>>();
   for (const auto& member : members_) columns->push_back(content_of(member.raw_key));
+  if (input().without_text) {
+    columns_ = std::move(columns);
+    has_object_ = true;
+    return {};
+  }
   const auto& wanted = input().text_column;
   const auto usual = find_usual_text_column(*columns);
   // A mistyped name must not cost a whole run of row errors: the first object is taken for what the others are like.
@@ -114,8 +120,12 @@ Row JsonlParser::row_of(std::string_view text, std::uint64_t line) {
     append_json_string_content(name, member.raw_key);
     carried.add_member(name, member.raw_value);
   }
-  auto content = text_at(text_column_, carried);
-  if (!content) return bad_row(line, content.error().what(), "", std::move(carried));
+  auto content = text_column_.empty() ? Result<std::string>() : text_at(text_column_, carried);
+  if (!content) {
+    const bool has_none = content.error().code() == ErrorCode::kNotFound;
+    return bad_row(line, content.error().what(), "", std::move(carried),
+                   has_none ? RowProblem::kNoText : RowProblem::kUnreadable);
+  }
   std::optional<std::string> pair;
   if (const auto& pair_column = input().text_pair_column) {
     auto second = text_at(*pair_column, carried);
@@ -138,7 +148,7 @@ Result<std::string> JsonlParser::text_at(const std::string& path, const Fields& 
     return fail(no_text_column(found, path, "field", ""));
   }
   if (!raw_text.starts_with('"')) {
-    return fail(ErrorCode::kInvalidData, "",
+    return fail(raw_text == "null" ? ErrorCode::kNotFound : ErrorCode::kInvalidData, "",
                 fmt::format("field \"{}\": expected a string, found {}", path, json_kind(raw_text)));
   }
   std::string content = content_of(raw_text);

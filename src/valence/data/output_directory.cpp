@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -33,9 +34,30 @@ tl::unexpected<Error> fail_on(const fs::path& path, std::string_view what, int e
   return fail(ErrorCode::kIo, path.string(), fmt::format("{}: {}", what, system_error_text(errno_value)));
 }
 
+/// What makes a directory more than a list of files; empty: nothing.
+Result<std::string> other_than_files(const fs::path& directory) {
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    if (!it->is_regular_file(error) && !it->is_symlink(error)) return it->path().filename().string();
+  }
+  if (error) return fail_on(directory, "cannot be looked into", error.value());
+  return std::string();
+}
+
+/// Removes a directory of files.
+void remove_files(const fs::path& directory) {
+  std::error_code ignored;
+  std::vector<fs::path> files;
+  for (fs::directory_iterator it(directory, ignored), end; !ignored && it != end; it.increment(ignored)) {
+    files.push_back(it->path());
+  }
+  for (const fs::path& file : files) fs::remove(file, ignored);
+  fs::remove(directory, ignored);
+}
+
 }  // namespace
 
-Status OutputDirectory::check(const fs::path& path) {
+Status OutputDirectory::check(const fs::path& path, Existing existing) {
   if (path.empty()) return fail(ErrorCode::kInvalidArgument, "--output", "is empty, expected a directory to make");
   const fs::path target = resolved(path);
   std::error_code error;
@@ -47,9 +69,16 @@ Status OutputDirectory::check(const fs::path& path) {
     }
     const bool is_empty = fs::is_empty(target, error);
     if (error) return fail_on(path, "cannot be looked into", error.value());
-    if (!is_empty) {
+    if (!is_empty && existing == Existing::kRefused) {
       return fail(ErrorCode::kInvalidArgument, path.string(), "is there and not empty",
                   "choose a name that is free, or remove it first");
+    }
+    VALENCE_TRY(const std::string other, other_than_files(target));
+    if (!other.empty()) {
+      return fail(
+          ErrorCode::kInvalidArgument, path.string(),
+          fmt::format("is there and holds \"{}\", which is no file: only a directory of files is replaced", other),
+          "choose another name, or remove it first");
     }
   }
   if (fs::exists(status) && fs::equivalent(target, fs::current_path(error), error)) {
@@ -65,8 +94,8 @@ Status OutputDirectory::check(const fs::path& path) {
   return {};
 }
 
-Result<OutputDirectory> OutputDirectory::open(const fs::path& path) {
-  VALENCE_TRY_STATUS(check(path));
+Result<OutputDirectory> OutputDirectory::open(const fs::path& path, Existing existing) {
+  VALENCE_TRY_STATUS(check(path, existing));
   fs::path target = resolved(path);
   fs::path partial = target;
   partial += ".partial";
@@ -84,12 +113,13 @@ Result<OutputDirectory> OutputDirectory::open(const fs::path& path) {
     ::rmdir(partial.c_str());
     return fail_on(partial, "cannot be given the permissions of the directory it replaces", refused);
   }
-  return OutputDirectory(std::move(target), std::move(partial));
+  return OutputDirectory(std::move(target), std::move(partial), existing);
 }
 
 OutputDirectory::OutputDirectory(OutputDirectory&& other) noexcept
     : target_(std::move(other.target_)),
       partial_(std::exchange(other.partial_, {})),
+      existing_(other.existing_),
       written_(std::exchange(other.written_, {})) {}
 
 OutputDirectory::~OutputDirectory() {
@@ -110,10 +140,35 @@ Status OutputDirectory::write(const std::string& name, std::string_view text) {
   return write(name, std::span(&bytes, 1));
 }
 
+Status OutputDirectory::replace() {
+  if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
+    sync_directory(folder_of(target_));
+    remove_files(partial_);  // what was there
+    return {};
+  }
+  if (errno != EINVAL && errno != ENOSYS) return fail_on(target_, "cannot be replaced", errno);
+  fs::path old = target_;
+  old += ".old";
+  if (::rename(target_.c_str(), old.c_str()) != 0) return fail_on(old, "cannot be made of what is there", errno);
+  if (::rename(partial_.c_str(), target_.c_str()) != 0) {
+    const int refused = errno;
+    ::rename(old.c_str(), target_.c_str());
+    return fail_on(target_, "cannot be put in place", refused);
+  }
+  sync_directory(folder_of(target_));
+  remove_files(old);
+  return {};
+}
+
 Status OutputDirectory::commit() {
   sync_directory(partial_);
-  // Onto an empty directory rename() is as atomic as onto nothing; one that was filled meanwhile it refuses.
-  if (::rename(partial_.c_str(), target_.c_str()) != 0) return fail_on(target_, "cannot be put in place", errno);
+  std::error_code ignored;
+  if (existing_ == Existing::kReplaced && fs::is_directory(target_, ignored)) {
+    VALENCE_TRY_STATUS(replace());
+  } else if (::rename(partial_.c_str(), target_.c_str()) != 0) {
+    // Onto an empty directory rename() is as atomic as onto nothing; one that was filled meanwhile it refuses.
+    return fail_on(target_, "cannot be put in place", errno);
+  }
   partial_.clear();
   sync_directory(folder_of(target_));
   return {};

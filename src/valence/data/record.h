@@ -70,12 +70,23 @@ struct Record {
   Fields carried;
 };
 
-/// A row that cannot. `error.where()` is "reviews.csv:1042"; `carried` holds what could be read, perhaps nothing.
+/// What kind of trouble a row is, for those who count.
+enum class RowProblem {
+  kUnreadable,    ///< broken quotes, no JSON object, no string where the text should be, past a limit
+  kTooFewCells,   ///< fewer than the header
+  kTooManyCells,  ///< more than the header
+  kInvalidText,   ///< bytes that are no UTF-8, or a NUL
+  kNoText,        ///< a JSON object whose text field is absent or null
+};
+
+/// A row that cannot. `error.where()` is "reviews.csv:1042"; `carried` holds what could be read, perhaps nothing, and
+/// its bytes need not be valid UTF-8.
 struct RowError {
   std::uint64_t row = 0;
   std::uint64_t line = 0;
   Error error;
   Fields carried;
+  RowProblem problem = RowProblem::kUnreadable;
 };
 
 using Row = tl::expected<Record, RowError>;

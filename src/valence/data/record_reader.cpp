@@ -15,10 +15,11 @@
 namespace valence::data {
 namespace {
 
-std::unique_ptr<RowParser> make_parser(InputFormat format, InputDescription input) {
+std::unique_ptr<RowParser> make_parser(InputFormat format, InputDescription input, const ReaderOptions& options) {
   switch (format) {
     case InputFormat::kCsv:
-      return std::make_unique<CsvParser>(std::move(input), ',');
+      if (!options.delimiter && options.detect_delimiter) return CsvParser::detecting(std::move(input));
+      return std::make_unique<CsvParser>(std::move(input), options.delimiter.value_or(','));
     case InputFormat::kTsv:
       return std::make_unique<CsvParser>(std::move(input), '\t');
     case InputFormat::kJsonl:
@@ -62,10 +63,13 @@ Result<std::unique_ptr<RecordReader>> RecordReader::open(std::unique_ptr<ByteSou
   VALENCE_TRY(auto expanded, expand_if_compressed(std::move(source), name));
   VALENCE_TRY(auto decoded, decode_to_utf8(std::move(expanded), options.encoding, name));
   auto input = std::make_unique<InputBuffer>(std::move(decoded));
-  auto parser = make_parser(format, {.name = name,
-                                     .encoding = options.encoding,
-                                     .text_column = options.text_column,
-                                     .text_pair_column = options.text_pair_column});
+  auto parser = make_parser(format,
+                            {.name = name,
+                             .encoding = options.encoding,
+                             .text_column = options.text_column,
+                             .text_pair_column = options.text_pair_column,
+                             .without_text = options.without_text},
+                            options);
   VALENCE_TRY_STATUS(parser->open(*input));
   return std::unique_ptr<RecordReader>(new RecordReader(name, format, std::move(input), std::move(parser)));
 }
@@ -109,6 +113,7 @@ Result<std::uint64_t> RecordReader::skip_records(std::uint64_t count) {
 }
 
 const std::vector<std::string>& RecordReader::columns() const { return parser_->columns(); }
+std::optional<char> RecordReader::delimiter() const { return parser_->delimiter(); }
 const std::string& RecordReader::text_column() const { return parser_->text_column(); }
 std::uint64_t RecordReader::bytes_read() const { return input_->source().bytes_read(); }
 std::optional<std::uint64_t> RecordReader::size_bytes() const { return input_->source().size_bytes(); }

@@ -29,6 +29,11 @@ struct ReaderOptions {
   /// Set: every row has a second text there. Not in txt, which has no columns.
   std::optional<std::string> text_pair_column = std::nullopt;
   Encoding encoding = Encoding::kUtf8;
+  /// What stands between the cells of a csv. Unset: a comma, or with `detect_delimiter` what the header suggests.
+  std::optional<char> delimiter = std::nullopt;
+  bool detect_delimiter = false;
+  /// Records are wanted for their fields alone: no text is looked for, Record::text stays empty.
+  bool without_text = false;
   /// Raised: waiting reads end with kCancelled. Must outlive the reader.
   const std::atomic<bool>* stop = nullptr;
 };
@@ -70,6 +75,8 @@ class RecordReader {
   /// The column or dotted field that texts are taken from; empty while a JSONL input has shown no object.
   [[nodiscard]] const std::string& text_column() const;
   [[nodiscard]] InputFormat format() const { return format_; }
+  /// Of csv and tsv, as given or detected.
+  [[nodiscard]] std::optional<char> delimiter() const;
   [[nodiscard]] const std::string& name() const { return name_; }
 
   /// Bytes of the file taken so far (compressed ones, of a compressed file), and its size if it is a regular file.

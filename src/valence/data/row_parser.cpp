@@ -8,12 +8,14 @@ namespace valence::data {
 
 std::string RowParser::place(std::uint64_t line) const { return fmt::format("{}:{}", input_.name, line); }
 
-Row RowParser::bad_row(std::uint64_t line, std::string what, std::string hint, Fields carried) const {
+Row RowParser::bad_row(std::uint64_t line, std::string what, std::string hint, Fields carried,
+                       RowProblem problem) const {
   return tl::unexpected<RowError>(
       RowError{.row = row_,
                .line = line,
                .error = Error(ErrorCode::kInvalidData, place(line), std::move(what), std::move(hint)),
-               .carried = std::move(carried)});
+               .carried = std::move(carried),
+               .problem = problem});
 }
 
 std::optional<Error> RowParser::find_bad_text(std::string_view text) const {

@@ -26,6 +26,7 @@ struct InputDescription {
   Encoding encoding = Encoding::kUtf8;
   std::optional<std::string> text_column;       ///< as the user gave it
   std::optional<std::string> text_pair_column;  ///< of the second text; absent: there is none
+  bool without_text = false;                    ///< no text is looked for; it stays empty
 };
 
 class RowParser {
@@ -43,13 +44,16 @@ class RowParser {
 
   [[nodiscard]] const std::vector<std::string>& columns() const { return *columns_; }
   [[nodiscard]] const std::string& text_column() const { return text_column_; }
+  /// What stands between cells; nothing in formats without.
+  [[nodiscard]] virtual std::optional<char> delimiter() const { return std::nullopt; }
 
  protected:
   [[nodiscard]] const InputDescription& input() const { return input_; }
   /// "reviews.csv:1042".
   [[nodiscard]] std::string place(std::uint64_t line) const;
   /// The row numbered `row_`, as an error at `line`.
-  [[nodiscard]] Row bad_row(std::uint64_t line, std::string what, std::string hint = {}, Fields carried = {}) const;
+  [[nodiscard]] Row bad_row(std::uint64_t line, std::string what, std::string hint = {}, Fields carried = {},
+                            RowProblem problem = RowProblem::kUnreadable) const;
   /// What is wrong with bytes that are to be a text, as "has invalid UTF-8 at byte 17 (0x92)" counted from 0, with its
   /// remedy; nothing if all is well.
   [[nodiscard]] std::optional<Error> find_bad_text(std::string_view text) const;

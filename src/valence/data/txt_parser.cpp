@@ -29,7 +29,8 @@ Result<std::optional<Row>> TxtParser::parse(InputBuffer& input) {
   const std::uint64_t line = line_++;
   if (found->is_too_long) return bad_row(line, "the line is longer than 16 MB");
   if (const auto bad = find_bad_text(found->text)) {
-    return bad_row(line, fmt::format("the line {}", bad->what()), bad->hint(), Fields::of_text(found->text));
+    return bad_row(line, fmt::format("the line {}", bad->what()), bad->hint(), Fields::of_text(found->text),
+                   RowProblem::kInvalidText);
   }
   return Record{.row = row_,
                 .line = line,

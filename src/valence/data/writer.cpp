@@ -54,7 +54,7 @@ Result<std::unique_ptr<Writer>> make_writer(OutputFormat format, OutputSchema sc
     case OutputFormat::kTsv:
       return std::make_unique<DelimitedWriter>(std::move(schema), sink, options, '\t');
     case OutputFormat::kJsonl:
-      return std::make_unique<JsonlWriter>(schema.has_entities, sink, options);
+      return std::make_unique<JsonlWriter>(schema, sink, options);
     case OutputFormat::kJson:
       return std::make_unique<JsonWriter>(schema, sink, options);
   }

@@ -52,6 +52,9 @@ struct OutputSchema {
   bool has_scores = false;               ///< --top-k other than 1
   bool has_entities = false;             ///< rows have entities instead of a label and a score
   std::vector<std::string> labels = {};  ///< those that can come, for the table's width; may be empty
+  /// Set: rows are records and no results. csv, tsv and jsonl write what was carried, under its own names, and nothing
+  /// else; table and json cannot.
+  bool records_only = false;
 };
 
 struct WriterOptions {
@@ -82,7 +85,7 @@ class Writer {
   virtual Status finish() = 0;
 
   /// csv and tsv: rows with a JSONL field that no column holds, because the first object had no such field. They are
-  /// written with their result and an `error` that names the field.
+  /// written with their result and an `error` that names the field; of records alone the field is left out.
   [[nodiscard]] virtual std::uint64_t rows_with_lost_fields() const { return 0; }
 };
 

@@ -24,11 +24,13 @@ using tokenizer::GgmlVocabulary;
 /// A tokenizer.ggml.model and what makes it.
 struct Kind {
   std::string_view name;
-  Result<Tokenizer> (*build)(const GgmlVocabulary& vocabulary, const std::string& where);
+  Result<std::string> (*json)(const GgmlVocabulary& vocabulary, const std::string& where);
 };
-constexpr std::array kKinds = {Kind{"bert", tokenizer::build_ggml_word_piece}, Kind{"gpt2", tokenizer::build_ggml_bpe},
-                               Kind{"t5", tokenizer::build_ggml_unigram},
-                               Kind{"llama", tokenizer::build_ggml_sentencepiece}};
+constexpr std::array kKinds = {Kind{"bert", tokenizer::ggml_word_piece_json}, Kind{"gpt2", tokenizer::ggml_bpe_json},
+                               Kind{"t5", tokenizer::ggml_unigram_json},
+                               Kind{"llama", tokenizer::ggml_sentencepiece_json}};
+
+constexpr std::string_view kWholeTokenizer = "tokenizer.huggingface.json";
 
 Status read_tokens(const GgufMetadata& metadata, GgmlVocabulary& vocabulary) {
   constexpr auto kTokens = "tokenizer.ggml.tokens";
@@ -74,25 +76,35 @@ Result<Tokenizer> load_tokenizer(const std::filesystem::path& model) {
   return gguf_tokenizer(file.metadata);
 }
 
-Result<Tokenizer> gguf_tokenizer(const GgufMetadata& metadata) {
-  constexpr auto kWholeTokenizer = "tokenizer.huggingface.json";
-  VALENCE_TRY(const auto json, metadata.find_string(kWholeTokenizer));
-  if (json) return Tokenizer::from_tokenizer_json(*json, fmt::format("{}: {}", metadata.source(), kWholeTokenizer));
+Result<std::string> ggml_tokenizer_json(const GgufMetadata& metadata) {
   constexpr auto kKind = "tokenizer.ggml.model";
   VALENCE_TRY(const auto kind, metadata.required(metadata.find_string(kKind), kKind));
   std::string names;
-  for (const auto& [name, build] : kKinds) {
+  for (const auto& [name, json] : kKinds) {
     if (kind == name) {
       GgmlVocabulary vocabulary;
       VALENCE_TRY_STATUS(read_tokens(metadata, vocabulary));
       VALENCE_TRY_STATUS(read_settings(metadata, vocabulary));
-      return build(vocabulary, metadata.source());
+      return json(vocabulary, metadata.source());
     }
     names += (names.empty() ? "" : ", ") + std::string(name);
   }
   return fail(ErrorCode::kUnsupported, metadata.source(),
               fmt::format("{} {}: expected one of {}", kKind, in_quotes(kind), names),
               "give the Hugging Face directory that this file was converted from");
+}
+
+Result<std::string> gguf_tokenizer_json(const GgufMetadata& metadata) {
+  VALENCE_TRY(const auto whole, metadata.find_string(kWholeTokenizer));
+  if (whole) return std::string(*whole);
+  return ggml_tokenizer_json(metadata);
+}
+
+Result<Tokenizer> gguf_tokenizer(const GgufMetadata& metadata) {
+  VALENCE_TRY(const std::string json, gguf_tokenizer_json(metadata));
+  const bool is_whole = metadata.find(kWholeTokenizer) != nullptr;
+  return Tokenizer::from_tokenizer_json(
+      json, fmt::format("{}: {}", metadata.source(), is_whole ? kWholeTokenizer : "tokenizer.ggml"));
 }
 
 }  // namespace valence

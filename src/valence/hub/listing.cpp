@@ -11,6 +11,7 @@ namespace valence::hub {
 namespace {
 
 constexpr std::size_t kMaxFiles = 100'000;
+constexpr std::size_t kMaxTokenBytes = 16U << 20U;               // model cards come along
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 45;  // 32 TiB: sums of these stay far from overflow
 
 /// The answer's mistakes are the other side's.
@@ -57,7 +58,8 @@ Result<RepoFile> parse_file(const Json& sibling) {
 }
 
 Result<RepoListing> parse(std::string_view json, const std::string& source) {
-  VALENCE_TRY(const Json root, Json::parse(json, source));
+  VALENCE_TRY(const Json root,
+              Json::parse(json, source, {.max_token_bytes = kMaxTokenBytes, .max_values = 20 * kMaxFiles}));
   RepoListing listing;
   VALENCE_TRY(listing.commit, root.string("sha"));
   if (!is_commit_hash(listing.commit))

@@ -124,7 +124,7 @@ struct DropoutCall {
 /// One step of AdamW (Loshchilov and Hutter 2019) as torch.optim.AdamW computes it.
 struct AdamWCall {
   float* value = nullptr;
-  const float* gradient = nullptr;  ///< null: zero
+  float* gradient = nullptr;  ///< becomes zero, for the next step; null: is zero
   float* first_moment = nullptr;
   float* second_moment = nullptr;
   std::int64_t size = 0;

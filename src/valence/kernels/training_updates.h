@@ -14,7 +14,7 @@ void adamw(const AdamWCall& call) noexcept {
   float* __restrict value = call.value;
   float* __restrict first = call.first_moment;
   float* __restrict second = call.second_moment;
-  const float* __restrict gradient = call.gradient;
+  float* __restrict gradient = call.gradient;
   const float keep1 = 1.0F - call.beta1;
   const float keep2 = 1.0F - call.beta2;
   if (gradient == nullptr) {
@@ -36,6 +36,7 @@ void adamw(const AdamWCall& call) noexcept {
     second[i] = v;
     const float denominator = __builtin_sqrtf(v) * call.second_moment_scale + call.epsilon;
     value[i] = value[i] * call.decay - call.step_size * (m / denominator);
+    gradient[i] = 0.0F;
   }
 }
 

@@ -52,10 +52,10 @@ struct ShardIndex {
 
 Result<ShardIndex> parse_index(const Json& index) {
   VALENCE_TRY(const Json weight_map, index.at("weight_map"));
-  VALENCE_TRY(const auto members, weight_map.members());
-  if (members.size() > kMaxSafetensorsTensors) {
-    return weight_map.invalid(fmt::format("lists {} tensors, more than {}", members.size(), kMaxSafetensorsTensors));
+  if (weight_map.size() > kMaxSafetensorsTensors) {
+    return weight_map.invalid(fmt::format("lists {} tensors, more than {}", weight_map.size(), kMaxSafetensorsTensors));
   }
+  VALENCE_TRY(const auto members, weight_map.members());
   ShardIndex parsed;
   parsed.shard_of.reserve(members.size());
   for (const auto& [tensor, value] : members) {

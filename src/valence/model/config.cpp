@@ -66,8 +66,9 @@ Status check_encoder(const Json& config, const ConfigKeys& keys, const EncoderSp
                                       spec.num_attention_heads, spec.key_value_heads()));
   }
   if (spec.query_size() > kMaxHiddenSize) {
-    return config.invalid(fmt::format("{} heads of {} dimensions are more than {}", spec.num_attention_heads,
-                                      spec.head_size(), kMaxHiddenSize));
+    return config.invalid(fmt::format("{} {} of head_dim {}: expected at most {} dimensions together",
+                                      keys.num_attention_heads, spec.num_attention_heads, spec.head_size(),
+                                      kMaxHiddenSize));
   }
   if (spec.max_sequence_length() < 1) {
     return config.invalid(fmt::format("{} {} leaves no position for text: the first has number {}",
@@ -77,7 +78,8 @@ Status check_encoder(const Json& config, const ConfigKeys& keys, const EncoderSp
                                    [](const LayerAttention& layer) { return layer.rotary.has_value(); });
   if (rotates && spec.head_size() % 2 != 0) {
     return config.invalid(
-        fmt::format("attention heads of {} dimensions: rotary positions turn pairs of them", spec.head_size()));
+        fmt::format("attention heads of {} dimensions: expected an even number, for rotary positions turn pairs",
+                    spec.head_size()));
   }
   return {};
 }
@@ -106,11 +108,11 @@ Result<std::string> label_text(const Json& value) {
 }
 
 Result<std::vector<std::string>> parse_id2label(const Json& id2label) {
+  if (id2label.size() > static_cast<std::size_t>(kMaxLabels)) {
+    return id2label.invalid(fmt::format("names {} labels, more than {}", id2label.size(), kMaxLabels));
+  }
   VALENCE_TRY(const auto members, id2label.members());
   if (members.empty()) return id2label.invalid("names no labels");
-  if (members.size() > static_cast<std::size_t>(kMaxLabels)) {
-    return id2label.invalid(fmt::format("names {} labels, more than {}", members.size(), kMaxLabels));
-  }
   std::vector<std::optional<std::string>> by_index(members.size());
   for (const auto& [key, value] : members) {
     const auto index = label_index(key);

@@ -15,7 +15,4 @@ namespace valence {
 /// The class of transformers that classifies texts with such an encoder: "BertForSequenceClassification".
 [[nodiscard]] std::string sequence_classifier_class(std::string_view model_type);
 
-/// A config.json of `spec` for a model that came without one (GGUF): what transformers needs to build the same.
-[[nodiscard]] std::string config_json_of(const ModelSpec& spec, std::string_view class_name);
-
 }  // namespace valence

@@ -70,7 +70,13 @@ Result<float> epsilon_or(const Json& config, std::string_view key, double fallba
   return static_cast<float>(eps);
 }
 
+Status expect_object(const Json& value) {
+  if (value.is_object()) return {};
+  return value.members().map([](const auto&) {});
+}
+
 Result<RotarySpec> parse_rotary_parameters(const Json& parameters, double default_theta) {
+  VALENCE_TRY_STATUS(expect_object(parameters));
   RotarySpec rotary;
   VALENCE_TRY(rotary.theta, positive_or(parameters, "rope_theta", default_theta));
   const bool old_name = !parameters.find("rope_type") && parameters.find("type");
@@ -94,7 +100,8 @@ Result<RotarySpec> parse_rotary_parameters(const Json& parameters, double defaul
   VALENCE_TRY(rotary.original_max_position_embeddings,
               positive_or(parameters, "original_max_position_embeddings", 8192));
   if (rotary.high_freq_factor <= rotary.low_freq_factor) {
-    return parameters.invalid("expected a high_freq_factor above low_freq_factor");
+    return parameters.invalid(fmt::format("high_freq_factor {}: expected more than low_freq_factor, {}",
+                                          rotary.high_freq_factor, rotary.low_freq_factor));
   }
   return rotary;
 }

@@ -39,6 +39,9 @@ Result<Activation> activation_or(const Json& config, std::string_view key, std::
 /// A norm's epsilon; an empty key: `fallback`.
 Result<float> epsilon_or(const Json& config, std::string_view key, double fallback);
 
+/// Refuses a value that has no members to look for: one of another kind would pass for an empty object.
+Status expect_object(const Json& value);
+
 /// Rotary embeddings as `rope_parameters` (transformers 5) or `rope_theta` and `rope_scaling` (before) have them.
 /// Errors: a kind of scaling that is not built in.
 Result<RotarySpec> parse_rotary(const Json& config, double default_theta);

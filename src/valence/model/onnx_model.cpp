@@ -11,8 +11,9 @@
 #include "valence/base/file.h"
 #include "valence/model/arch/registry.h"
 #include "valence/model/config.h"
-#include "valence/model/onnx/encoder_match.h"
+#include "valence/model/onnx/encoder_graph.h"
 #include "valence/model/onnx/external_data.h"
+#include "valence/model/onnx/formula_match.h"
 #include "valence/model/onnx/graph_walk.h"
 #include "valence/model/onnx/recovered_tensors.h"
 
@@ -65,7 +66,7 @@ Result<FixedSizes> fixed_sizes(const OnnxFile& file) {
 }
 
 onnx::ProbeBatch make_batch(std::int64_t batch_size, std::int64_t sequence_length, const ModelSpec& spec,
-                            std::int64_t pad_id) {
+                            std::int64_t pad_id, bool takes_types) {
   onnx::ProbeBatch batch{.batch_size = batch_size, .sequence_length = sequence_length};
   std::int64_t id = spec.encoder.vocab_size;
   for (std::int64_t b = 0; b < batch_size; ++b) {
@@ -73,13 +74,29 @@ onnx::ProbeBatch make_batch(std::int64_t batch_size, std::int64_t sequence_lengt
       do {
         id = id <= 0 ? spec.encoder.vocab_size - 1 : id - 1;
       } while (id == pad_id && spec.encoder.vocab_size > 1);
-      batch.input_ids.push_back(id);
-      // The last text is shorter than the others.
-      batch.attention_mask.push_back(b + 1 == batch_size && s + 2 >= sequence_length ? 0 : 1);
-      batch.token_type_ids.push_back(spec.encoder.type_vocab_size > 1 && s >= sequence_length / 2 ? 1 : 0);
+      // The last text is shorter than the others. Decoders look for the end of a text by its padding.
+      const bool is_padding = b + 1 == batch_size && s + 2 >= sequence_length;
+      batch.input_ids.push_back(is_padding && spec.head.pooling == Pooling::kLast ? pad_id : id);
+      batch.attention_mask.push_back(is_padding ? 0 : 1);
+      // A graph without that input takes all types to be zero, which they are for single texts.
+      const bool is_second = takes_types && spec.encoder.type_vocab_size > 1 && s >= sequence_length / 2;
+      batch.token_type_ids.push_back(is_second ? 1 : 0);
     }
   }
   return batch;
+}
+
+/// Tokens that show every window's end; 0 where there are no windows, or none that a short batch could show.
+std::int64_t longer_than_windows(const EncoderSpec& encoder) {
+  constexpr std::int64_t kLongest = 300;  // whose masks are quickly looked at
+  std::int64_t longest = 0;
+  for (const LayerAttention& layer : encoder.layer_attention) {
+    const std::int64_t length = layer.window + 3;
+    if (layer.window >= 0 && length <= std::min(kLongest, encoder.max_sequence_length())) {
+      longest = std::max(longest, length);
+    }
+  }
+  return longest;
 }
 
 /// A graph in halves cannot say 1e-12; a difference as small as this cannot be seen in a result.
@@ -141,23 +158,33 @@ Result<Checkpoint::Parts> onnx_weights(const OnnxFile& file, const ModelSpec& sp
   VALENCE_TRY(const FixedSizes fixed, fixed_sizes(file));
   VALENCE_TRY(const std::int64_t stated_pad, config.integer_or("pad_token_id", 0));
   const std::int64_t pad_id = spec.encoder.padding_id >= 0 ? spec.encoder.padding_id : stated_pad;
-  const Architecture* const architecture = find_architecture(spec.model_type);
+  const Architecture& architecture = *find_architecture(spec.model_type);
+  VALENCE_TRY(const std::string outline,
+              onnx::encoder_graph(spec, architecture, nullptr, OnnxWeightType::kF32, file.source));
+  VALENCE_TRY(const OnnxFile expected, parse_onnx(std::as_bytes(std::span(outline)), "valence's own graph"));
+  const bool takes_types =
+      std::ranges::find(file.inputs, onnx::kTokenTypeIds, &OnnxValueInfo::name) != file.inputs.end();
   std::optional<onnx::FoundWeights> found;
-  // Two batches whose sizes share no factor: what holds by chance for one does not for the other.
-  for (const auto& [batch_size, sequence_length] : {std::pair<std::int64_t, std::int64_t>(2, 5), {3, 7}}) {
+  // Two batches whose sizes share no factor: what holds by chance for one does not for the other. A third that is
+  // longer than windows are.
+  std::vector<std::pair<std::int64_t, std::int64_t>> sizes = {{2, 5}, {3, 7}};
+  if (const std::int64_t length = longer_than_windows(spec.encoder); length > 0) sizes.emplace_back(1, length);
+  for (const auto& [batch_size, sequence_length] : sizes) {
     const onnx::ProbeBatch batch =
         make_batch(fixed.batch_size > 0 ? fixed.batch_size : batch_size,
-                   fixed.sequence_length > 0 ? fixed.sequence_length : sequence_length, spec, pad_id);
+                   fixed.sequence_length > 0 ? fixed.sequence_length : sequence_length, spec, pad_id, takes_types);
     VALENCE_TRY(const onnx::WalkedGraph graph, onnx::walk_graph(file, batch));
-    VALENCE_TRY(onnx::FoundWeights of_batch, onnx::match_encoder(file, graph, batch, spec, *architecture));
+    VALENCE_TRY(const onnx::WalkedGraph own, onnx::walk_graph(expected, batch));
+    VALENCE_TRY(onnx::FoundWeights of_batch,
+                onnx::match_formula({file, graph}, {expected, own}, batch, spec.model_type));
     const auto same = [](const auto& a, const auto& b) { return a.first == b.first && a.second.ref == b.second.ref; };
     if (found && !std::ranges::equal(found->parts, of_batch.parts, same)) {
       return fail(ErrorCode::kUnsupported, file.source, "uses other weights for batches of other sizes");
     }
     found = std::move(of_batch);
   }
-  VALENCE_TRY_STATUS(check_layer_norm_eps(file, spec, found->layer_norm_eps));
-  return onnx::recover_tensors(file, *found);
+  VALENCE_TRY_STATUS(check_layer_norm_eps(file, spec, found->norm_eps));
+  return onnx::recover_tensors(file, *found, architecture);
 }
 
 Result<OnnxModel> load_onnx(const fs::path& onnx_file) {

@@ -26,10 +26,10 @@ Result<std::optional<std::filesystem::path>> find_onnx(const std::filesystem::pa
 [[nodiscard]] std::filesystem::path tokenizer_directory(const std::filesystem::path& onnx_file);
 
 /// What a graph's tensors are (onnx/recovered_tensors.h). The graph does not run here: it is read as a formula, which
-/// must be that of the architecture, and its weights run on our own encoder. Exporters name matrices
-/// "onnx::MatMul_123", fold constants and write masks in a hundred ways, so names are not looked at: the graph is
-/// walked twice with small batches, and what depends on weights must be the layers of `config` in their order, with
-/// nothing before, between or after them.
+/// must be that of the graph we would write (onnx/encoder_graph.h), and its weights run on our own encoder. Exporters
+/// name matrices "onnx::MatMul_123", fold constants and write masks in a hundred ways, so names are not looked at: the
+/// graph is walked twice with small batches, and what depends on weights must be the layers of `config` in their order,
+/// with nothing before, between or after them.
 ///
 /// All tensors of `file` must have their bytes. Errors: kUnsupported names the node that is not understood.
 Result<Checkpoint::Parts> onnx_weights(const OnnxFile& file, const ModelSpec& spec, const Json& config);

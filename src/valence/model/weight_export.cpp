@@ -35,79 +35,187 @@ void encode_q8_0(std::span<const float> block, std::byte* out) {
   }
 }
 
-class Roles {
- public:
-  explicit Roles(std::vector<ExportedWeight>& out) : out_(out) {}
+/// Row `row` of an interleaved head, as MatrixView counts them.
+std::int64_t interleaved_row(std::int64_t head, std::int64_t row) {
+  MatrixView order;
+  order.interleaved_head = head;
+  return order.stored_row(row);
+}
 
-  void matrix(const std::string& module, const MatrixView& view) {
-    add({module + ".weight", {view.rows(), view.columns()}, view, {}});
+/// Appends the vector with its outputs in the order of transformers.
+void append(const ExportedVector& vector, std::vector<float>& all) {
+  std::vector<float> stored(static_cast<std::size_t>(vector.values.elements()));
+  copy_as_f32(vector.values, stored);
+  for (std::size_t row = 0; row < stored.size(); ++row) {
+    all.push_back(
+        stored[static_cast<std::size_t>(interleaved_row(vector.interleaved_head, static_cast<std::int64_t>(row)))]);
   }
-  void vector(std::string name, const TensorView& view) { add({std::move(name), view.shape, {}, view}); }
-  void linear(const std::string& module, const LinearWeights& weights) {
-    matrix(module, weights.weight);
-    if (weights.bias) vector(module + ".bias", *weights.bias);
-  }
-  void norm(const std::string& module, const LayerNormWeights& weights) {
-    vector(module + ".weight", weights.weight);
-    if (weights.bias) vector(module + ".bias", *weights.bias);
-  }
+}
 
- private:
-  void add(ExportedWeight weight) {
-    if (names_.insert(weight.name).second) out_.push_back(std::move(weight));
-  }
-  std::vector<ExportedWeight>& out_;
-  std::set<std::string> names_;
-};
-
-}  // namespace
-
-std::vector<float> ExportedWeight::values() const {
-  if (!is_matrix()) {
-    std::vector<float> all(static_cast<std::size_t>(vector.elements()));
-    copy_as_f32(vector, all);
-    return all;
-  }
-  const auto columns = static_cast<std::size_t>(shape[1]);
-  std::vector<float> all(static_cast<std::size_t>(shape[0]) * columns);
+void append(const MatrixView& matrix, std::vector<float>& all) {
+  const std::int64_t rows = matrix.rows();
+  const auto columns = static_cast<std::size_t>(matrix.columns());
+  const std::size_t begin = all.size();
+  all.resize(begin + static_cast<std::size_t>(rows) * columns);
+  const auto values = std::span(all).subspan(begin);
   if (matrix.transposed) {
-    copy_transposed_rows_as_f32(matrix, 0, shape[0], all);
-    return all;
+    copy_transposed_rows_as_f32(matrix, 0, rows, values);
+    return;
   }
-  for (std::int64_t row = 0; row < shape[0]; ++row) {
-    copy_row_as_f32(matrix, row, std::span(all).subspan(static_cast<std::size_t>(row) * columns, columns));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    copy_row_as_f32(matrix, row, values.subspan(static_cast<std::size_t>(row) * columns, columns));
+  }
+}
+
+std::vector<float> with_pairs_side_by_side(const std::vector<float>& rows, std::int64_t count, std::int64_t head) {
+  std::vector<float> all(rows.size());
+  const std::size_t width = rows.size() / static_cast<std::size_t>(count);
+  for (std::int64_t row = 0; row < count; ++row) {
+    const auto from = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(row) * width);
+    const auto to = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(interleaved_row(head, row)) * width);
+    std::copy_n(rows.begin() + from, width, all.begin() + to);
   }
   return all;
 }
 
-std::vector<ExportedWeight> weights_by_role(const Model& model, const Architecture& architecture) {
-  const TensorNames& names = architecture.names;
-  const EmbeddingWeights& embeddings = model.weights.embeddings;
-  std::vector<ExportedWeight> all;
-  Roles roles(all);
-  roles.matrix(std::string(names.word_embeddings), embeddings.word);
-  if (embeddings.position) roles.matrix(std::string(names.position_embeddings), *embeddings.position);
-  if (embeddings.token_type) roles.matrix(std::string(names.token_type_embeddings), *embeddings.token_type);
-  if (embeddings.norm) roles.norm(std::string(names.embeddings_norm), *embeddings.norm);
-  if (embeddings.projection) roles.linear(std::string(names.embedding_projection), *embeddings.projection);
-  for (std::size_t i = 0; i < model.weights.layers.size(); ++i) {
-    const LayerWeights& layer = model.weights.layers[i];
-    const auto index = static_cast<std::int64_t>(i);
-    const std::string module = architecture.layer_module != nullptr ? architecture.layer_module(model.spec, index)
-                                                                    : fmt::format("{}.{}", names.layers, index);
-    const auto in_layer = [&](std::string_view name) { return fmt::format("{}.{}", module, name); };
-    roles.linear(in_layer(names.query), layer.query);
-    roles.linear(in_layer(names.key), layer.key);
-    roles.linear(in_layer(names.value), layer.value);
-    roles.linear(in_layer(names.attention_output), layer.attention_output);
-    if (layer.attention_norm) roles.norm(in_layer(names.attention_norm), *layer.attention_norm);
-    roles.linear(in_layer(names.intermediate), layer.intermediate);
-    roles.linear(in_layer(names.output), layer.output);
-    roles.norm(in_layer(names.output_norm), layer.output_norm);
+/// [rows, columns] -> [columns, rows]
+std::vector<float> turned(const std::vector<float>& values, std::size_t rows, std::size_t columns) {
+  std::vector<float> all(values.size());
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns; ++column) {
+      all[column * rows + row] = values[row * columns + column];
+    }
   }
-  if (model.weights.head_dense) roles.linear(std::string(names.head_dense), *model.weights.head_dense);
-  roles.linear(std::string(names.classifier), model.weights.classifier);
   return all;
+}
+
+/// Gathers parameters under their new names, each once.
+class Roles {
+ public:
+  explicit Roles(const Architecture& architecture) : architecture_(architecture) {}
+
+  void table(std::string_view module, const MatrixView& matrix) { matrices(std::string(module), {&matrix}, {}); }
+  void norm(std::string_view module, const LayerNormWeights& weights) {
+    vectors(fmt::format("{}.weight", module), {{weights.weight}}, 0);
+    if (weights.bias) vectors(fmt::format("{}.bias", module), {{*weights.bias}}, 0);
+  }
+  void linear(std::string_view module, const LinearWeights& weights) { stacked(std::string(module), {&weights}, {}); }
+
+  /// A layer's. `interleaved_head`: rows are to be written so.
+  void in_layer(const std::string& module, const std::vector<const LinearWeights*>& parts,
+                std::int64_t interleaved_head = 0) {
+    stacked(module, parts, {.transposed = architecture_.transposed_linears, .interleaved_head = interleaved_head});
+  }
+  [[nodiscard]] std::vector<ExportedWeight> take() { return std::move(all_); }
+
+ private:
+  struct Order {
+    bool transposed = false;
+    std::int64_t interleaved_head = 0;
+  };
+
+  void stacked(const std::string& module, const std::vector<const LinearWeights*>& parts, Order order) {
+    std::vector<const MatrixView*> weights;
+    std::vector<ExportedVector> biases;
+    for (const LinearWeights* part : parts) {
+      weights.push_back(&part->weight);
+      if (part->bias) biases.push_back({*part->bias, part->weight.interleaved_head});
+    }
+    matrices(module, weights, order);
+    if (!biases.empty()) vectors(module + ".bias", std::move(biases), order.interleaved_head);
+  }
+  void matrices(const std::string& module, const std::vector<const MatrixView*>& parts, Order order) {
+    ExportedWeight weight{.name = module + ".weight",
+                          .shape = {0, parts.front()->columns()},
+                          .matrices = {},
+                          .vectors = {},
+                          .transposed = order.transposed,
+                          .interleaved_head = order.interleaved_head};
+    for (const MatrixView* part : parts) {
+      weight.shape[0] += part->rows();
+      weight.matrices.push_back(*part);
+    }
+    if (order.transposed) std::swap(weight.shape[0], weight.shape[1]);
+    add(std::move(weight));
+  }
+  void vectors(std::string name, std::vector<ExportedVector> parts, std::int64_t interleaved_head) {
+    ExportedWeight weight{.name = std::move(name),
+                          .shape = {0},
+                          .matrices = {},
+                          .vectors = std::move(parts),
+                          .transposed = false,
+                          .interleaved_head = interleaved_head};
+    for (const ExportedVector& part : weight.vectors) weight.shape[0] += part.values.elements();
+    add(std::move(weight));
+  }
+  void add(ExportedWeight weight) {
+    if (names_.insert(weight.name).second) all_.push_back(std::move(weight));
+  }
+
+  const Architecture& architecture_;
+  std::vector<ExportedWeight> all_;
+  std::set<std::string> names_;
+};
+
+void add_layer(const ModelSpec& spec, const Architecture& architecture, const LayerWeights& layer,
+               const std::string& module, Roles& roles) {
+  const TensorNames& names = architecture.names;
+  const auto named = [&](std::string_view name) { return fmt::format("{}.{}", module, name); };
+  const std::int64_t head = architecture.interleaved_rotary ? spec.encoder.head_size() : 0;
+  if (names.qkv.empty()) {
+    roles.in_layer(named(names.query), {&layer.query}, head);
+    roles.in_layer(named(names.key), {&layer.key}, head);
+    roles.in_layer(named(names.value), {&layer.value});
+  } else {
+    roles.in_layer(named(names.qkv), {&layer.query, &layer.key, &layer.value});
+  }
+  if (layer.query_norm) roles.norm(named(names.query_norm), *layer.query_norm);
+  if (layer.key_norm) roles.norm(named(names.key_norm), *layer.key_norm);
+  roles.in_layer(named(names.attention_output), {&layer.attention_output});
+  if (layer.attention_norm) roles.norm(named(names.attention_norm), *layer.attention_norm);
+  if (layer.gate && !names.gate_intermediate.empty()) {
+    roles.in_layer(named(names.gate_intermediate), {&*layer.gate, &layer.intermediate});
+  } else {
+    if (layer.gate) roles.in_layer(named(names.gate), {&*layer.gate});
+    roles.in_layer(named(names.intermediate), {&layer.intermediate});
+  }
+  roles.in_layer(named(names.output), {&layer.output});
+  roles.norm(named(names.output_norm), layer.output_norm);
+}
+
+}  // namespace
+
+std::vector<float> ExportedWeight::values() const {
+  std::vector<float> all;
+  for (const MatrixView& matrix : matrices) append(matrix, all);
+  for (const ExportedVector& vector : vectors) append(vector, all);
+  const std::int64_t rows = transposed ? shape[1] : shape[0];
+  if (interleaved_head > 0) all = with_pairs_side_by_side(all, rows, interleaved_head);
+  if (transposed) all = turned(all, static_cast<std::size_t>(rows), static_cast<std::size_t>(shape[0]));
+  return all;
+}
+
+std::vector<ExportedWeight> weights_by_role(const ModelSpec& spec, const ModelWeights& weights,
+                                            const Architecture& architecture) {
+  const TensorNames& names = architecture.names;
+  const EmbeddingWeights& embeddings = weights.embeddings;
+  Roles roles(architecture);
+  roles.table(names.word_embeddings, embeddings.word);
+  if (embeddings.position) roles.table(names.position_embeddings, *embeddings.position);
+  if (embeddings.token_type) roles.table(names.token_type_embeddings, *embeddings.token_type);
+  if (embeddings.norm) roles.norm(names.embeddings_norm, *embeddings.norm);
+  if (embeddings.projection) roles.linear(names.embedding_projection, *embeddings.projection);
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    const auto index = static_cast<std::int64_t>(i);
+    const std::string module = architecture.layer_module != nullptr ? architecture.layer_module(spec, index)
+                                                                    : fmt::format("{}.{}", names.layers, index);
+    add_layer(spec, architecture, weights.layers[i], module, roles);
+  }
+  if (weights.final_norm) roles.norm(names.final_norm, *weights.final_norm);
+  if (weights.head_dense) roles.linear(names.head_dense, *weights.head_dense);
+  if (weights.head_norm) roles.norm(names.head_norm, *weights.head_norm);
+  roles.linear(names.classifier, weights.classifier);
+  return roles.take();
 }
 
 std::vector<ExportedWeight> weights_by_name(const Model& model) {
@@ -119,16 +227,17 @@ std::vector<ExportedWeight> weights_by_name(const Model& model) {
     const bool is_scale = name.ends_with(kScale) && model.checkpoint.find(name.substr(0, name.size() - kScale.size()));
     if (is_scale || std::ranges::find(unused, name) != unused.end()) continue;
     if (!is_floating(view.dtype) && view.dtype != DType::kI8) continue;  // position_ids
-    ExportedWeight weight{name, view.shape, {}, {}};
+    ExportedWeight weight{.name = name, .shape = view.shape, .matrices = {}, .vectors = {}};
     if (weight.is_matrix()) {
-      weight.matrix = {view, view.dtype == DType::kI8 ? model.checkpoint.find(name + "_scale") : std::nullopt};
+      MatrixView matrix{view, view.dtype == DType::kI8 ? model.checkpoint.find(name + "_scale") : std::nullopt};
       if (model.checkpoint.is_transposed(name)) {
-        weight.matrix.transposed = true;
-        weight.matrix.row_count = view.shape[1];
+        matrix.transposed = true;
+        matrix.row_count = view.shape[1];
         std::swap(weight.shape[0], weight.shape[1]);
       }
+      weight.matrices = {std::move(matrix)};
     } else {
-      weight.vector = view;
+      weight.vectors = {{view}};
     }
     all.push_back(std::move(weight));
   }

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "valence/data/json_slice.h"
+#include "valence/data/label_column.h"
 #include "valence/data/shown_text.h"
 #include "valence/data/text_column.h"
 
@@ -18,45 +18,11 @@ namespace {
 constexpr std::size_t kShownLabelColumns = 40;
 constexpr std::size_t kListedLabels = 10;
 
-Status check_label_column(const data::RecordReader& reader, const std::string& label_column) {
-  const auto& columns = reader.columns();
-  if (reader.format() == data::InputFormat::kTxt) {
-    return fail(ErrorCode::kInvalidArgument, reader.name(), "plain text carries no labels",
-                "give a CSV, TSV or JSON Lines file with a label column");
-  }
-  if (std::ranges::find(columns, label_column) == columns.end()) {
-    const Error error = data::no_text_column(
-        columns, label_column, reader.format() == data::InputFormat::kJsonl ? "field" : "column", reader.name());
-    return fail(error.code(), error.where(), error.what(), "say which holds the labels with --label-column");
-  }
-  if (reader.text_column() == label_column) {
-    return fail(ErrorCode::kInvalidArgument, "--label-column",
-                fmt::format("\"{}\" is the column of the texts too", label_column));
-  }
-  return {};
-}
-
 Status check_carried_column(const data::RecordReader& reader, const std::string& column) {
   if (std::ranges::find(reader.columns(), column) != reader.columns().end()) return {};
   const std::string_view kind = reader.format() == data::InputFormat::kJsonl ? "field" : "column";
   const Error error = data::no_text_column(reader.columns(), column, kind, reader.name());
   return fail(error.code(), error.where(), error.what(), "name one of them");
-}
-
-/// What the row is labelled with; nothing for an absent, empty or null one, or a JSON object or array.
-std::optional<std::string> label_of(const data::Fields& fields, const std::string& label_column) {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields.name(i) != label_column) continue;
-    const std::string_view value = fields.value(i);
-    if (value.empty()) return std::nullopt;
-    if (fields.kind() == data::FieldKind::kText) return std::string(value);
-    if (value.front() == '{' || value.front() == '[' || value == "null") return std::nullopt;
-    if (value.front() != '"') return std::string(value);
-    std::string label;
-    data::append_json_string_content(label, value);
-    return label.empty() ? std::nullopt : std::optional(label);
-  }
-  return std::nullopt;
 }
 
 std::string listed(const std::vector<std::string>& items) {
@@ -102,7 +68,7 @@ Result<LabelledRows> read_labelled_rows(const std::string& path, const data::Rea
     VALENCE_TRY(state, reader->next(rows));
     // Of JSON Lines the fields are known with the first object.
     if (!is_checked && (!rows.empty() || !reader->columns().empty())) {
-      VALENCE_TRY_STATUS(check_label_column(*reader, label_column));
+      VALENCE_TRY_STATUS(data::check_label_column(*reader, label_column));
       for (const std::string& column : carried_columns) VALENCE_TRY_STATUS(check_carried_column(*reader, column));
       is_checked = true;
     }
@@ -111,7 +77,7 @@ Result<LabelledRows> read_labelled_rows(const std::string& path, const data::Rea
         labelled.failed.push_back(std::move(row.error().error));
         continue;
       }
-      auto label = label_of(row->carried, label_column);
+      auto label = data::label_of(row->carried, label_column);
       if (!label) {
         labelled.failed.emplace_back(ErrorCode::kInvalidData, fmt::format("{}:{}", reader->name(), row->line),
                                      fmt::format("\"{}\" holds no label", label_column));

@@ -2,64 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <new>
 #include <optional>
-#include <thread>
 
-#include "valence/base/bounded_queue.h"
 #include "valence/engine/postprocess.h"
 #include "valence/pipeline/fold.h"
+#include "valence/pipeline/read_ahead.h"
 
 namespace valence::pipeline {
 namespace {
-
-struct Window {
-  std::vector<data::Row> rows;
-  std::optional<Error> input_error;  // met after `rows`
-  SourceProgress progress;
-};
-
-/// Reads windows ahead of the thread that computes. Joined on every way out.
-class ReadAhead {
- public:
-  ReadAhead(Source& source, const data::WindowLimits& limits, std::atomic<bool>& stop)
-      : source_(source), limits_(limits), stop_(stop), thread_([this] { read(); }) {}
-  ReadAhead(const ReadAhead&) = delete;
-  ReadAhead& operator=(const ReadAhead&) = delete;
-  ~ReadAhead() {
-    // The reader may be waiting for a pipe that stays open, or for room in the queue.
-    stop_ = true;
-    windows_.close();
-    thread_.join();
-  }
-
-  std::optional<Window> next() { return windows_.pop(); }
-
- private:
-  void read() {
-    bool more = true;
-    while (more && !stop_) {
-      Window window;
-      try {
-        const auto state = source_.next(window.rows, limits_);
-        if (!state) window.input_error = state.error();
-        more = state && *state == data::ReaderState::kMore;
-      } catch (const std::bad_alloc&) {  // would end the program here, in a thread of its own
-        window.input_error = Error(ErrorCode::kOverloaded, "", "out of memory while reading");
-        more = false;
-      }
-      window.progress = source_.progress();
-      if (!windows_.push(std::move(window))) return;
-    }
-    windows_.close();
-  }
-
-  Source& source_;
-  data::WindowLimits limits_;
-  std::atomic<bool>& stop_;
-  BoundedQueue<Window> windows_{1};
-  std::thread thread_;
-};
 
 class Run {
  public:

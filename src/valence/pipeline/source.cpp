@@ -68,6 +68,7 @@ class FileSource final : public Source {
   [[nodiscard]] SourceProgress progress() const override {
     return {.bytes_read = bytes_of_finished_ + reader_->bytes_read(), .bytes_total = bytes_total_};
   }
+  [[nodiscard]] const RecordReader* reader() const override { return reader_.get(); }
 
  private:
   Status open_next() {

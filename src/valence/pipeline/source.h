@@ -33,6 +33,8 @@ class Source {
   /// The columns of a csv or tsv output.
   [[nodiscard]] virtual std::vector<std::string> columns() const = 0;
   [[nodiscard]] virtual SourceProgress progress() const = 0;
+  /// The file that is being read; null where there is none.
+  [[nodiscard]] virtual const data::RecordReader* reader() const { return nullptr; }
 };
 
 /// Files one after another ("-" is standard input). The first is opened here, so that a missing file or column is known

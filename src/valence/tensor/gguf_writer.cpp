@@ -74,18 +74,35 @@ void GgufWriter::add_string(std::string_view name, std::string_view text) {
   append_text(keys_, text);
 }
 
-void GgufWriter::add_strings(std::string_view name, const std::vector<std::string>& texts) {
+void GgufWriter::array(std::string_view name, GgufType element, std::uint64_t count) {
   key(name, static_cast<std::uint32_t>(GgufType::kArray));
-  append(keys_, static_cast<std::uint32_t>(GgufType::kString));
-  append<std::uint64_t>(keys_, texts.size());
+  append(keys_, static_cast<std::uint32_t>(element));
+  append(keys_, count);
+}
+
+void GgufWriter::add_strings(std::string_view name, const std::vector<std::string>& texts) {
+  array(name, GgufType::kString, texts.size());
   for (const std::string& text : texts) append_text(keys_, text);
 }
 
 void GgufWriter::add_i32s(std::string_view name, const std::vector<std::int32_t>& values) {
-  key(name, static_cast<std::uint32_t>(GgufType::kArray));
-  append(keys_, static_cast<std::uint32_t>(GgufType::kI32));
-  append<std::uint64_t>(keys_, values.size());
+  array(name, GgufType::kI32, values.size());
   for (const std::int32_t value : values) append(keys_, value);
+}
+
+void GgufWriter::add_f32s(std::string_view name, const std::vector<float>& values) {
+  array(name, GgufType::kF32, values.size());
+  for (const float value : values) append(keys_, value);
+}
+
+void GgufWriter::add_booleans(std::string_view name, const std::vector<bool>& values) {
+  array(name, GgufType::kBool, values.size());
+  for (const bool value : values) keys_ += value ? '\1' : '\0';
+}
+
+void GgufWriter::add_bytes(std::string_view name, std::string_view bytes) {
+  array(name, GgufType::kU8, bytes.size());
+  keys_ += bytes;
 }
 
 void GgufWriter::add_tensor(std::string_view name, DType dtype, const Shape& shape, std::span<const std::byte> bytes) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "valence/tensor/gguf_metadata.h"
 #include "valence/tensor/tensor_view.h"
 
 namespace valence {
@@ -23,6 +24,10 @@ class GgufWriter {
   void add_string(std::string_view key, std::string_view text);
   void add_strings(std::string_view key, const std::vector<std::string>& texts);
   void add_i32s(std::string_view key, const std::vector<std::int32_t>& values);
+  void add_f32s(std::string_view key, const std::vector<float>& values);
+  void add_booleans(std::string_view key, const std::vector<bool>& values);
+  /// An array of u8.
+  void add_bytes(std::string_view key, std::string_view bytes);
 
   /// `shape` is row-major; F32, F16, BF16 or Q8_0. `bytes` must outlive the use of pieces().
   void add_tensor(std::string_view name, DType dtype, const Shape& shape, std::span<const std::byte> bytes);
@@ -32,6 +37,7 @@ class GgufWriter {
 
  private:
   void key(std::string_view name, std::uint32_t type);
+  void array(std::string_view name, GgufType element, std::uint64_t count);
 
   std::string keys_;
   std::uint64_t num_keys_ = 0;

@@ -67,7 +67,8 @@ struct OnnxAttribute {
   std::vector<std::int64_t> integers;
   std::vector<float> numbers;
   std::int32_t tensor = -1;  ///< index into OnnxFile::tensors
-  bool has_graph = false;    ///< a graph of its own, which is not read
+  std::int32_t graph = -1;   ///< index into OnnxFile::branches
+  bool has_graphs = false;   ///< a list of graphs, which is not read
 };
 
 struct OnnxNode {
@@ -90,24 +91,30 @@ struct OnnxValueInfo {
 
 constexpr std::uint64_t kMaxOnnxNodes = 65'536;
 constexpr std::uint64_t kMaxOnnxTensors = 65'536;
+constexpr std::uint64_t kMaxOnnxBranches = 1024;
+constexpr int kMaxOnnxDepth = 4;  ///< of branches within branches
 
-/// Views into the image, but for what had to be decoded, which `decoded` keeps.
-struct OnnxFile {
-  std::string source;
-  std::string_view producer;
-  std::int64_t opset = 0;  ///< of the default domain; 0: not stated
+struct OnnxGraph {
   std::vector<OnnxNode> nodes;
-  std::vector<OnnxTensor> tensors;                        ///< initializers and constants of nodes
-  std::map<std::string_view, std::int32_t> initializers;  ///< name -> index into tensors
+  std::map<std::string_view, std::int32_t> initializers;  ///< name -> index into OnnxFile::tensors
   std::vector<OnnxValueInfo> inputs;
   std::vector<OnnxValueInfo> outputs;
+};
+
+/// Views into the image, but for what had to be decoded, which `decoded` keeps.
+struct OnnxFile : OnnxGraph {
+  std::string source;
+  std::string_view producer;
+  std::int64_t opset = 0;                ///< of the default domain; 0: not stated
+  std::vector<OnnxTensor> tensors;       ///< initializers and constants of nodes, those of branches among them
+  std::vector<OnnxGraph> branches = {};  ///< graphs that nodes have (If)
   std::vector<std::unique_ptr<std::vector<std::byte>>> decoded;
 };
 
 /// Checks every length, count and size before it is used; takes time by the number of fields, memory by the number of
 /// nodes and tensors. `source` names the image in errors, which are kInvalidData, or kUnsupported for what the format
-/// allows but no such model has (strings as weights, sparse initializers, functions, more nodes than kMaxOnnxNodes).
-/// Graphs within nodes are not read. External data stay where they are (external in OnnxTensor).
+/// allows but no such model has (strings as weights, sparse initializers, functions, more nodes than kMaxOnnxNodes, or
+/// more branches than the limits above). External data stay where they are (external in OnnxTensor).
 /// Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 Result<OnnxFile> parse_onnx(std::span<const std::byte> image, const std::string& source);
 

@@ -1,14 +1,14 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <utility>
+#include <string>
+#include <string_view>
 
 #include "valence/base/json.h"
-#include "valence/tokenizer/bpe.h"
-#include "valence/tokenizer/byte_level.h"
 #include "valence/tokenizer/ggml_vocabulary.h"
-#include "valence/tokenizer/tokenizer_parts.h"
+#include "valence/tokenizer/merge_rules.h"
+#include "valence/tokenizer/tokenizer_json.h"
+#include "valence/tokenizer/word_patterns.h"
 
 namespace valence::tokenizer {
 namespace {
@@ -74,61 +74,62 @@ Result<MergeRules> merge_rules(const GgmlVocabulary& vocabulary, const std::stri
   return rules;
 }
 
-Result<PostProcessor> post_processor(const GgmlVocabulary& given, const KnownPre& pre, const std::string& where) {
+/// What stands around texts, by `pre` and by what the file says.
+Result<std::string> post_processor(const GgmlVocabulary& given, const KnownPre& pre, const std::string& where) {
   const bool pairs = pre.around != Around::kEach;
   const bool add_bos = given.add_bos.value_or(pre.add_bos);
   const bool add_eos = given.add_eos.value_or(pairs && add_bos);
-  std::vector<std::int32_t> before;
-  std::vector<std::int32_t> after;
+  AroundTexts around;
+  const auto special = [&](std::int64_t id) {
+    return AroundTexts::Special{given.tokens[static_cast<std::size_t>(id)], static_cast<std::int32_t>(id)};
+  };
   if (add_bos) {
     const auto id = pairs && given.cls ? given.cls : given.bos;
     VALENCE_TRY(const std::int64_t bos, ggml_special_id(id, "beginning", "", given.tokens, where));
-    before.push_back(static_cast<std::int32_t>(bos));
+    around.before.push_back(special(bos));
   }
   if (add_eos) {
     const auto id = pairs && given.sep ? given.sep : given.eos;
     VALENCE_TRY(const std::int64_t eos, ggml_special_id(id, "end", "", given.tokens, where));
-    after.push_back(static_cast<std::int32_t>(eos));
+    around.after.push_back(special(eos));
   }
-  if (!pairs || !add_bos || !add_eos) return PostProcessor::around_each(before, after);
-  if (pre.around == Around::kBert) return PostProcessor::bert(before[0], after[0]);
-  PostProcessor roberta = PostProcessor::roberta(before[0], after[0]);
-  roberta.trims.push_back({.add_prefix_space = given.add_space_prefix.value_or(false)});
-  return roberta;
+  if (!pairs || !add_bos || !add_eos) return around_each_json(around);
+  const std::string both = fmt::format(R"("sep":[{},{}],"cls":[{},{}])", json_string(around.after[0].content),
+                                       around.after[0].id, json_string(around.before[0].content), around.before[0].id);
+  if (pre.around == Around::kBert) return fmt::format(R"({{"type":"BertProcessing",{}}})", both);
+  return fmt::format(R"({{"type":"RobertaProcessing",{},"trim_offsets":true,"add_prefix_space":{}}})", both,
+                     given.add_space_prefix.value_or(false));
+}
+
+std::string pre_tokenizer(const KnownPre& pre, bool add_prefix_space) {
+  const auto byte_level = [&](bool use_regex) {
+    return fmt::format(R"({{"type":"ByteLevel","add_prefix_space":{},"trim_offsets":true,"use_regex":{}}})",
+                       add_prefix_space, use_regex);
+  };
+  if (pre.words == WordPattern::kGpt2) return byte_level(true);
+  return fmt::format(
+      R"({{"type":"Sequence","pretokenizers":[{{"type":"Split","pattern":{{"Regex":{}}},"behavior":"Isolated","invert":false}},{}]}})",
+      json_string(word_pattern_regex(pre.words)), byte_level(false));
 }
 
 }  // namespace
 
-Result<Tokenizer> build_ggml_bpe(const GgmlVocabulary& vocabulary, const std::string& where) {
+Result<std::string> ggml_bpe_json(const GgmlVocabulary& vocabulary, const std::string& where) {
   VALENCE_TRY_STATUS(check_ggml_vocabulary(vocabulary, where));
   VALENCE_TRY(const KnownPre pre, find_pre(vocabulary, where));
-  VocabularyEntries entries;
-  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    entries.add(vocabulary.tokens[id], static_cast<std::int64_t>(id));
-  }
-  VALENCE_TRY(auto known, Vocabulary::build(std::move(entries), RepeatedToken::kLaterWins, where));
   VALENCE_TRY(const MergeRules merges, merge_rules(vocabulary, where + ": tokenizer.ggml.merges"));
-  auto parts = std::make_shared<Tokenizer::Parts>();
-  parts->decoder = std::make_unique<const ByteLevelDecoder>();
-  VALENCE_TRY(parts->model, Bpe::build(std::move(known), merges, {.ignore_merges = pre.ignore_merges}, where));
-  if (pre.nfc) parts->normalizer = std::make_unique<const UnicodeNormalizer>(UnicodeForm::kNfc);
-  const bool prefix = vocabulary.add_space_prefix.value_or(false);
-  if (pre.words == WordPattern::kGpt2) {
-    parts->pre_tokenizer = std::make_unique<const ByteLevelPreTokenizer>(ByteLevelOptions{.add_prefix_space = prefix});
-  } else {
-    std::vector<std::unique_ptr<const PreTokenizer>> steps;
-    steps.push_back(std::make_unique<const SplitPreTokenizer>(pre.words, SplitOptions{}));
-    steps.push_back(std::make_unique<const ByteLevelPreTokenizer>(
-        ByteLevelOptions{.add_prefix_space = prefix, .pattern = std::nullopt}));
-    parts->pre_tokenizer = std::make_unique<const PreTokenizerSequence>(std::move(steps));
-  }
-  VALENCE_TRY(auto added, ggml_added_tokens(vocabulary, vocabulary.tokens, where));
-  for (AddedToken& token : added) token.lstrip = pre.lstrip_mask && vocabulary.mask == token.id;
-  VALENCE_TRY(parts->added_tokens,
-              AddedTokens::build(added, parts->model->vocabulary(), parts->normalizer.get(), where));
-  VALENCE_TRY(parts->post_processor, post_processor(vocabulary, pre, where));
-  parts->choose_fast_path();
-  return Tokenizer(std::move(parts));
+  TokenizerJson json;
+  if (pre.nfc) json.normalizer = R"({"type":"NFC"})";
+  json.pre_tokenizer = pre_tokenizer(pre, vocabulary.add_space_prefix.value_or(false));
+  json.decoder = R"({"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true})";
+  json.model = fmt::format(R"({{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)"
+                           R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":{},)"
+                           R"("vocab":{},"merges":{}}})",
+                           pre.ignore_merges, vocabulary_json(vocabulary, vocabulary.tokens), merges_json(merges));
+  VALENCE_TRY(json.added_tokens, ggml_added_tokens(vocabulary, vocabulary.tokens, where));
+  for (AddedToken& token : json.added_tokens) token.lstrip = pre.lstrip_mask && vocabulary.mask == token.id;
+  VALENCE_TRY(json.post_processor, post_processor(vocabulary, pre, where));
+  return json.text();
 }
 
 }  // namespace valence::tokenizer

@@ -4,9 +4,10 @@
 #include <tuple>
 #include <utility>
 
-#include "valence/tokenizer/bpe.h"
 #include "valence/tokenizer/ggml_vocabulary.h"
-#include "valence/tokenizer/tokenizer_parts.h"
+#include "valence/tokenizer/merge_rules.h"
+#include "valence/tokenizer/tokenizer_json.h"
+#include "valence/tokenizer/vocabulary.h"
 
 namespace valence::tokenizer {
 namespace {
@@ -14,6 +15,9 @@ namespace {
 // SentencePiece makes tokens of 16 characters unless it is told otherwise. Every cut of a token may be a merge, so that
 // longer ones would make much of a small file.
 constexpr std::size_t kMaxCharacters = 64;
+
+// Published models have about two for each token; a small file could name millions.
+constexpr std::size_t kMaxCutsPerToken = 16;
 
 /// A token and a place to cut it into two others.
 struct Cut {
@@ -36,11 +40,14 @@ std::vector<std::size_t> character_borders(std::string_view text) {
 /// The pairs that the model merges, the best first: SentencePiece ranks a pair by the score of what it makes. Source:
 /// generate_merges of transformers, convert_slow_tokenizer.py.
 Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vocabulary, const std::string& where) {
+  constexpr std::size_t kAlways = 1024;  // in vocabularies of a few tokens
+  const std::size_t most = std::min(kMaxMerges, kAlways + kMaxCutsPerToken * given.tokens.size());
   std::vector<Cut> cuts;
   for (std::size_t id = 0; id < given.tokens.size(); ++id) {
     const std::int64_t type = given.type_of(id);
-    // Those are found before the model sees the text.
+    // Those are found before the model sees the text, or no token has them.
     if (type == GgmlVocabulary::kControl || type == GgmlVocabulary::kUserDefined) continue;
+    if (type == GgmlVocabulary::kUnused) continue;
     const std::string_view token = given.tokens[id];
     const auto borders = character_borders(token.substr(0, 4 * kMaxCharacters + 1));
     if (borders.size() > kMaxCharacters + 1) {
@@ -56,8 +63,8 @@ Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vo
       if (!right_id) continue;
       cuts.push_back({left, right, *left_id, *right_id, i, borders.size() - 1 - i, (*given.scores)[id]});
     }
-    if (cuts.size() > kMaxMerges) {
-      return fail(ErrorCode::kInvalidData, where, fmt::format("its tokens merge in more than {} ways", kMaxMerges));
+    if (cuts.size() > most) {
+      return fail(ErrorCode::kInvalidData, where, fmt::format("its tokens merge in more than {} ways", most));
     }
     std::sort(cuts.begin() + static_cast<std::ptrdiff_t>(first), cuts.end(), [](const Cut& a, const Cut& b) {
       return std::tie(a.left_id, a.right_id) < std::tie(b.left_id, b.right_id);
@@ -73,27 +80,21 @@ Result<MergeRules> rank_merges(const GgmlVocabulary& given, const Vocabulary& vo
 }
 
 /// Spaces become visible, one more before the text.
-std::unique_ptr<const Normalizer> normalizer(bool add_space_prefix) {
-  constexpr auto kSpace = "\xE2\x96\x81";  // U+2581
-  std::vector<std::unique_ptr<const Normalizer>> steps;
-  if (add_space_prefix) steps.push_back(std::make_unique<const Prepend>(kSpace));
-  steps.push_back(std::make_unique<const Replace>(" ", kSpace));
-  return std::make_unique<const NormalizerSequence>(std::move(steps));
+std::string normalizer(bool add_space_prefix) {
+  return fmt::format(
+      R"({{"type":"Sequence","normalizers":[{}{{"type":"Replace","pattern":{{"String":" "}},"content":"\u2581"}}]}})",
+      add_space_prefix ? R"({"type":"Prepend","prepend":"\u2581"},)" : "");
 }
 
-/// As the tokenizer.json of such models has it.
-std::unique_ptr<const Decoder> decoder(bool strips_prefix) {
-  std::vector<std::unique_ptr<const Decoder>> steps;
-  steps.push_back(std::make_unique<const ReplaceDecoder>(std::string("\xE2\x96\x81"), " "));  // U+2581
-  steps.push_back(std::make_unique<const ByteFallbackDecoder>());
-  steps.push_back(std::make_unique<const FuseDecoder>());
-  if (strips_prefix) steps.push_back(std::make_unique<const StripDecoder>(U' ', 1, 0));
-  return std::make_unique<const DecoderSequence>(std::move(steps));
+std::string decoder(bool strips_prefix) {
+  return fmt::format(R"({{"type":"Sequence","decoders":[{{"type":"Replace","pattern":{{"String":"\u2581"}},)"
+                     R"("content":" "}},{{"type":"ByteFallback"}},{{"type":"Fuse"}}{}]}})",
+                     strips_prefix ? R"(,{"type":"Strip","content":" ","start":1,"stop":0})" : "");
 }
 
 }  // namespace
 
-Result<Tokenizer> build_ggml_sentencepiece(const GgmlVocabulary& vocabulary, const std::string& where) {
+Result<std::string> ggml_sentencepiece_json(const GgmlVocabulary& vocabulary, const std::string& where) {
   VALENCE_TRY_STATUS(check_ggml_vocabulary(vocabulary, where));
   const auto& tokens = vocabulary.tokens;
   if (!vocabulary.scores) {
@@ -106,22 +107,23 @@ Result<Tokenizer> build_ggml_sentencepiece(const GgmlVocabulary& vocabulary, con
   for (std::size_t id = 0; id < tokens.size(); ++id) entries.add(tokens[id], static_cast<std::int64_t>(id));
   VALENCE_TRY(auto known, Vocabulary::build(std::move(entries), RepeatedToken::kLaterWins, where));
   VALENCE_TRY(const MergeRules merges, rank_merges(vocabulary, known, where));
-  const BpeOptions options{
-      .unk_token = std::string(tokens[static_cast<std::size_t>(unk)]), .fuse_unk = true, .byte_fallback = true};
-  auto parts = std::make_shared<Tokenizer::Parts>();
-  VALENCE_TRY(parts->model, Bpe::build(std::move(known), merges, options, where));
-  parts->normalizer = normalizer(vocabulary.add_space_prefix.value_or(true));
-  parts->decoder = decoder(vocabulary.add_space_prefix.value_or(true));
-  VALENCE_TRY(const auto added, ggml_added_tokens(vocabulary, tokens, where));
-  VALENCE_TRY(parts->added_tokens,
-              AddedTokens::build(added, parts->model->vocabulary(), parts->normalizer.get(), where));
-  std::vector<std::int32_t> before;
-  std::vector<std::int32_t> after;
-  if (vocabulary.add_bos.value_or(true)) before.push_back(static_cast<std::int32_t>(bos));
-  if (vocabulary.add_eos.value_or(false)) after.push_back(static_cast<std::int32_t>(eos));
-  parts->post_processor = PostProcessor::around_each(before, after);
-  parts->choose_fast_path();
-  return Tokenizer(std::move(parts));
+  const auto special = [&](std::int64_t id) {
+    return AroundTexts::Special{tokens[static_cast<std::size_t>(id)], static_cast<std::int32_t>(id)};
+  };
+  AroundTexts around;
+  if (vocabulary.add_bos.value_or(true)) around.before.push_back(special(bos));
+  if (vocabulary.add_eos.value_or(false)) around.after.push_back(special(eos));
+  const bool prefix = vocabulary.add_space_prefix.value_or(true);
+  TokenizerJson json;
+  json.normalizer = normalizer(prefix);
+  json.decoder = decoder(prefix);
+  json.post_processor = around_each_json(around);
+  json.model = fmt::format(R"({{"type":"BPE","dropout":null,"unk_token":{},"continuing_subword_prefix":null,)"
+                           R"("end_of_word_suffix":null,"fuse_unk":true,"byte_fallback":true,"ignore_merges":false,)"
+                           R"("vocab":{},"merges":{}}})",
+                           json_string(special(unk).content), vocabulary_json(vocabulary, tokens), merges_json(merges));
+  VALENCE_TRY(json.added_tokens, ggml_added_tokens(vocabulary, tokens, where));
+  return json.text();
 }
 
 }  // namespace valence::tokenizer

@@ -1,5 +1,5 @@
 /// \file
-/// The tokenizer keys of a GGUF file, and the tokenizers that were converted to them.
+/// The tokenizer keys of a GGUF file, and the tokenizer.json of which they were made.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "valence/base/error.h"
-#include "valence/tokenizer.h"
 #include "valence/tokenizer/added_tokens.h"
 
 namespace valence::tokenizer {
@@ -51,18 +50,19 @@ Result<std::vector<AddedToken>> ggml_added_tokens(const GgmlVocabulary& vocabula
                                                   const std::string& where);
 
 /// tokenizer.ggml.model "bert" (llama.cpp, BertModel.set_vocab): a token that began a word had U+2581 put before it, a
-/// continuing one lost its ##, control tokens stayed as they were.
-Result<Tokenizer> build_ggml_word_piece(const GgmlVocabulary& vocabulary, const std::string& where);
+/// continuing one lost its ##, control tokens stayed as they were. Here and below: the text of a tokenizer.json, whose
+/// parser checks what the rules of its model ask for.
+Result<std::string> ggml_word_piece_json(const GgmlVocabulary& vocabulary, const std::string& where);
 
 /// "gpt2": byte-level BPE. `pre` says how words are cut and what stands around a text; one that is not known, or none,
 /// is kUnsupported, because a guess would give other tokens.
-Result<Tokenizer> build_ggml_bpe(const GgmlVocabulary& vocabulary, const std::string& where);
+Result<std::string> ggml_bpe_json(const GgmlVocabulary& vocabulary, const std::string& where);
 
 /// "t5": Unigram, as XLM-RoBERTa's is converted.
-Result<Tokenizer> build_ggml_unigram(const GgmlVocabulary& vocabulary, const std::string& where);
+Result<std::string> ggml_unigram_json(const GgmlVocabulary& vocabulary, const std::string& where);
 
 /// "llama": SentencePiece's BPE, whose merges follow from scores (Llama 2, Mistral). A token longer than any such model
 /// makes is refused.
-Result<Tokenizer> build_ggml_sentencepiece(const GgmlVocabulary& vocabulary, const std::string& where);
+Result<std::string> ggml_sentencepiece_json(const GgmlVocabulary& vocabulary, const std::string& where);
 
 }  // namespace valence::tokenizer

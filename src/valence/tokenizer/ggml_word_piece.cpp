@@ -1,12 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
+#include <string_view>
 
-#include "valence/base/json.h"
 #include "valence/tokenizer/ggml_vocabulary.h"
-#include "valence/tokenizer/tokenizer_parts.h"
-#include "valence/tokenizer/wordpiece.h"
+#include "valence/tokenizer/tokenizer_json.h"
 
 namespace valence::tokenizer {
 namespace {
@@ -34,7 +32,7 @@ class Builder {
  public:
   Builder(const GgmlVocabulary& vocabulary, const std::string& where) : given_(vocabulary), where_(where) {}
 
-  Result<Tokenizer> build();
+  Result<std::string> build();
 
  private:
   void spell();
@@ -64,7 +62,7 @@ bool Builder::is_lowercased() const {
   return true;
 }
 
-Result<Tokenizer> Builder::build() {
+Result<std::string> Builder::build() {
   VALENCE_TRY_STATUS(check_ggml_vocabulary(given_, where_));
   spell();
   const auto id_of = [&](std::optional<std::int64_t> id, std::string_view role, std::string_view spelling) {
@@ -74,32 +72,25 @@ Result<Tokenizer> Builder::build() {
   VALENCE_TRY(const std::int64_t unk, id_of(given_.unk, "unknown", "[UNK]"));
   VALENCE_TRY(const std::int64_t cls, id_of(given_.cls ? given_.cls : given_.bos, "classification", "[CLS]"));
   VALENCE_TRY(const std::int64_t sep, id_of(given_.sep ? given_.sep : given_.eos, "separator", "[SEP]"));
-  VocabularyEntries entries;
-  for (std::size_t id = 0; id < spelled_.size(); ++id) entries.add(spelled_[id], static_cast<std::int64_t>(id));
-  VALENCE_TRY(auto vocabulary, Vocabulary::build(std::move(entries), RepeatedToken::kLaterWins, where_));
-  WordPieceOptions word_piece;
-  word_piece.unk_token = originals_[static_cast<std::size_t>(unk)];
-  VALENCE_TRY(auto model, WordPiece::build(std::move(vocabulary), word_piece, where_));
-
-  BertNormalizerOptions normalizer;
-  normalizer.lowercase = is_lowercased();
-  if (given_.strip_accents) normalizer.strip_accents = *given_.strip_accents;
-  auto parts = std::make_shared<Tokenizer::Parts>();
-  parts->normalizer = std::make_unique<const BertNormalizer>(normalizer);
-  parts->pre_tokenizer = std::make_unique<const BertPreTokenizer>();
-  parts->model = std::move(model);
-  parts->decoder = std::make_unique<const WordPieceDecoder>("##", true);
-  VALENCE_TRY(const auto added, ggml_added_tokens(given_, spelled_, where_));
-  VALENCE_TRY(parts->added_tokens,
-              AddedTokens::build(added, parts->model->vocabulary(), parts->normalizer.get(), where_));
-  parts->post_processor = PostProcessor::bert(static_cast<std::int32_t>(cls), static_cast<std::int32_t>(sep));
-  parts->choose_fast_path();
-  return Tokenizer(std::move(parts));
+  const auto token = [&](std::int64_t id) { return json_string(spelled_[static_cast<std::size_t>(id)]); };
+  TokenizerJson json;
+  json.normalizer = fmt::format(
+      R"({{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":{},"lowercase":{}}})",
+      given_.strip_accents ? (*given_.strip_accents ? "true" : "false") : "null", is_lowercased());
+  json.pre_tokenizer = R"({"type":"BertPreTokenizer"})";
+  json.decoder = R"({"type":"WordPiece","prefix":"##","cleanup":true})";
+  json.post_processor =
+      fmt::format(R"({{"type":"BertProcessing","sep":[{},{}],"cls":[{},{}]}})", token(sep), sep, token(cls), cls);
+  json.model = fmt::format(R"({{"type":"WordPiece","unk_token":{},"continuing_subword_prefix":"##",)"
+                           R"("max_input_chars_per_word":100,"vocab":{}}})",
+                           token(unk), vocabulary_json(given_, spelled_));
+  VALENCE_TRY(json.added_tokens, ggml_added_tokens(given_, spelled_, where_));
+  return json.text();
 }
 
 }  // namespace
 
-Result<Tokenizer> build_ggml_word_piece(const GgmlVocabulary& vocabulary, const std::string& where) {
+Result<std::string> ggml_word_piece_json(const GgmlVocabulary& vocabulary, const std::string& where) {
   return Builder(vocabulary, where).build();
 }
 

@@ -12,16 +12,6 @@ namespace {
 
 constexpr std::int64_t kUnigram = 1;  // TrainerSpec.ModelType
 
-/// read(field) for every field of a message.
-template <class Read>
-Status for_each_field(ProtobufCursor message, Read read) {
-  while (true) {
-    VALENCE_TRY(const auto field, message.next());
-    if (!field) return {};
-    VALENCE_TRY_STATUS(read(*field));
-  }
-}
-
 Result<SentencePieceModel::Piece> parse_piece(const ProtobufCursor& message) {
   SentencePieceModel::Piece piece;
   const auto read = [&](const ProtobufField& field) -> Status {

@@ -16,6 +16,7 @@
 #include "valence/tokenizer/legacy_special_tokens.h"
 #include "valence/tokenizer/legacy_vocabulary.h"
 #include "valence/tokenizer/tokenizer_parts.h"
+#include "valence/tokenizer/vocabulary_file_checks.h"
 #include "valence/tokenizer/vocabulary_json.h"
 
 namespace valence {
@@ -59,7 +60,7 @@ Result<std::shared_ptr<Tokenizer::Parts>> parse_parts(std::string_view text, con
                 fmt::format("has {} bytes, more than the {} allowed here", text.size(), kMaxTokenizerFileBytes));
   }
   VALENCE_TRY(auto extracted, tokenizer::extract_model(text, source_name));
-  VALENCE_TRY(const Json root, Json::parse(extracted.rest, source_name));
+  VALENCE_TRY(const Json root, Json::parse(extracted.rest, source_name, tokenizer::kTokenizerJsonLimits));
   VALENCE_TRY(const Json model, root.at("model"));
 
   auto parts = std::make_shared<Tokenizer::Parts>();
@@ -108,7 +109,7 @@ Result<std::optional<Json>> read_config(const std::filesystem::path& path) {
     if (text.error().code() == ErrorCode::kNotFound) return std::nullopt;
     return fail(std::move(text).error());
   }
-  VALENCE_TRY(Json config, Json::parse(*text, path.string()));
+  VALENCE_TRY(Json config, Json::parse(*text, path.string(), tokenizer::kTokenizerJsonLimits));
   if (!config.is_object()) return config.invalid("expected an object of settings");
   return config;
 }
@@ -142,7 +143,7 @@ Result<std::shared_ptr<Tokenizer::Parts>> load_sentencepiece_file(const std::fil
   VALENCE_TRY(const auto family, tokenizer::find_sentencepiece_family(settings.config, model_config));
   if (!family) return nullptr;
   const auto path = directory / tokenizer::model_file_of(*family);
-  auto file = read_file(path, kMaxTokenizerFileBytes);
+  auto file = read_file(path, kMaxTokenizerFileBytes, tokenizer::check_sentencepiece_fields(path.string()));
   if (!file) {
     if (file.error().code() != ErrorCode::kNotFound) return fail(std::move(file).error());
     return fail(ErrorCode::kNotFound, directory.string(),
@@ -157,7 +158,7 @@ Result<std::shared_ptr<Tokenizer::Parts>> load_bpe_files(const std::filesystem::
                                                          const TokenSettings& settings) {
   const auto vocab_path = directory / "vocab.json";
   const auto merges_path = directory / "merges.txt";
-  auto vocab = read_file(vocab_path, kMaxTokenizerFileBytes);
+  auto vocab = read_file(vocab_path, kMaxTokenizerFileBytes, tokenizer::check_vocab_json(vocab_path.string()));
   if (!vocab) {
     if (vocab.error().code() != ErrorCode::kNotFound) return fail(std::move(vocab).error());
     return fail(ErrorCode::kNotFound, directory.string(),
@@ -165,7 +166,8 @@ Result<std::shared_ptr<Tokenizer::Parts>> load_bpe_files(const std::filesystem::
                 "save the tokenizer beside the model, with save_pretrained(); a SentencePiece .model is read if "
                 "tokenizer_config.json names the tokenizer of ALBERT, CamemBERT, DeBERTa-v2, T5 or XLM-RoBERTa");
   }
-  VALENCE_TRY(const auto merges, read_file(merges_path, kMaxTokenizerFileBytes));
+  VALENCE_TRY(const auto merges,
+              read_file(merges_path, kMaxTokenizerFileBytes, tokenizer::check_token_lines(merges_path.string())));
   std::optional<Json> model_config;
   if (!settings.config || !settings.config->find("tokenizer_class")) {
     VALENCE_TRY(model_config, read_config(directory / "config.json"));
@@ -191,11 +193,12 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& model_directory) 
   VALENCE_TRY_STATUS(check_settings(settings));
 
   std::shared_ptr<Parts> parts;
-  if (auto json = read_file(json_path, kMaxTokenizerFileBytes)) {
+  if (auto json = read_file(json_path, kMaxTokenizerFileBytes, tokenizer::check_tokenizer_json(json_path.string()))) {
     VALENCE_TRY(parts, parse_parts(*json, json_path.string(), settings));
   } else if (json.error().code() != ErrorCode::kNotFound) {
     return fail(std::move(json).error());
-  } else if (auto vocab = read_file(vocab_path, kMaxTokenizerFileBytes)) {
+  } else if (auto vocab =
+                 read_file(vocab_path, kMaxTokenizerFileBytes, tokenizer::check_token_lines(vocab_path.string()))) {
     VALENCE_TRY(parts, tokenizer::build_from_vocab_txt(*vocab, vocab_path.string(), settings));
   } else if (vocab.error().code() != ErrorCode::kNotFound) {
     return fail(std::move(vocab).error());

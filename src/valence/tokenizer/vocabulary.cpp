@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "valence/base/json.h"
+
 namespace valence::tokenizer {
 namespace {
 
@@ -28,7 +30,7 @@ Result<Vocabulary> Vocabulary::build(VocabularyEntries read, RepeatedToken repea
     const auto token = vocabulary.arena().substr(entry.offset, entry.size);
     if (entry.id < 0 || entry.id > kMaxTokenId) {
       return fail(ErrorCode::kInvalidData, where,
-                  fmt::format("token \"{}\" has id {}, expected 0 to {}", token, entry.id, kMaxTokenId));
+                  fmt::format("token {} has id {}, expected 0 to {}", in_quotes(token), entry.id, kMaxTokenId));
     }
     const auto id = static_cast<std::int32_t>(entry.id);
     const auto inserted = vocabulary.table_.insert(entry.offset, entry.size, id);
@@ -39,7 +41,7 @@ Result<Vocabulary> Vocabulary::build(VocabularyEntries read, RepeatedToken repea
       any_repeated = true;
       if (repeated == RepeatedToken::kRefused) {
         return fail(ErrorCode::kInvalidData, where,
-                    fmt::format("token \"{}\" has two ids, {} and {}", token, inserted.previous_id, id));
+                    fmt::format("token {} has two ids, {} and {}", in_quotes(token), inserted.previous_id, id));
       }
     }
     vocabulary.by_id_.push_back({entry.offset, entry.size, id});
@@ -51,8 +53,8 @@ Result<Vocabulary> Vocabulary::build(VocabularyEntries read, RepeatedToken repea
   const auto twin = std::adjacent_find(tokens.begin(), tokens.end(), [](auto& a, auto& b) { return a.id == b.id; });
   if (twin != tokens.end()) {
     return fail(ErrorCode::kInvalidData, where,
-                fmt::format("tokens \"{}\" and \"{}\" have the same id {}", vocabulary.text_of(*twin),
-                            vocabulary.text_of(*std::next(twin)), twin->id));
+                fmt::format("tokens {} and {} have the same id {}", in_quotes(vocabulary.text_of(*twin)),
+                            in_quotes(vocabulary.text_of(*std::next(twin))), twin->id));
   }
   if (any_repeated && repeated == RepeatedToken::kLaterWins) {  // the earlier ids no longer name a token
     std::erase_if(tokens, [&](const Token& token) { return vocabulary.find(vocabulary.text_of(token)) != token.id; });

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "valence/base/json.h"
 #include "valence/base/utf8.h"
 #include "valence/tokenizer/score_text.h"
 
@@ -259,7 +260,7 @@ class ModelReader {
     const bool digits_follow = end != limit && (*end == '.' || *end == 'e' || *end == 'E');
     const bool leading_zero = end - begin > 1 && begin[0] == '0';
     if (error != std::errc() || digits_follow || leading_zero) {
-      return fail(ErrorCode::kInvalidData, where_, fmt::format("token \"{}\" has no integer id", token));
+      return fail(ErrorCode::kInvalidData, where_, fmt::format("token {} has no integer id", in_quotes(token)));
     }
     at_ += static_cast<std::size_t>(end - begin);
     return value;

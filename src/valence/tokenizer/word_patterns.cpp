@@ -1,5 +1,7 @@
 #include "valence/tokenizer/word_patterns.h"
 
+#include "valence/base/check.h"
+
 namespace valence::tokenizer {
 namespace {
 
@@ -27,6 +29,13 @@ std::optional<WordPattern> find_word_pattern(std::string_view regex) {
     if (known.regex == regex) return known.pattern;
   }
   return std::nullopt;
+}
+
+std::string_view word_pattern_regex(WordPattern pattern) {
+  for (const auto& known : kKnown) {
+    if (known.pattern == pattern) return known.regex;
+  }
+  VALENCE_ASSERT(false, "each pattern is in the table");
 }
 
 }  // namespace valence::tokenizer

@@ -19,4 +19,7 @@ enum class WordPattern {
 /// The pattern whose expression is `regex`, letter by letter.
 [[nodiscard]] std::optional<WordPattern> find_word_pattern(std::string_view regex);
 
+/// One expression of the pattern.
+[[nodiscard]] std::string_view word_pattern_regex(WordPattern pattern);
+
 }  // namespace valence::tokenizer

@@ -46,7 +46,7 @@ AdamW::Rates AdamW::rates(std::int64_t step, std::size_t parameter) const {
           static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(options_.adam_beta2, count)))};
 }
 
-void AdamW::update(std::size_t index, std::size_t first, std::size_t size, const float* gradients, float scale,
+void AdamW::update(std::size_t index, std::size_t first, std::size_t size, float* gradients, float scale,
                    std::int64_t step) {
   const Parameter& parameter = parameters_.parameters()[index];
   const Rates of = rates(step, index);
@@ -150,8 +150,11 @@ double AdamW::step(std::span<const std::int32_t> rows) {
   const auto scale = static_cast<float>(clipped);
   const auto take = [&](std::size_t index, std::size_t first, std::size_t size) {
     float* const gradients = parameters_.gradients_of(all[index]).data() + first;
-    if (finite) update(index, first, size, gradients, scale, steps_);
-    std::fill_n(gradients, size, 0.0F);
+    if (finite) {
+      update(index, first, size, gradients, scale, steps_);
+    } else {
+      std::fill_n(gradients, size, 0.0F);
+    }
   };
   team_.parallel_for(pieces_.size(), [&](std::size_t i, std::size_t) {
     take(pieces_[i].parameter, pieces_[i].first, pieces_[i].size);

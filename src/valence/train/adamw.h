@@ -66,7 +66,7 @@ class AdamW {
     float decay, step_size, second_moment_scale;
   };
   [[nodiscard]] Rates rates(std::int64_t step, std::size_t parameter) const;
-  void update(std::size_t parameter, std::size_t first, std::size_t size, const float* gradients, float scale,
+  void update(std::size_t parameter, std::size_t first, std::size_t size, float* gradients, float scale,
               std::int64_t step);
   void replay(std::size_t parameter, std::int32_t row, std::int64_t until);
   [[nodiscard]] double gradient_norm(std::span<const std::int32_t> rows);

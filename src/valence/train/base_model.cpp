@@ -22,12 +22,15 @@ std::string as_json(std::string_view text) {
   return out;
 }
 
+// In the layer of the mean, a token's own state joins the mean as the residual: so much weaker.
+constexpr float kMeanOverState = 1000.0F;
+
 /// One parameter on its way into the set.
 struct Planned {
   std::string name;
   Shape shape;
   TensorView view;
-  enum class Start { kStored, kNormal, kZero, kOne } start = Start::kStored;
+  enum class Start { kStored, kNormal, kZero, kOne, kIdentity, kLargeIdentity } start = Start::kStored;
 
   [[nodiscard]] std::size_t size() const {
     std::size_t elements = 1;
@@ -50,13 +53,15 @@ class Maker {
     return view && view->shape.size() == 2 && view->shape[0] == outputs;
   }
 
-  using RoomBeside = std::function<std::size_t(std::span<const Shape>)>;
-  Result<BaseModel> make(std::string config_json, bool keeps_classifier, double deviation,
-                         const RoomBeside& room_beside);
+  Result<BaseModel> make(std::string config_json, bool keeps_classifier, double deviation, const BaseOptions& options);
 
  private:
   void plan_stored(bool keeps_classifier);
   void plan_head();
+  void plan_mean_layer();
+  [[nodiscard]] std::string mean_layer() const {
+    return fmt::format("{}.{}", names_.layers, spec_.encoder.num_hidden_layers - 1);
+  }
   void plan_fresh(const std::string& name, Shape shape, Planned::Start start) {
     const auto same = [&](const Planned& each) { return each.name == name; };
     if (std::ranges::any_of(planned_, same)) return;
@@ -111,6 +116,28 @@ void Maker::plan_head() {
   plan(names_.classifier, head.num_labels(), head.classifier_bias);
 }
 
+/// Queries and keys of zero look at all tokens alike, the values are the states, and the feed-forward adds nothing.
+void Maker::plan_mean_layer() {
+  using Start = Planned::Start;
+  const std::int64_t hidden = spec_.encoder.hidden_size;
+  const std::int64_t inner = spec_.encoder.intermediate_size;
+  const std::string layer = mean_layer();
+  const auto linear = [&](std::string_view name, std::int64_t outputs, std::int64_t inputs, Start start) {
+    plan_fresh(fmt::format("{}.{}.weight", layer, name), {outputs, inputs}, start);
+    plan_fresh(fmt::format("{}.{}.bias", layer, name), {outputs}, Start::kZero);
+  };
+  linear(names_.query, hidden, hidden, Start::kZero);
+  linear(names_.key, hidden, hidden, Start::kZero);
+  linear(names_.value, hidden, hidden, Start::kLargeIdentity);
+  linear(names_.attention_output, hidden, hidden, Start::kIdentity);
+  linear(names_.intermediate, inner, hidden, Start::kZero);
+  linear(names_.output, hidden, inner, Start::kZero);
+  for (const std::string_view norm : {names_.attention_norm, names_.output_norm}) {
+    plan_fresh(fmt::format("{}.{}.weight", layer, norm), {hidden}, Start::kOne);
+    plan_fresh(fmt::format("{}.{}.bias", layer, norm), {hidden}, Start::kZero);
+  }
+}
+
 void Maker::fill(const Planned& planned, std::span<float> out, double deviation) const {
   switch (planned.start) {
     case Planned::Start::kNormal:
@@ -123,6 +150,15 @@ void Maker::fill(const Planned& planned, std::span<float> out, double deviation)
     case Planned::Start::kOne:
       std::ranges::fill(out, 1.0F);
       return;
+    case Planned::Start::kIdentity:
+    case Planned::Start::kLargeIdentity: {
+      const auto width = static_cast<std::size_t>(planned.shape.back());
+      std::ranges::fill(out, 0.0F);
+      for (std::size_t i = 0; i < width; ++i) {
+        out[i * width + i] = planned.start == Planned::Start::kIdentity ? 1.0F : kMeanOverState;
+      }
+      return;
+    }
     case Planned::Start::kStored:
       break;
   }
@@ -138,9 +174,10 @@ void Maker::fill(const Planned& planned, std::span<float> out, double deviation)
 }
 
 Result<BaseModel> Maker::make(std::string config_json, bool keeps_classifier, double deviation,
-                              const RoomBeside& room_beside) {
+                              const BaseOptions& options) {
   plan_stored(keeps_classifier);
   plan_head();
+  if (options.adds_mean_layer) plan_mean_layer();
   // Bound once as the checkpoint has them: what no role claims is left out, and errors name the checkpoint.
   Checkpoint trial = Checkpoint::from_tensors({}, checkpoint_.source());
   TensorTable table;
@@ -167,6 +204,7 @@ Result<BaseModel> Maker::make(std::string config_json, bool keeps_classifier, do
   base.config_json = std::move(config_json);
   base.spec = spec_;
   base.fresh = fresh_;
+  if (options.adds_mean_layer) base.mean_layer = mean_layer();
   base.dropped = claimed.unused;
   std::size_t floats = 0;
   std::vector<Shape> shapes;
@@ -175,7 +213,7 @@ Result<BaseModel> Maker::make(std::string config_json, bool keeps_classifier, do
     floats += ParameterSet::room_for(planned.size());
     shapes.push_back(planned.shape);
   }
-  if (room_beside) floats += room_beside(shapes);
+  if (options.room_beside) floats += options.room_beside(shapes);
   base.parameters.reserve(floats);
   for (const Planned& planned : planned_) {
     if (dropped.contains(planned.name)) continue;
@@ -194,6 +232,14 @@ bool same_labels(std::vector<std::string> a, std::vector<std::string> b) {
 }
 
 }  // namespace
+
+bool can_add_mean_layer(const ModelSpec& spec) {
+  const EncoderSpec& encoder = spec.encoder;
+  return encoder.norm_placement == NormPlacement::kPost && encoder.norm_kind == NormKind::kLayerNorm &&
+         encoder.has_plain_attention() && encoder.layer_groups == 0 && !encoder.gated && encoder.biases.qkv &&
+         encoder.biases.attention_output && encoder.biases.ffn_in && encoder.biases.ffn_out && encoder.biases.norm &&
+         spec.head.pooling == Pooling::kFirst && spec.head.has_dense && spec.head.dense_bias && spec.head.classifier_bias;
+}
 
 Result<std::string> config_with(std::string_view config_json,
                                 const std::vector<std::pair<std::string, std::string>>& members,
@@ -216,14 +262,13 @@ Result<std::string> config_with(std::string_view config_json,
 }
 
 Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint& checkpoint, const HeadRequest& head,
-                                  std::uint64_t seed,
-                                  const std::function<std::size_t(std::span<const Shape>)>& room_beside) {
+                                  const BaseOptions& options) {
   VALENCE_TRY(const Json stored, Json::parse(config_json, checkpoint.source() + "/config.json"));
   VALENCE_TRY(const ModelSpec original, parse_config(stored));
   HeadRequest wanted = head;
   const bool same = same_labels(original.head.labels, head.labels) && original.head.problem_type == head.problem_type &&
                     original.head.pooling != Pooling::kNone;
-  const bool keeps_classifier = same && Maker(original, checkpoint, seed).has_classifier(original.head.num_labels());
+  const bool keeps_classifier = same && Maker(original, checkpoint, options.seed).has_classifier(original.head.num_labels());
   if (keeps_classifier) wanted.labels = original.head.labels;
 
   std::string by_id = "{";
@@ -233,19 +278,21 @@ Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint
     by_id += fmt::format("{}\"{}\": {}", comma, id, as_json(wanted.labels[id]));
     by_label += fmt::format("{}{}: {}", comma, as_json(wanted.labels[id]), id);
   }
-  VALENCE_TRY(
-      const std::string text,
-      config_with(config_json,
-                  {{"architectures", fmt::format("[{}]", as_json(sequence_classifier_class(original.model_type)))},
-                   {"id2label", by_id + "}"},
-                   {"label2id", by_label + "}"},
-                   {"problem_type", as_json(problem_type_name(wanted.problem_type))},
-                   {"dtype", "\"float32\""}},
-                  {"num_labels", "torch_dtype", "quantization"}));
+  std::vector<std::pair<std::string, std::string>> members = {
+      {"architectures", fmt::format("[{}]", as_json(sequence_classifier_class(original.model_type)))},
+      {"id2label", by_id + "}"},
+      {"label2id", by_label + "}"},
+      {"problem_type", as_json(problem_type_name(wanted.problem_type))},
+      {"dtype", "\"float32\""}};
+  if (options.adds_mean_layer) {
+    members.emplace_back(find_architecture(original.model_type)->keys.num_hidden_layers,
+                         std::to_string(original.encoder.num_hidden_layers + 1));
+  }
+  VALENCE_TRY(const std::string text, config_with(config_json, members, {"num_labels", "torch_dtype", "quantization"}));
   VALENCE_TRY(const Json config, Json::parse(text, checkpoint.source() + "/config.json"));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));
   VALENCE_TRY(const double deviation, config.number_or("initializer_range", 0.02));
-  return Maker(spec, checkpoint, seed).make(text, keeps_classifier, deviation, room_beside);
+  return Maker(spec, checkpoint, options.seed).make(text, keeps_classifier, deviation, options);
 }
 
 }  // namespace valence::train

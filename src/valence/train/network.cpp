@@ -343,7 +343,27 @@ void Network::backward_head(std::int64_t rows, const DropoutStream* random, std:
   head_backward(random, rows, d_logits);
 }
 
-void Network::forward(const PackedBatch& given, const DropoutStream* random, std::span<float> logits) {
+void Network::forward(const PackedBatch& batch, const DropoutStream* random, std::span<float> logits) {
+  forward_encoder(batch, random);
+  head(random, batch.batch_size(), logits);
+}
+
+void Network::backward(const PackedBatch& batch, const DropoutStream* random, std::span<const float> d_logits) {
+  head_backward(random, batch.batch_size(), d_logits);
+  backward_encoder(batch, random);
+}
+
+void Network::forward_pooled(const PackedBatch& batch, const DropoutStream* random, std::span<float> pooled) {
+  forward_encoder(batch, random);
+  std::copy_n(pooled_.data(), pooled.size(), pooled.begin());
+}
+
+void Network::backward_pooled(const PackedBatch& batch, const DropoutStream* random, std::span<const float> d_pooled) {
+  std::copy(d_pooled.begin(), d_pooled.end(), view(d_pooled_, batch.batch_size(), spec_.hidden_size).data);
+  backward_encoder(batch, random);
+}
+
+void Network::forward_encoder(const PackedBatch& given, const DropoutStream* random) {
   const PackedBatch batch = complete(given);
   const std::int64_t tokens = batch.total_tokens();
   const std::int64_t hidden = spec_.hidden_size;
@@ -369,14 +389,12 @@ void Network::forward(const PackedBatch& given, const DropoutStream* random, std
     states = normed;
   }
   pool(batch, states);
-  head(random, batch.batch_size(), logits);
 }
 
-void Network::backward(const PackedBatch& given, const DropoutStream* random, std::span<const float> d_logits) {
+void Network::backward_encoder(const PackedBatch& given, const DropoutStream* random) {
   const PackedBatch batch = complete(given);
   const std::int64_t tokens = batch.total_tokens();
   const std::int64_t hidden = spec_.hidden_size;
-  head_backward(random, batch.batch_size(), d_logits);
   const Queries last = last_queries();
   const std::int64_t last_rows = last == Queries::kAll ? tokens : batch.batch_size();
   AlignedBuffer<float>* of_output = &d_a_;

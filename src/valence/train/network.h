@@ -29,6 +29,10 @@ class Network {
   /// Adds the gradients of all parameters that learn, after forward() with the same batch and random numbers.
   void backward(const PackedBatch& batch, const DropoutStream* random, std::span<const float> d_logits);
 
+  /// The encoder alone: what the head reads of each sequence, [batch_size, hidden_size], and its gradient back.
+  void forward_pooled(const PackedBatch& batch, const DropoutStream* random, std::span<float> pooled);
+  void backward_pooled(const PackedBatch& batch, const DropoutStream* random, std::span<const float> d_pooled);
+
   /// The head alone, over what it reads: pooled [rows, hidden_size]. For an encoder that does not learn.
   void forward_head(std::span<const float> pooled, std::int64_t rows, const DropoutStream* random,
                     std::span<float> logits);
@@ -53,6 +57,8 @@ class Network {
   void relative_backward();
   void embed(const PackedBatch& batch, const DropoutStream* random, RowsView<float> out);
   void embed_backward(const PackedBatch& batch, const DropoutStream* random, RowsView<float> d_states);
+  void forward_encoder(const PackedBatch& given, const DropoutStream* random);
+  void backward_encoder(const PackedBatch& given, const DropoutStream* random);
   void pool(const PackedBatch& batch, RowsView<const float> states);
   void pool_backward(const PackedBatch& batch, RowsView<float> d_states);
   void head(const DropoutStream* random, std::int64_t rows, std::span<float> logits);

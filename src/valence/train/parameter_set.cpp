@@ -16,7 +16,7 @@ std::size_t aligned(std::size_t floats) { return (floats + kAlignment - 1) / kAl
 
 void ParameterSet::reserve(std::size_t floats) {
   VALENCE_ASSERT(parameters_.empty(), "values do not move");
-  values_ = AlignedBuffer<float>(floats);
+  values_ = LazyFloats(floats, floats);
 }
 
 std::size_t ParameterSet::room_for(std::size_t floats) { return aligned(floats); }
@@ -29,7 +29,7 @@ Parameter& ParameterSet::append(std::string name, Shape shape) {
   parameter.size = 1;
   for (const std::int64_t extent : parameter.shape) parameter.size *= static_cast<std::size_t>(extent);
   used_ += aligned(parameter.size);
-  VALENCE_ASSERT(used_ <= values_.size(), "reserve() made room for all");
+  VALENCE_ASSERT(used_ <= values_.span().size(), "reserve() made room for all");
   parameters_.push_back(std::move(parameter));
   return parameters_.back();
 }

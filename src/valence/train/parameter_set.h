@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "valence/tensor/aligned_buffer.h"
 #include "valence/tensor/tensor_view.h"
 #include "valence/train/lazy_floats.h"
 
@@ -80,7 +79,7 @@ class ParameterSet {
   void place_gradients();
 
   std::vector<Parameter> parameters_;
-  AlignedBuffer<float> values_;
+  LazyFloats values_;
   std::size_t used_ = 0;
   LazyFloats gradients_;
   std::size_t dense_gradients_ = 0;

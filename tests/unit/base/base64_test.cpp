@@ -22,5 +22,14 @@ TEST(Base64, WhatIsNotCanonicalIsRefused) {
   }
 }
 
+TEST(Base64, SpellsTheVectorsOfTheSpecification) {
+  EXPECT_EQ(encode_base64(""), "");
+  EXPECT_EQ(encode_base64("f"), "Zg==");
+  EXPECT_EQ(encode_base64("fo"), "Zm8=");
+  EXPECT_EQ(encode_base64("foo"), "Zm9v");
+  EXPECT_EQ(encode_base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(encode_base64("\xFB\xFF\xBF"), "+/+/");
+}
+
 }  // namespace
 }  // namespace valence

@@ -45,6 +45,33 @@ TEST_F(File, FileOverTheLimitIsRefusedUnread) {
   EXPECT_FALSE(read_file(folder_ / "f", 4).has_value());
 }
 
+TEST_F(File, CheckSeesEveryByteOnceInOrder) {
+  const std::string content(5'000'000, 'a');
+  write(content);
+  std::size_t seen = 0;
+  const auto read =
+      read_file(folder_ / "f", content.size(), [&](std::string_view so_far, std::size_t checked) -> Status {
+        EXPECT_EQ(checked, seen);
+        EXPECT_GT(so_far.size(), checked);
+        seen = so_far.size();
+        return {};
+      });
+  EXPECT_EQ(read.value(), content);
+  EXPECT_EQ(seen, content.size());
+}
+
+TEST_F(File, RefusalOfACheckEndsTheReading) {
+  write(std::string(5'000'000, 'a'));
+  std::size_t calls = 0;
+  const auto read = read_file(folder_ / "f", 5'000'000, [&](std::string_view, std::size_t) -> Status {
+    ++calls;
+    return fail(ErrorCode::kInvalidData, "f", "enough");
+  });
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().what(), "enough");
+  EXPECT_EQ(calls, 1U);
+}
+
 TEST_F(File, FifoIsRefusedWithoutWaitingForAWriter) {
   ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   EXPECT_FALSE(MappedFile::open(folder_ / "fifo").has_value());

@@ -78,6 +78,19 @@ TEST(Json, BytesBehindANulAreNotOverlooked) {
   EXPECT_EQ(json.error().to_string(), "a.json: not valid JSON: NUL at byte 2.");
 }
 
+TEST(Json, SizeIsOfItemsAndMembers) {
+  const auto json = Json::parse(R"({"a": [1, 2], "b": "cde"})", "x.json").value();
+  EXPECT_EQ(json.size(), 2U);
+  EXPECT_EQ(json.at("a")->size(), 2U);
+  EXPECT_EQ(json.at("b")->size(), 0U);
+}
+
+TEST(Json, NumberAsLongAsTheDocumentIsNotShownWhole) {
+  const auto json = Json::parse('[' + std::string(500'000, '9') + ']', "x.json");
+  ASSERT_FALSE(json);
+  EXPECT_LT(json.error().to_string().size(), 300U);
+}
+
 TEST(Json, MessageDoesNotGrowWithTheText) {
   const auto json = Json::parse("{\"" + std::string(1'000'000, 'x'), "a.json");
   ASSERT_FALSE(json);

@@ -80,5 +80,32 @@ TEST_F(OutputDirectoryTest, ANameOutsideIsAnErrorOfTheSystem) {
   EXPECT_EQ(written.error().code(), ErrorCode::kIo);
 }
 
+TEST_F(OutputDirectoryTest, ADirectoryOfFilesIsReplacedOnlyWhenTheNewOneIsWhole) {
+  fs::create_directory(path("out"));
+  std::ofstream(path("out") / "old") << "old";
+  {
+    auto abandoned = OutputDirectory::open(path("out"), Existing::kReplaced);
+    ASSERT_TRUE(abandoned) << abandoned.error().to_string();
+    ASSERT_TRUE(abandoned->write("new", "half"));
+  }
+  EXPECT_EQ(content_of(path("out") / "old"), "old");
+  auto output = OutputDirectory::open(path("out"), Existing::kReplaced);
+  ASSERT_TRUE(output) << output.error().to_string();
+  ASSERT_TRUE(output->write("new", "whole"));
+  EXPECT_EQ(content_of(path("out") / "old"), "old");
+  ASSERT_TRUE(output->commit());
+  EXPECT_FALSE(fs::exists(path("out") / "old"));
+  EXPECT_EQ(content_of(path("out") / "new"), "whole");
+  EXPECT_FALSE(fs::exists(path("out.partial")));
+}
+
+TEST_F(OutputDirectoryTest, ADirectoryThatHoldsAnotherIsNotReplaced) {
+  fs::create_directories(path("out") / "inner");
+  const auto output = OutputDirectory::open(path("out"), Existing::kReplaced);
+  ASSERT_FALSE(output);
+  EXPECT_NE(output.error().to_string().find("inner"), std::string::npos);
+  EXPECT_TRUE(fs::exists(path("out") / "inner"));
+}
+
 }  // namespace
 }  // namespace valence::data

@@ -214,5 +214,47 @@ TEST(GgufTokenizer, ATokenLongerThanSentencePieceMakesIsRefused) {
   EXPECT_NE(refusal(image).find("token 6 has more than 64 characters"), std::string::npos);
 }
 
+TEST(GgufTokenizer, ItsTokenizerJsonIsTheSameTokenizer) {
+  for (const auto* name : {"bert_f32", "roberta_f16", "xlm_roberta_q8_0", "llama_f32", "mistral_f16", "qwen2_q4_1"}) {
+    const auto path = kGoldens / (std::string(name) + ".gguf");
+    const MappedFile mapped = MappedFile::open(path).value();
+    const GgufFile file = parse_gguf(mapped.bytes(), path.string()).value();
+    const std::string json = gguf_tokenizer_json(file.metadata).value();
+    EXPECT_EQ(json, ggml_tokenizer_json(file.metadata).value()) << "these files have no other";
+    const Tokenizer read = Tokenizer::from_tokenizer_json(json, "tokenizer.json").value();
+    const std::string_view text = "The film <s> was  unbeliev\xC3\xA9 [MASK] 123";
+    EXPECT_EQ(read.encode(text).value().ids, load_tokenizer(path).value().encode(text).value().ids) << name;
+  }
+}
+
+TEST(GgufTokenizer, OfATokenThatIsThereTwiceTheLaterIdCounts) {
+  GgufImage image = byte_pairs();
+  image.set_strings("tokenizer.ggml.tokens", {"a", "b", "\xC4\xA0", "ab", "<end>", "ab"});
+  image.set_i32s("tokenizer.ggml.token_type", {1, 1, 1, 1, 3, 1});
+  EXPECT_EQ(ids_of(image, "ab"), (std::vector<std::int32_t>{5}));
+}
+
+TEST(GgufTokenizer, RowsThatNoTokenHasAreNotInTheVocabulary) {
+  GgufImage image = byte_pairs();
+  image.set_strings("tokenizer.ggml.tokens", {"a", "b", "\xC4\xA0", "ab", "<end>", "[PAD5]"});
+  image.set_i32s("tokenizer.ggml.token_type", {1, 1, 1, 1, 3, 5});
+  EXPECT_EQ(tokenizer_of(image).value().vocabulary_size(), 5U);
+}
+
+TEST(GgufTokenizer, MoreMergesThanAnyModelHasAreRefused) {
+  GgufImage image = unigram();
+  image.set_string("tokenizer.ggml.model", "llama");
+  std::vector<std::string> tokens = {"<s>", "</s>", "<unk>"};
+  for (std::size_t size = 1; size <= 64; ++size) {
+    tokens.push_back(std::string(size, 'a'));  // each may be cut anywhere
+    tokens.push_back(std::string(size, 'b'));
+  }
+  image.set_strings("tokenizer.ggml.tokens", tokens);
+  image.set("tokenizer.ggml.scores", 9,
+            testing::u32_bytes(6) + testing::u64_bytes(tokens.size()) +
+                testing::f32_bytes(std::vector<float>(tokens.size())));
+  EXPECT_NE(refusal(image).find("its tokens merge in more than 3120 ways"), std::string::npos) << refusal(image);
+}
+
 }  // namespace
 }  // namespace valence

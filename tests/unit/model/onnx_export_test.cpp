@@ -68,7 +68,13 @@ TEST_P(OnnxExport, IntegersAreReadBackAsIntegers) {
             kInt8Parity);
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, OnnxExport, ::testing::Values("bert_traced", "distilbert_traced"),
+INSTANTIATE_TEST_SUITE_P(Golden, OnnxExport,
+                         ::testing::Values("bert_traced", "distilbert_traced", "electra_traced", "albert_traced",
+                                           "bert_tokens_traced", "roberta_tokens_dynamo", "mpnet_traced",
+                                           "deberta_v3_traced", "deberta_v2_own_projections_traced",
+                                           "modernbert_mean_traced", "modernbert_biases_dynamo",
+                                           "modernbert_tokens_traced", "llama_traced", "qwen3_dynamo", "mistral_dynamo",
+                                           "nomic_bert_traced", "gte_dynamo"),
                          [](const auto& each) { return each.param; });
 
 }  // namespace

@@ -62,11 +62,24 @@ TEST_P(OnnxParity, LogitsAreThoseOfTheReferenceWithTheWeightsAsDequantised) {
 INSTANTIATE_TEST_SUITE_P(Golden, OnnxParity,
                          ::testing::Values("bert_traced", "bert_dynamo", "bert_half", "bert_tanh_gelu", "bert_fixed",
                                            "bert_beside", "bert_i8", "bert_u8", "bert_u8_outputs", "distilbert_traced",
-                                           "distilbert_dynamo"),
+                                           "distilbert_dynamo", "electra_traced", "electra_dynamo", "albert_traced",
+                                           "albert_dynamo", "bert_tokens_traced", "roberta_tokens_dynamo",
+                                           "mpnet_traced", "mpnet_dynamo", "mpnet_half", "deberta_v3_traced",
+                                           "deberta_v3_dynamo", "deberta_v3_half", "deberta_v2_own_projections_traced",
+                                           "deberta_v2_own_projections_dynamo", "modernbert_traced",
+                                           "modernbert_mean_traced", "modernbert_mean_dynamo",
+                                           "modernbert_biases_dynamo", "modernbert_tokens_traced", "modernbert_half",
+                                           "electra_i8", "albert_u8", "mpnet_u8", "deberta_v3_i8", "modernbert_u8",
+                                           "bert_fused", "distilbert_fused", "albert_fused", "gpt2_traced",
+                                           "gpt2_dynamo", "llama_traced", "llama_dynamo", "mistral_dynamo",
+                                           "qwen2_traced", "qwen3_dynamo", "nomic_bert_traced", "gte_dynamo"),
                          [](const auto& each) { return each.param; });
 
 TEST(OnnxModel, F32WeightsGiveTheLogitsOfTheSafetensorsFormToTheBit) {
-  for (const char* const name : {"bert_traced", "bert_dynamo", "distilbert_traced", "distilbert_dynamo"}) {
+  for (const char* const name :
+       {"bert_traced", "bert_dynamo", "distilbert_traced", "distilbert_dynamo", "electra_dynamo", "albert_traced",
+        "roberta_tokens_dynamo", "mpnet_traced", "deberta_v3_dynamo", "deberta_v2_own_projections_traced",
+        "modernbert_mean_dynamo", "modernbert_biases_dynamo"}) {
     const ExportDirectory exported(name);
     const TemporaryDirectory folder;
     write_checkpoint(exported.golden.checkpoint, folder.path());
@@ -265,6 +278,116 @@ TEST_F(ChangedGraph, MaskThatHidesNothingIsSeen) {
   EXPECT_FALSE(weights().has_value());
 }
 
+/// Makes an If of the node at `at`, with the node in one branch and an operator that nobody knows in the other.
+void make_branches(OnnxFile& file, std::size_t at, bool is_then) {
+  static const std::uint8_t kTrue = 1;
+  OnnxTensor condition;
+  condition.type = OnnxType::kBool;
+  condition.bytes = std::as_bytes(std::span(&kTrue, 1));
+  file.tensors.push_back(condition);
+  file.initializers.emplace("condition", static_cast<std::int32_t>(file.tensors.size() - 1));
+  const OnnxNode node = file.nodes[at];
+  OnnxGraph known;
+  known.nodes = {node};
+  known.nodes[0].outputs = {"inside"};
+  known.outputs = {{.name = "inside", .type = OnnxType::kFloat, .dims = {}}};
+  OnnxGraph unknown = known;
+  unknown.nodes[0].op_type = "Selu";
+  file.branches = {known, unknown};
+  OnnxAttribute then_branch;
+  then_branch.name = "then_branch";
+  then_branch.graph = is_then ? 0 : 1;
+  OnnxAttribute else_branch;
+  else_branch.name = "else_branch";
+  else_branch.graph = is_then ? 1 : 0;
+  file.nodes[at] = {.name = "branching",
+                    .op_type = "If",
+                    .domain = {},
+                    .inputs = {"condition"},
+                    .outputs = node.outputs,
+                    .attributes = {then_branch, else_branch}};
+}
+
+TEST_F(ChangedGraph, BranchOfAKnownConditionIsTaken) {
+  make_branches(file_, node_of(kFirstLayersEnd), true);
+  const auto result = weights();
+  EXPECT_TRUE(result) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, BranchThatIsTakenIsReadNodeByNode) {
+  make_branches(file_, node_of(kFirstLayersEnd), false);
+  expect_refused(kFirstLayersEnd, "Selu");
+}
+
+TEST_F(ChangedGraph, BranchByWhatTheTextSaysIsRefused) {
+  make_branches(file_, node_of(kFirstLayersEnd), true);
+  file_.nodes[node_of("branching")].inputs = {file_.nodes[node_of("/bert/embeddings/Add")].outputs[0]};
+  expect_refused("branching", "If");
+}
+
+TEST_F(ChangedGraph, ApproximationOfAnActivationIsNamed) {
+  // onnxruntime's -O3: faster, and other answers.
+  open("bert_fused");
+  for (OnnxNode& node : file_.nodes) {
+    if (node.op_type == "BiasGelu") node.op_type = "FastGelu";
+  }
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().to_string().find("node FastGelu"), std::string::npos) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, NormalisationsOfAnotherEpsilonAreOfAnotherModel) {
+  for (OnnxNode& node : file_.nodes) {
+    for (OnnxAttribute& attribute : node.attributes) {
+      if (attribute.name == "epsilon") attribute.number = 0.01F;
+    }
+  }
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().what().find("epsilon"), std::string::npos) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, WindowOfAnotherWidthIsSeen) {
+  open("modernbert_mean_dynamo");
+  EXPECT_TRUE(weights().has_value());
+  std::string text = config_->dump();
+  const std::string from = "\"local_attention\":4";
+  ASSERT_NE(text.find(from), std::string::npos);
+  text.replace(text.find(from), from.size(), "\"local_attention\":12");
+  config_ = Json::parse(text, "config.json").value();
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().to_string().find("node "), std::string::npos) << result.error().to_string();
+}
+
+TEST_F(ChangedGraph, RotaryPositionsOfAnotherBaseAreSeen) {
+  open("modernbert_mean_dynamo");
+  for (const auto& [name, index] : file_.initializers) {
+    if (!name.ends_with("full_attention_inv_freq")) continue;
+    static const std::vector<float> kOther = {1.0F, 0.1F, 0.01F, 0.001F};  // theta 10000 instead of 160000
+    file_.tensors[static_cast<std::size_t>(index)].bytes = std::as_bytes(std::span(kOther));
+  }
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, BucketsOfDistancesInAnotherOrderAreSeen) {
+  open("mpnet_traced");
+  EXPECT_TRUE(weights().has_value());
+  file_.nodes[node_of("/mpnet/encoder/Neg")].op_type = "Abs";  // keys before a query as those after it
+  EXPECT_FALSE(weights().has_value());
+}
+
+TEST_F(ChangedGraph, ConvolutionIsRefusedWithWords) {
+  open("deberta_v3_traced");
+  std::string text = config_->dump();
+  text.insert(1, "\"conv_kernel_size\":3,");
+  text.replace(text.find("\"num_hidden_layers\":1"), 21, "\"num_hidden_layers\":2");
+  config_ = Json::parse(text, "config.json").value();
+  const auto result = weights();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().what().find("convolution"), std::string::npos) << result.error().to_string();
+}
+
 TEST_F(ChangedGraph, CycleIsRefused) {
   OnnxNode& early = file_.nodes[node_of("/bert/embeddings/Add")];
   early.inputs[0] = file_.nodes[node_of(kFirstLayersEnd)].outputs[0];
@@ -287,16 +410,55 @@ TEST_F(ChangedGraph, ConfigurationOfAnotherModelIsSeen) {
   EXPECT_FALSE(weights().has_value());
 }
 
-TEST_F(ChangedGraph, EveryNodeThatIsLeftOutIsMissed) {
-  // Whatever of a needed graph goes, the rest is not taken for a classifier.
+/// A graph of each kind, with and without its parts.
+class WholeGraph : public ChangedGraph, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override { open(GetParam()); }
+};
+
+TEST_P(WholeGraph, EveryNodeThatIsLeftOutIsMissed) {
+  // Whatever of a needed graph goes, the rest is not taken for a classifier, and a node is named.
+  ASSERT_TRUE(weights()) << weights().error().to_string();
   const std::vector<OnnxNode> whole = file_.nodes;
   for (std::size_t i = 0; i < whole.size(); ++i) {
     if (whole[i].op_type == "Constant") continue;
     file_.nodes = whole;
     file_.nodes.erase(file_.nodes.begin() + static_cast<std::ptrdiff_t>(i));
-    EXPECT_FALSE(weights().has_value()) << whole[i].name;
+    const auto result = weights();
+    ASSERT_FALSE(result) << whole[i].name;
+    const bool is_end = std::ranges::find(whole[i].outputs, "logits") != whole[i].outputs.end();
+    EXPECT_TRUE(is_end || result.error().to_string().find("node ") != std::string::npos) << result.error().to_string();
   }
 }
+
+TEST_P(WholeGraph, ActivationAfterAnyProductIsNamed) {
+  const std::vector<OnnxNode> whole = file_.nodes;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (whole[i].op_type != "MatMul" && whole[i].op_type != "Gemm") continue;
+    if (whole[i].outputs[0] == "logits") continue;
+    file_.nodes = whole;
+    const std::string_view old = whole[i].outputs[0];
+    for (OnnxNode& other : file_.nodes) std::ranges::replace(other.inputs, old, std::string_view("inserted"));
+    file_.nodes.insert(file_.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1, {.name = "inserted_node",
+                                                                                  .op_type = "Tanh",
+                                                                                  .domain = {},
+                                                                                  .inputs = {old},
+                                                                                  .outputs = {"inserted"},
+                                                                                  .attributes = {}});
+    const auto result = weights();
+    ASSERT_FALSE(result) << whole[i].name;
+    EXPECT_NE(result.error().to_string().find("node "), std::string::npos) << result.error().to_string();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, WholeGraph,
+                         ::testing::Values("bert_traced", "electra_dynamo", "albert_traced", "bert_tokens_traced",
+                                           "mpnet_traced", "mpnet_dynamo", "deberta_v3_dynamo", "deberta_v3_traced",
+                                           "deberta_v2_own_projections_dynamo", "modernbert_traced",
+                                           "modernbert_mean_dynamo", "modernbert_mean_traced", "modernbert_u8",
+                                           "deberta_v3_i8", "bert_fused", "distilbert_fused", "gpt2_traced",
+                                           "llama_traced", "qwen3_dynamo", "nomic_bert_traced"),
+                         [](const auto& each) { return each.param; });
 
 class ExternalData : public ::testing::Test {
  protected:

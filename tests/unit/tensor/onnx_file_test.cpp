@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "valence/base/file.h"
-#include "valence/tensor/protobuf_reader.h"
 
 namespace valence {
 namespace {
@@ -82,11 +81,11 @@ TEST(OnnxFile, ValuesInTypedFieldsAreRead) {
 TEST(OnnxFile, WrongBytesAreRefusedWithWords) {
   expect_invalid("", "is empty");
   expect_invalid(number(1, 8), "has no graph");
-  expect_invalid(std::string(11, '\xff'), "more than 10 bytes");
-  expect_invalid("\x3a\xff\xff\xff\xff\x0f", "are left");
+  expect_invalid(std::string(11, '\xff'), "more than 64 bits");
+  expect_invalid("\x3a\xff\xff\xff\xff\x0f", "but its message only 0 more");
   expect_invalid("\x3b", "wire type 3");
   expect_invalid(std::string(100'000, '\x3b'), "wire type 3");
-  expect_invalid(std::string(1, '\0'), "number 0");
+  expect_invalid(std::string(1, '\0'), "there is no field 0");
   expect_invalid(bytes(7, "") + bytes(7, ""), "a second graph");
   expect_invalid(bytes(7, number(1, 5)), "wire type 0");
   const std::string one = number(2, 1) + bytes(8, "w");

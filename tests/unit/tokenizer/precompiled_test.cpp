@@ -50,6 +50,14 @@ TEST(Precompiled, ShortGraphemeIsReplacedAsAWholeByTheRuleOfItsBeginning) {
       << "7 bytes are looked at one by one";
 }
 
+// As PyPI tokenizers 0.23.3 has it; utf8proc 2.8 knows the marks of Unicode 15.
+TEST(Precompiled, MarksOfUnicode16And17GoWithTheirLetterToo) {
+  EXPECT_EQ(normalized_utf8(small(), "e\u0897!"), "z!");
+  EXPECT_EQ(normalized_utf8(small(), "e\u1AEB!"), "z!");
+  EXPECT_EQ(normalized_utf8(small(), "e\U0001E6F5!"), "z!");
+  EXPECT_EQ(normalized_utf8(small(), "e\u1AEC!"), "z\u1AEC!") << "not assigned";
+}
+
 // The reference keeps no account of what is removed before the first character that stays.
 TEST(Precompiled, RemovalAtTheStartShiftsTheSources) {
   EXPECT_EQ(sources_of(normalized(small(), "cbb")), (std::vector<ByteSpan>{{0, 1}, {1, 2}}));

@@ -20,8 +20,8 @@ Status configure(const Json& config, ModelSpec& spec) {
         fmt::format("num_hidden_layers {} is not a multiple of num_hidden_groups {}", runs, encoder.layer_groups));
   }
   if (runs * encoder.layers_in_group > kMaxLayers) {
-    return config.invalid(
-        fmt::format("{} times {} layers are more than {}", runs, encoder.layers_in_group, kMaxLayers));
+    return config.invalid(fmt::format("num_hidden_layers {} times inner_group_num {}: expected at most {} layers", runs,
+                                      encoder.layers_in_group, kMaxLayers));
   }
   encoder.num_hidden_layers = runs * encoder.layers_in_group;
   return {};

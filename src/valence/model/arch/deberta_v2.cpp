@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "valence/model/arch/registry.h"
@@ -48,7 +49,10 @@ Status configure_relative(const Json& config, EncoderSpec& encoder) {
   VALENCE_TRY(const auto types, words(config, "pos_att_type"));
   if (!relative_attention) {
     // The scores' scale would count terms that are not there.
-    if (!types.empty()) return unsupported(config, "pos_att_type without relative_attention");
+    if (!types.empty()) {
+      return unsupported(config, fmt::format("pos_att_type {}: expected none where relative_attention is not true",
+                                             in_quotes(types.front())));
+    }
     return {};
   }
   RelativePositions& relative = encoder.relative;
@@ -65,13 +69,17 @@ Status configure_relative(const Json& config, EncoderSpec& encoder) {
   relative.max_distance = most < 1 ? encoder.max_position_embeddings : most;
   VALENCE_TRY(const std::int64_t buckets, config.integer_or("position_buckets", -1));
   relative.buckets = buckets > 0 ? buckets : 0;
-  if (relative.max_distance > kMaxPositions || relative.buckets > kMaxPositions) {
-    return config.invalid(
-        fmt::format("position_buckets and max_relative_positions: expected at most {}", kMaxPositions));
+  const std::pair<std::string_view, std::int64_t> sizes[] = {{"max_relative_positions", most},
+                                                             {"position_buckets", buckets}};
+  for (const auto& [key, size] : sizes) {
+    if (size > kMaxPositions)
+      return config.invalid(fmt::format("{} {}: expected at most {}", key, size, kMaxPositions));
   }
   if (relative.buckets > 0 && (relative.buckets < 4 || relative.max_distance <= relative.buckets / 2 + 1)) {
-    return config.invalid(fmt::format("position_buckets {} of max_relative_positions {}: there is no logarithm to them",
-                                      relative.buckets, relative.max_distance));
+    return config.invalid(
+        fmt::format("position_buckets {} of max_relative_positions {}: expected at least 4 buckets, and more positions "
+                    "than half of them and one",
+                    relative.buckets, relative.max_distance));
   }
   VALENCE_TRY(const auto norms, words(config, "norm_rel_ebd"));
   relative.normalised = has(norms, "layer_norm");
@@ -89,7 +97,8 @@ Status configure_convolution(const Json& config, EncoderSpec& encoder) {
   VALENCE_TRY(const std::int64_t groups, size_or(config, "conv_groups", 1, 1, kMaxHiddenSize));
   if (groups != 1) return unsupported(config, fmt::format("conv_groups {}: only 1 is supported", groups));
   if (encoder.num_hidden_layers < 2) {
-    return unsupported(config, "conv_kernel_size in a model of one layer");
+    return unsupported(config, fmt::format("conv_kernel_size {}: expected 0 in a model of num_hidden_layers 1",
+                                           encoder.convolution_width));
   }
   VALENCE_TRY(encoder.convolution_act, activation_or(config, "conv_act", "tanh"));
   return {};

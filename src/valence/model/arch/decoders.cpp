@@ -151,11 +151,8 @@ Status configure_gpt2(const Json& config, ModelSpec& spec) {
   }
   VALENCE_TRY(const bool scaled, config.boolean_or("scale_attn_weights", true));
   VALENCE_TRY(const bool by_layer, config.boolean_or("scale_attn_by_inverse_layer_idx", false));
-  if (!scaled || by_layer) {
-    return unsupported(config,
-                       "scale_attn_weights and scale_attn_by_inverse_layer_idx: only true and false are "
-                       "supported");
-  }
+  if (!scaled) return unsupported(config, "scale_attn_weights false: only true is supported");
+  if (by_layer) return unsupported(config, "scale_attn_by_inverse_layer_idx true: only false is supported");
   return configure_head(config, spec);
 }
 

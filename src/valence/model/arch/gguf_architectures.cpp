@@ -125,21 +125,23 @@ GgufArchitecture modern_bert() {
   TensorNames with_both = kNormsBefore;
   with_both.gate_intermediate = "ffn_up";
   return {.name = kModernBert,
-          .members = {in_gguf(modernbert_architecture(), keys<kModernBert, kLayerNormEpsilon>(), with_both)}};
+          .members = {in_gguf(modernbert_architecture(), keys<kModernBert, kLayerNormEpsilon>(), with_both)},
+          .fused_attention = true};
 }
 
 GgufArchitecture nomic_bert() {
   Architecture nomic = in_gguf(nomic_bert_architecture(), with_token_types(keys<kNomicBert, kLayerNormEpsilon>()),
                                with_token_types(kNormsAfter));
   nomic.defaults.least_type_vocab_size = 0;
-  return {.name = kNomicBert, .members = {nomic}};
+  return {.name = kNomicBert, .members = {nomic}, .fused_attention = true};
 }
 
 GgufArchitecture gpt2() {
   return {.name = kGpt2,
           .members = {in_gguf(gpt2_architecture(), keys<kGpt2, kLayerNormEpsilon>(), kNormsBefore)},
           .decoder = true,
-          .biased = true};
+          .biased = true,
+          .fused_attention = true};
 }
 
 template <const std::string_view& kName>
@@ -185,6 +187,17 @@ const GgufArchitecture* find_gguf_architecture(std::string_view name) {
     if (each.name == name) return &each;
   }
   return nullptr;
+}
+
+GgufForm find_gguf_form(std::string_view model_type) {
+  // The same model under other names.
+  if (model_type == "xlm-roberta" || model_type == "camembert") model_type = "roberta";
+  for (const GgufArchitecture& files : all()) {
+    for (const Architecture& member : files.members) {
+      if (member.model_type == model_type) return {&files, &member};
+    }
+  }
+  return {};
 }
 
 std::vector<std::string_view> gguf_architecture_names() {

@@ -20,6 +20,8 @@ struct GgufArchitecture {
   bool decoder = false;  ///< its last token is classified, straight
   /// Each linear layer has a bias. Otherwise those have one whose tensor is there.
   bool biased = false;
+  /// Query, key and value are written as one matrix, attn_qkv. Read they are either way.
+  bool fused_attention = false;
 
   /// "<name>.<key>"
   [[nodiscard]] std::string key(std::string_view key) const { return std::string(name) + '.' + std::string(key); }
@@ -28,6 +30,15 @@ struct GgufArchitecture {
 
 /// Null when no such files are read.
 [[nodiscard]] const GgufArchitecture* find_gguf_architecture(std::string_view name);
+
+/// What files a model of `model_type` goes into, and as which member of theirs.
+struct GgufForm {
+  const GgufArchitecture* files = nullptr;
+  const Architecture* member = nullptr;
+};
+/// Both null when there are none.
+[[nodiscard]] GgufForm find_gguf_form(std::string_view model_type);
+
 /// "bert", "llama", ...
 [[nodiscard]] std::vector<std::string_view> gguf_architecture_names();
 

@@ -22,6 +22,7 @@ Result<std::vector<bool>> full_attention_layers(const Json& config, std::int64_t
 Result<RotarySpec> rotary_of(const Json& config, std::string_view kind, std::string_view theta_key, double fallback) {
   VALENCE_TRY(const double theta, positive_or(config, theta_key, fallback));
   if (const auto parameters = config.find("rope_parameters")) {
+    VALENCE_TRY_STATUS(expect_object(*parameters));
     if (const auto own = parameters->find(kind)) return parse_rotary_parameters(*own, theta);
   } else if (const auto scaling = config.find("rope_scaling")) {
     return parse_rotary_parameters(*scaling, theta);

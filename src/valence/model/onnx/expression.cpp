@@ -7,21 +7,19 @@
 #include <numbers>
 #include <utility>
 
-#include "valence/base/check.h"
-
 namespace valence::onnx {
 namespace {
 
 void append(std::string& key, const WeightRef& ref) {
-  fmt::format_to(std::back_inserter(key), "w{},{},{},{},{};", ref.tensor, ref.transposed, ref.scale, ref.zero_point,
-                 ref.axis);
+  fmt::format_to(std::back_inserter(key), "w{},{},{},{},{},{},{};", ref.tensor, ref.transposed, ref.scale,
+                 ref.zero_point, ref.axis, ref.first, ref.count);
 }
 
 std::string key_of(const Formula& formula) {
   std::string key = fmt::format("{},{},{},{};", static_cast<int>(formula.kind), formula.a, formula.b, formula.number);
   append(key, formula.weight);
   append(key, formula.bias);
-  fmt::format_to(std::back_inserter(key), "n{};", static_cast<const void*>(formula.numbers.get()));
+  fmt::format_to(std::back_inserter(key), "n{},o{};", static_cast<const void*>(formula.numbers.get()), formula.offset);
   for (const std::int64_t extent : formula.shape) fmt::format_to(std::back_inserter(key), "{},", extent);
   for (const auto& axis : formula.layout) {
     key += '|';
@@ -30,33 +28,11 @@ std::string key_of(const Formula& formula) {
   return key;
 }
 
-/// Neighbouring parts that continue each other, as one.
-void merge_atoms(std::vector<Atom>& axis) {
-  std::vector<Atom> merged;
-  for (const Atom& atom : axis) {
-    if (!merged.empty() && merged.back().stride == atom.stride * atom.size) {
-      merged.back() = {merged.back().size * atom.size, atom.stride};
-    } else {
-      merged.push_back(atom);
-    }
-  }
-  axis = std::move(merged);
-}
-
 }  // namespace
 
 bool nearly(double a, double b) {
   constexpr double kHalfRounding = 1e-3;  // a half has 11 bits
   return std::fabs(a - b) <= kHalfRounding * std::fabs(b);
-}
-
-Layout whole_layout(const Shape& shape) {
-  const auto strides = row_major_strides(shape);
-  Layout layout(shape.size());
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] != 1) layout[i].push_back({shape[i], strides[i]});
-  }
-  return layout;
 }
 
 FormulaId Formulas::make(Formula formula) {
@@ -67,12 +43,44 @@ FormulaId Formulas::make(Formula formula) {
 }
 
 FormulaId Formulas::unary(FormulaKind kind, FormulaId a) {
+  const bool looks_along_axis = kind == FormulaKind::kSoftmax || kind == FormulaKind::kMean;
+  if (const Shape* const within = looks_along_axis ? nullptr : shape_within(a)) {
+    const Shape inner = *within;
+    const Shape shape = (*this)[a].shape;
+    return reshape(unary(kind, reshape(a, inner)), shape);
+  }
   return make({.kind = kind, .a = a, .shape = (*this)[a].shape});
 }
 
-FormulaId Formulas::add(FormulaId a, FormulaId b, Shape shape) {
-  if (a > b) std::swap(a, b);
-  return make({.kind = FormulaKind::kAdd, .a = a, .b = b, .shape = std::move(shape)});
+Numbers Formulas::intern(const Numbers& numbers) {
+  std::string key = fmt::format("{}:{}:", static_cast<int>(is_real(numbers->type)), to_string(numbers->shape));
+  const auto append_bytes = [&](const auto& values) {
+    key.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof values[0]);
+  };
+  append_bytes(numbers->integers);
+  append_bytes(numbers->reals);
+  return numbers_.try_emplace(std::move(key), numbers).first->second;
+}
+
+template <class Make>
+FormulaId Formulas::within_views(FormulaId a, FormulaId b, const Shape& shape, Make make_one) {
+  a = expand(a, shape);
+  b = expand(b, shape);
+  const Shape* const of_a = shape_within(a);
+  const Shape* const of_b = shape_within(b);
+  const Shape* const chosen = of_a == nullptr || (of_b != nullptr && of_b->size() < of_a->size()) ? of_b : of_a;
+  if (chosen == nullptr) return make_one(a, b, shape);
+  const Shape inner = *chosen;
+  const FormulaId inner_a = reshape(a, inner);
+  const FormulaId inner_b = reshape(b, inner);
+  if (inner_a < 0 || inner_b < 0) return make_one(a, b, shape);
+  return reshape(make_one(inner_a, inner_b, inner), shape);
+}
+
+FormulaId Formulas::add(FormulaId a, FormulaId b, const Shape& shape) {
+  return within_views(a, b, shape, [this](FormulaId x, FormulaId y, const Shape& own) {
+    return make({.kind = FormulaKind::kAdd, .a = std::min(x, y), .b = std::max(x, y), .shape = own});
+  });
 }
 
 FormulaId Formulas::subtract(FormulaId a, FormulaId b, Shape shape) {
@@ -87,13 +95,24 @@ Formulas::Scaled Formulas::without_factor(FormulaId id) const {
 FormulaId Formulas::scale(FormulaId a, double factor) {
   const Scaled inner = without_factor(a);
   const double whole = inner.factor * factor;
+  const Shape shape = (*this)[inner.id].shape;
+  const FormulaId product = behind_view(inner.id);
+  if (product == inner.id || shape_within(inner.id) != nullptr) {
+    if (const FormulaId activation = recognise_activation(product, whole); activation >= 0) {
+      return reshape(activation, shape);
+    }
+  }
   if (whole == 1.0) return inner.id;
-  if (const FormulaId activation = recognise_activation(inner.id, whole); activation >= 0) return activation;
   return make({.kind = FormulaKind::kScale, .a = inner.id, .number = whole, .shape = (*this)[inner.id].shape});
 }
 
 FormulaId Formulas::shift(FormulaId a, double summand) {
   if (summand == 0) return a;
+  if (const Shape* const within = shape_within(a)) {
+    const Shape inner = *within;
+    const Shape shape = (*this)[a].shape;
+    return reshape(shift(reshape(a, inner), summand), shape);
+  }
   return make({.kind = FormulaKind::kShift, .a = a, .number = summand, .shape = (*this)[a].shape});
 }
 
@@ -151,9 +170,9 @@ FormulaId Formulas::recognise_activation(FormulaId product, double factor) {
   return -1;
 }
 
-FormulaId Formulas::multiply(FormulaId a, FormulaId b, Shape shape) {
-  if ((*this)[a].kind == FormulaKind::kReciprocal) return divide(b, (*this)[a].a, std::move(shape));
-  if ((*this)[b].kind == FormulaKind::kReciprocal) return divide(a, (*this)[b].a, std::move(shape));
+FormulaId Formulas::multiply(FormulaId a, FormulaId b, const Shape& shape) {
+  if ((*this)[a].kind == FormulaKind::kReciprocal) return divide(b, (*this)[a].a, shape);
+  if ((*this)[b].kind == FormulaKind::kReciprocal) return divide(a, (*this)[b].a, shape);
   // What DynamicQuantizeLinear and MatMulInteger made is a product of floats again once it is scaled.
   for (const auto& [product, scales] : {std::pair(a, b), std::pair(b, a)}) {
     const Formula integers = (*this)[product];
@@ -180,13 +199,10 @@ FormulaId Formulas::multiply(FormulaId a, FormulaId b, Shape shape) {
   }
   const Scaled left = without_factor(a);
   const Scaled right = without_factor(b);
-  const double factor = left.factor * right.factor;
-  const FormulaId product = make({.kind = FormulaKind::kMultiply,
-                                  .a = std::min(left.id, right.id),
-                                  .b = std::max(left.id, right.id),
-                                  .shape = std::move(shape)});
-  if (const FormulaId activation = recognise_activation(product, factor); activation >= 0) return activation;
-  return scale(product, factor);
+  const FormulaId product = within_views(left.id, right.id, shape, [this](FormulaId x, FormulaId y, const Shape& own) {
+    return make({.kind = FormulaKind::kMultiply, .a = std::min(x, y), .b = std::max(x, y), .shape = own});
+  });
+  return scale(product, left.factor * right.factor);
 }
 
 FormulaId Formulas::divide(FormulaId a, FormulaId b, Shape shape) {
@@ -201,10 +217,21 @@ FormulaId Formulas::divide(FormulaId a, FormulaId b, Shape shape) {
       return normalize(top.a, (*this)[root.a].number, {}, {});
     }
   }
+  if (root.kind == FormulaKind::kSqrt && (*this)[root.a].kind == FormulaKind::kShift) {
+    const Formula& mean = (*this)[(*this)[root.a].a];
+    const Formula* const square = mean.kind == FormulaKind::kMean ? &(*this)[mean.a] : nullptr;
+    if (square != nullptr && square->kind == FormulaKind::kMultiply && square->a == a && square->b == a) {
+      return make({.kind = FormulaKind::kRootNormalize, .a = a, .number = (*this)[root.a].number, .shape = top.shape});
+    }
+  }
   return make({.kind = FormulaKind::kDivide, .a = a, .b = b, .shape = std::move(shape)});
 }
 
 FormulaId Formulas::normalize(FormulaId a, double eps, const WeightRef& weight, const WeightRef& bias) {
+  if (keeps_rows(a)) {
+    const Shape shape = (*this)[a].shape;
+    return reshape(normalize((*this)[a].a, eps, weight, bias), shape);
+  }
   return make({.kind = FormulaKind::kNormalize,
                .a = a,
                .number = eps,
@@ -215,7 +242,8 @@ FormulaId Formulas::normalize(FormulaId a, double eps, const WeightRef& weight, 
 
 FormulaId Formulas::scale_by(FormulaId a, const WeightRef& vector) {
   Formula formula = (*this)[a];
-  if (formula.kind == FormulaKind::kNormalize && !formula.weight && !formula.bias) {
+  const bool is_norm = formula.kind == FormulaKind::kNormalize || formula.kind == FormulaKind::kRootNormalize;
+  if (is_norm && !formula.weight && !formula.bias) {
     formula.weight = vector;
     return make(std::move(formula));
   }
@@ -244,11 +272,7 @@ bool Formulas::keeps_rows(FormulaId a) const {
   const Formula& formula = (*this)[a];
   if (formula.kind != FormulaKind::kView) return false;
   const Shape& base = (*this)[formula.a].shape;
-  if (base.empty() || formula.shape.empty() || base.back() != formula.shape.back()) return false;
-  Layout flat(1);
-  for (const auto& axis : formula.layout) flat[0].insert(flat[0].end(), axis.begin(), axis.end());
-  merge_atoms(flat[0]);
-  return flat[0].size() == 1 && flat[0][0].stride == 1;
+  return !base.empty() && !formula.shape.empty() && base.back() == formula.shape.back() && is_whole(formula);
 }
 
 FormulaId Formulas::linear(FormulaId a, const WeightRef& matrix, std::int64_t out_features) {
@@ -258,81 +282,84 @@ FormulaId Formulas::linear(FormulaId a, const WeightRef& matrix, std::int64_t ou
     const FormulaId base = (*this)[a].a;
     return reshape(linear(base, matrix, out_features), shape);
   }
+  if ((*this)[a].kind == FormulaKind::kPick) {
+    const Formula picked = (*this)[a];
+    return pick(linear(picked.a, matrix, out_features), picked.numbers);
+  }
   return make({.kind = FormulaKind::kLinear, .a = a, .weight = matrix, .shape = std::move(shape)});
 }
 
-FormulaId Formulas::product(FormulaId a, FormulaId b, Shape shape) {
+FormulaId Formulas::product(FormulaId a, FormulaId b, const Shape& shape) {
   const Scaled left = without_factor(a);
   const Scaled right = without_factor(b);
+  // Always of three axes, whatever the outer ones were joined to.
+  const Shape outer(shape.begin(), shape.end() - 2);
+  const auto flat = [&](FormulaId id) {
+    const Shape own = (*this)[id].shape;
+    Shape whole = outer;
+    whole.insert(whole.end(), own.end() - 2, own.end());
+    const auto joined = static_cast<std::int64_t>(element_count(outer));
+    return reshape(expand(id, whole), {joined, own[own.size() - 2], own.back()});
+  };
+  const FormulaId flat_left = flat(left.id);
+  const FormulaId flat_right = flat(right.id);
+  if (flat_left < 0 || flat_right < 0) return -1;
   const FormulaId product =
-      make({.kind = FormulaKind::kProduct, .a = left.id, .b = right.id, .shape = std::move(shape)});
-  return scale(product, left.factor * right.factor);
+      make({.kind = FormulaKind::kProduct,
+            .a = flat_left,
+            .b = flat_right,
+            .shape = {(*this)[flat_left].shape[0], (*this)[flat_left].shape[1], (*this)[flat_right].shape[2]}});
+  return scale(reshape(product, shape), left.factor * right.factor);
 }
 
-FormulaId Formulas::first_row(FormulaId a) {
-  const Shape& shape = (*this)[a].shape;
-  return make({.kind = FormulaKind::kFirst, .a = a, .shape = {shape[0], shape[2]}});
+FormulaId Formulas::embedding(const WeightRef& table, const Numbers& rows, std::int64_t columns) {
+  Shape shape = rows->shape;
+  shape.push_back(columns);
+  return make({.kind = FormulaKind::kEmbedding, .weight = table, .numbers = intern(rows), .shape = std::move(shape)});
 }
 
-Layout Formulas::layout_of(FormulaId id) const {
-  const Formula& formula = (*this)[id];
-  return formula.kind == FormulaKind::kView ? formula.layout : whole_layout(formula.shape);
+FormulaId Formulas::stored(const WeightRef& matrix, const Shape& dims) {
+  Shape own = dims;
+  while (own.size() > 2 && own.front() == 1) own.erase(own.begin());
+  return reshape(make({.kind = FormulaKind::kStored, .weight = matrix, .shape = std::move(own)}), dims);
 }
 
-FormulaId Formulas::behind_view(FormulaId id) const {
-  const Formula& formula = (*this)[id];
-  return formula.kind == FormulaKind::kView ? formula.a : id;
+FormulaId Formulas::times(FormulaId a, const Numbers& factors) {
+  const Scaled inner = without_factor(a);
+  const FormulaId product =
+      make({.kind = FormulaKind::kTimes, .a = inner.id, .numbers = intern(factors), .shape = (*this)[inner.id].shape});
+  return scale(product, inner.factor);
 }
 
-FormulaId Formulas::view(FormulaId base, Layout layout, Shape shape) {
-  for (auto& axis : layout) merge_atoms(axis);
-  if (shape == (*this)[base].shape && layout == whole_layout(shape)) return base;
-  return make({.kind = FormulaKind::kView, .a = base, .layout = std::move(layout), .shape = std::move(shape)});
+FormulaId Formulas::concat(FormulaId a, FormulaId b) {
+  Shape shape = (*this)[a].shape;
+  shape.back() += (*this)[b].shape.back();
+  return make({.kind = FormulaKind::kConcat, .a = a, .b = b, .shape = std::move(shape)});
 }
 
-FormulaId Formulas::transpose(FormulaId a, const std::vector<std::size_t>& order) {
-  if (const Scaled inner = without_factor(a); inner.factor != 1.0)
-    return scale(transpose(inner.id, order), inner.factor);
-  const Layout own = layout_of(a);
-  Layout layout;
-  Shape shape;
-  for (const std::size_t axis : order) {
-    layout.push_back(own[axis]);
-    shape.push_back((*this)[a].shape[axis]);
+FormulaId Formulas::take(FormulaId a, const Numbers& indices) {
+  const Scaled inner = without_factor(a);
+  const Shape shape = indices->shape;
+  FormulaId from = inner.id;
+  Numbers flat = indices;
+  if (const Shape* const within = shape_within(from);
+      within != nullptr && within->back() == (*this)[from].shape.back()) {
+    auto same = std::make_shared<ProbeTensor>(*indices);
+    same->shape = *within;
+    same->shape.back() = shape.back();
+    from = behind_view(from);
+    flat = std::move(same);
   }
-  return view(behind_view(a), std::move(layout), std::move(shape));
+  const FormulaId taken = make({.kind = FormulaKind::kTake, .a = from, .numbers = intern(flat), .shape = flat->shape});
+  return scale(reshape(taken, shape), inner.factor);
 }
 
-FormulaId Formulas::reshape(FormulaId a, const Shape& shape) {
-  if (const Scaled inner = without_factor(a); inner.factor != 1.0) {
-    const FormulaId reshaped = reshape(inner.id, shape);
-    return reshaped < 0 ? reshaped : scale(reshaped, inner.factor);
-  }
-  if (std::ranges::find(shape, 0) != shape.end()) return -1;
-  std::vector<Atom> rest;  // innermost last, taken from the front
-  for (const auto& axis : layout_of(a)) rest.insert(rest.end(), axis.begin(), axis.end());
-  std::ranges::reverse(rest);
-  Layout layout;
-  for (std::int64_t extent : shape) {
-    auto& axis = layout.emplace_back();
-    while (extent > 1) {
-      if (rest.empty()) return -1;
-      const Atom atom = rest.back();
-      rest.pop_back();
-      if (extent % atom.size == 0) {
-        axis.push_back(atom);
-        extent /= atom.size;
-      } else if (atom.size % extent == 0) {
-        const std::int64_t inner = atom.size / extent;
-        axis.push_back({extent, atom.stride * inner});
-        rest.push_back({inner, atom.stride});
-        extent = 1;
-      } else {
-        return -1;
-      }
-    }
-  }
-  return rest.empty() ? view(behind_view(a), std::move(layout), shape) : -1;
+FormulaId Formulas::pick(FormulaId a, const Numbers& rows) {
+  if (keeps_rows(a)) a = behind_view(a);
+  return make({.kind = FormulaKind::kPick,
+               .a = a,
+               .numbers = intern(rows),
+               .shape = {static_cast<std::int64_t>(rows->elements()), (*this)[a].shape.back()}});
 }
 
 }  // namespace valence::onnx

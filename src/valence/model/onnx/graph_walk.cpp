@@ -4,97 +4,24 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "valence/base/json.h"
-#include "valence/model/onnx/node_view.h"
+#include "valence/model/onnx/graph_walker.h"
 #include "valence/model/onnx/probe_ops.h"
-#include "valence/model/onnx/shape_rules.h"
 
 namespace valence::onnx {
 namespace {
 
-// A batch of one text of 512 tokens makes masks of 2^18 elements; an exporter's way to one has some twenty steps.
-constexpr std::uint64_t kMaxElements = 1U << 24U;
+// Three masks of a text of a thousand tokens.
 constexpr std::uint64_t kMaxLiveElements = 3U << 20U;
 constexpr std::int64_t kMaxKnownIntegers = 1 << 20;
 constexpr std::int64_t kMaxKnownReals = 4096;
 constexpr std::string_view kMicrosoft = "com.microsoft";
 
-/// What a name of the graph stands for: a formula, or numbers that are known, or a stored tensor that may become them.
-struct Value {
-  Shape shape;
-  OnnxType type = OnnxType::kUndefined;
-  FormulaId formula = -1;
-  WeightRef weight;
-  Numbers numbers;
-  std::int32_t uses = 0;
-
-  [[nodiscard]] bool is_formula() const { return formula >= 0; }
-  [[nodiscard]] bool is_stored() const { return weight.tensor >= 0; }
-  [[nodiscard]] std::int64_t elements() const { return static_cast<std::int64_t>(element_count(shape)); }
-};
-
-class Walk {
- public:
-  Walk(const OnnxFile& file, const ProbeBatch& batch) : file_(file), batch_(batch) {}
-  Result<WalkedGraph> run();
-
- private:
-  using Outputs = Result<std::vector<Value>>;
-
-  Status find_needed();
-  Status give_inputs();
-  Result<const OnnxValueInfo*> logits_output() const;
-  Outputs node_outputs(const NodeView& node, std::span<Value* const> inputs);
-  Outputs constant(const NodeView& node);
-  Outputs on_formulas(const NodeView& node, std::span<Value* const> inputs);
-  std::optional<Outputs> on_weights(const NodeView& node, std::span<Value* const> inputs);
-  Outputs on_numbers(const NodeView& node, std::span<Value* const> inputs);
-
-  Outputs arithmetic(const NodeView& node, std::span<Value* const> inputs);
-  Outputs with_constant(const NodeView& node, Value& formula, Value& constant, bool formula_first);
-  Outputs matrix_product(const NodeView& node, std::span<Value* const> inputs);
-  Outputs gemm(const NodeView& node, std::span<Value* const> inputs);
-  Outputs integer_product(const NodeView& node, std::span<Value* const> inputs);
-  Outputs fused_product(const NodeView& node, std::span<Value* const> inputs);
-  Outputs dequantized(const NodeView& node, std::span<Value* const> inputs);
-  Outputs layer_norm(const NodeView& node, std::span<Value* const> inputs);
-  Outputs moved(const NodeView& node, std::span<Value* const> inputs);
-  Outputs picked(const NodeView& node, std::span<Value* const> inputs);
-  Outputs chosen(const NodeView& node, std::span<Value* const> inputs);
-  Outputs powered(const NodeView& node, std::span<Value* const> inputs);
-  Outputs averaged(const NodeView& node, std::span<Value* const> inputs);
-
-  Outputs one(FormulaId id) const {
-    Value value;
-    value.formula = id;
-    value.shape = formulas_[id].shape;
-    value.type = OnnxType::kFloat;
-    return std::vector<Value>{std::move(value)};
-  }
-  Result<Numbers> numbers(const NodeView& node, Value& value);
-  Result<Axes> list(const NodeView& node, std::span<Value* const> inputs, std::size_t i);
-  Result<std::optional<Axes>> axes(const NodeView& node, std::span<Value* const> inputs, std::size_t i,
-                                   std::string_view attribute);
-  [[nodiscard]] std::optional<double> single_number(Value& value);
-  [[nodiscard]] bool is_vector_of(const Value& value, std::int64_t extent) const {
-    return value.is_stored() && value.shape == Shape{extent};
-  }
-  void drop(Value& value);
-
-  const OnnxFile& file_;
-  const ProbeBatch& batch_;
-  Formulas formulas_;
-  ProbeBudget budget_{kMaxElements};
-  std::uint64_t live_ = 0;
-  std::map<std::string_view, std::int32_t> producer_;  // value -> node
-  std::map<std::string_view, std::int32_t> uses_;
-  std::vector<bool> needed_;
-  std::map<std::string_view, Value> values_;
-};
+}  // namespace
 
 Result<const OnnxValueInfo*> Walk::logits_output() const {
   for (const OnnxValueInfo& output : file_.outputs) {
@@ -129,9 +56,19 @@ Status Walk::find_needed() {
     const auto node = static_cast<std::size_t>(made_by->second);
     if (needed_[node]) continue;
     needed_[node] = true;
-    for (const std::string_view input : file_.nodes[node].inputs) {
-      if (!input.empty()) open.push_back(input);
-    }
+    const auto need_inputs = [&](const OnnxNode& of, const auto& self) -> void {
+      for (const std::string_view input : of.inputs) {
+        if (!input.empty()) open.push_back(input);
+      }
+      // What a branch reads of the graph around it; its own values are made by none of the graph's nodes.
+      for (const OnnxAttribute& attribute : of.attributes) {
+        if (attribute.graph < 0) continue;
+        const OnnxGraph& branch = file_.branches[static_cast<std::size_t>(attribute.graph)];
+        for (const OnnxNode& inner : branch.nodes) self(inner, self);
+        for (const OnnxValueInfo& output : branch.outputs) open.push_back(output.name);
+      }
+    };
+    need_inputs(file_.nodes[node], need_inputs);
   }
   return {};
 }
@@ -158,6 +95,63 @@ Status Walk::give_inputs() {
   return {};
 }
 
+Result<std::vector<Value*>> Walk::inputs_of(const OnnxNode& node) {
+  std::vector<Value*> inputs;
+  for (const std::string_view input : node.inputs) {
+    if (input.empty()) {
+      inputs.push_back(nullptr);
+      continue;
+    }
+    const auto found = values_.find(input);
+    if (found == values_.end()) {
+      return not_understood(file_.source, node,
+                            fmt::format("its input {} is made by no earlier node", in_quotes(input)));
+    }
+    inputs.push_back(&found->second);
+  }
+  return inputs;
+}
+
+/// If: the condition is known, as all that depends on shapes alone, and so is the branch that is taken. What a branch
+/// makes is kept to the end of the walk.
+Walk::Outputs Walk::chosen_branch(const NodeView& node, std::span<Value* const> inputs) {
+  const auto condition = inputs.size() == 1 && inputs[0] != nullptr ? single_number(*inputs[0]) : std::nullopt;
+  const OnnxAttribute* const chosen =
+      condition ? node.node().attribute(*condition != 0 ? "then_branch" : "else_branch") : nullptr;
+  if (chosen == nullptr || chosen->graph < 0) return node.refuse("its condition is not known, or its branch not there");
+  const OnnxGraph& branch = file_.branches[static_cast<std::size_t>(chosen->graph)];
+  const auto keep = [&](std::string_view name, Value value) {
+    value.uses = std::numeric_limits<std::int32_t>::max();
+    if (value.numbers) live_ += value.numbers->elements();
+    return values_.emplace(name, std::move(value)).second && live_ <= kMaxLiveElements;
+  };
+  for (const auto& [name, index] : branch.initializers) {
+    Value value;
+    const OnnxTensor& tensor = file_.tensors[static_cast<std::size_t>(index)];
+    value.shape = tensor.dims;
+    value.type = tensor.type;
+    value.weight.tensor = index;
+    if (!keep(name, std::move(value))) return node.refuse("its branch gives a name a second time");
+  }
+  for (const OnnxNode& inner : branch.nodes) {
+    VALENCE_TRY(const std::vector<Value*> own, inputs_of(inner));
+    VALENCE_TRY(std::vector<Value> made, node_outputs(NodeView(file_, inner), own));
+    for (std::size_t i = 0; i < inner.outputs.size() && i < made.size(); ++i) {
+      if (inner.outputs[i].empty()) continue;
+      if (!keep(inner.outputs[i], std::move(made[i]))) {
+        return not_understood(file_.source, inner, "it makes a value a second time, or more than any encoder's");
+      }
+    }
+  }
+  std::vector<Value> outputs;
+  for (const OnnxValueInfo& output : branch.outputs) {
+    const auto found = values_.find(output.name);
+    if (found == values_.end()) return node.refuse("its branch does not make what it gives out");
+    outputs.push_back(found->second);
+  }
+  return outputs;
+}
+
 Result<WalkedGraph> Walk::run() {
   VALENCE_TRY_STATUS(find_needed());
   VALENCE_TRY_STATUS(give_inputs());
@@ -173,19 +167,7 @@ Result<WalkedGraph> Walk::run() {
   for (std::size_t i = 0; i < file_.nodes.size(); ++i) {
     if (!needed_[i]) continue;
     const OnnxNode& node = file_.nodes[i];
-    std::vector<Value*> inputs;
-    for (const std::string_view input : node.inputs) {
-      if (input.empty()) {
-        inputs.push_back(nullptr);
-        continue;
-      }
-      const auto found = values_.find(input);
-      if (found == values_.end()) {
-        return not_understood(file_.source, node,
-                              fmt::format("its input {} is made by no earlier node", in_quotes(input)));
-      }
-      inputs.push_back(&found->second);
-    }
+    VALENCE_TRY(const std::vector<Value*> inputs, inputs_of(node));
     formulas_.at_node(static_cast<std::int32_t>(i));
     VALENCE_TRY(std::vector<Value> outputs, node_outputs(NodeView(file_, node), inputs));
     for (std::size_t o = 0; o < node.outputs.size() && o < outputs.size(); ++o) {
@@ -226,6 +208,7 @@ Result<Numbers> Walk::numbers(const NodeView& node, Value& value) {
     return node.refuse("it computes with weights what no encoder does");
   }
   const OnnxTensor& tensor = file_.tensors[static_cast<std::size_t>(value.weight.tensor)];
+  if (tensor.external && tensor.bytes.empty()) return node.refuse("it computes with weights that are not there");
   if (value.elements() > (is_real(tensor.type) ? kMaxKnownReals : kMaxKnownIntegers)) {
     return node.refuse("it computes with weights what no encoder does");
   }
@@ -239,7 +222,9 @@ std::optional<double> Walk::single_number(Value& value) {
   if (value.is_formula() || value.elements() != 1) return std::nullopt;
   if (value.numbers) return value.numbers->at(0);
   if (!value.is_stored() || value.weight.scale >= 0) return std::nullopt;
-  return numbers_of(file_.tensors[static_cast<std::size_t>(value.weight.tensor)])->at(0);
+  const OnnxTensor& tensor = file_.tensors[static_cast<std::size_t>(value.weight.tensor)];
+  if (tensor.bytes.empty()) return std::nullopt;  // an outline
+  return numbers_of(tensor)->at(0);
 }
 
 Result<Axes> Walk::list(const NodeView& node, std::span<Value* const> inputs, std::size_t i) {
@@ -293,8 +278,10 @@ Walk::Outputs Walk::constant(const NodeView& node) {
 Walk::Outputs Walk::node_outputs(const NodeView& node, std::span<Value* const> inputs) {
   const std::string_view domain = node.node().domain;
   if (!domain.empty() && domain != kMicrosoft) return node.refuse("the operators of its domain are not known");
-  if (std::ranges::any_of(node.node().attributes, &OnnxAttribute::has_graph)) {
-    return node.refuse("it has a graph of its own, and no encoder branches");
+  if (node.op() == "If" && domain.empty()) return chosen_branch(node, inputs);
+  const auto has_graph = [](const OnnxAttribute& attribute) { return attribute.graph >= 0 || attribute.has_graphs; };
+  if (std::ranges::any_of(node.node().attributes, has_graph)) {
+    return node.refuse("it has a graph of its own, and no encoder repeats one");
   }
   if (node.op() == "Constant" && domain.empty()) return constant(node);
   if (node.op() == "Shape" && !inputs.empty() && inputs[0] != nullptr && !inputs[0]->numbers) {
@@ -308,8 +295,16 @@ Walk::Outputs Walk::node_outputs(const NodeView& node, std::span<Value* const> i
     value.type = value.numbers->type;
     return std::vector<Value>{std::move(value)};
   }
+  // A table that is no layer's matrix but what layers read: DeBERTa's relative embeddings.
+  const bool reads_table = node.op() == "LayerNormalization" || node.op() == "MatMul" || node.op() == "Gemm" ||
+                           node.op() == "DynamicQuantizeLinear" || node.op() == "ReduceMean";
+  const bool is_matrix = !inputs.empty() && inputs[0] != nullptr && inputs[0]->is_stored() &&
+                         is_real(inputs[0]->type) && inputs[0]->elements() > kMaxKnownReals / 32 &&
+                         inputs[0]->shape.size() >= 2;
+  if (is_matrix && (reads_table || node.op() == "Slice" || node.op() == "Unsqueeze")) become_formula(*inputs[0]);
   const bool has_formula =
       std::ranges::any_of(inputs, [](const Value* input) { return input != nullptr && input->is_formula(); });
+  if (domain == kMicrosoft && node.op() == "EmbedLayerNormalization") return fused_embeddings(node, inputs);
   if (has_formula) return on_formulas(node, inputs);
   if (auto outputs = on_weights(node, inputs)) return std::move(*outputs);
   if (!domain.empty()) return node.refuse("no encoder of a known kind has such an operator");
@@ -329,7 +324,7 @@ std::optional<Walk::Outputs> Walk::on_weights(const NodeView& node, std::span<Va
   const bool is_weight = is_real(stored.type) || stored.type == OnnxType::kInt8 || stored.type == OnnxType::kUint8;
   if (!is_weight) return std::nullopt;
   if (node.op() == "Cast" && is_real(stored.type) && is_real(static_cast<OnnxType>(node.integer("to", 0))) &&
-      stored.elements() > 1) {
+      !stored.shape.empty()) {
     Value same = stored;
     same.numbers = nullptr;
     return Outputs(std::vector<Value>{std::move(same)});
@@ -351,14 +346,20 @@ std::optional<Walk::Outputs> Walk::on_weights(const NodeView& node, std::span<Va
     const auto take = [&]() -> Outputs {
       VALENCE_TRY(const Numbers rows, numbers(node, *inputs[1]));
       if (is_real(rows->type)) return node.refuse("its indices are no integers");
-      Shape shape = rows->shape;
-      shape.push_back(stored.shape[1]);
-      return one(formulas_.make(
-          {.kind = FormulaKind::kEmbedding, .weight = stored.weight, .numbers = rows, .shape = std::move(shape)}));
+      return one(formulas_.embedding(stored.weight, rows, stored.shape[1]));
     };
     return take();
   }
   return std::nullopt;
+}
+
+void Walk::become_formula(Value& value) {
+  Shape own = value.shape;
+  while (own.size() > 2 && own.front() == 1) own.erase(own.begin());
+  if (own.size() != 2) return;
+  value.formula = formulas_.stored(value.weight, value.shape);
+  value.weight = {};
+  value.numbers = nullptr;
 }
 
 Walk::Outputs Walk::on_numbers(const NodeView& node, std::span<Value* const> inputs) {
@@ -390,367 +391,6 @@ Walk::Outputs Walk::on_numbers(const NodeView& node, std::span<Value* const> inp
   }
   return outputs;
 }
-
-Walk::Outputs Walk::on_formulas(const NodeView& node, std::span<Value* const> inputs) {
-  const std::string_view op = node.op();
-  const bool is_microsoft = !node.node().domain.empty();
-  Value* const first = inputs[0];
-  const auto is_alone = [&] { return first != nullptr && first->is_formula() && inputs.size() == 1; };
-  const auto unary = [&](FormulaKind kind) { return one(formulas_.unary(kind, first->formula)); };
-  if (op == "MatMulIntegerToFloat" || op == "DynamicQuantizeMatMul") return fused_product(node, inputs);
-  if (op == "Gelu" && is_alone()) {
-    return unary(node.text("approximate", "none") == "tanh" ? FormulaKind::kGeluTanh : FormulaKind::kGelu);
-  }
-  if (is_microsoft) return node.refuse("no encoder of a known kind has such an operator");
-  if (op == "Add" || op == "Sub" || op == "Mul" || op == "Div") return arithmetic(node, inputs);
-  if (op == "MatMul") return matrix_product(node, inputs);
-  if (op == "Gemm") return gemm(node, inputs);
-  if (op == "MatMulInteger") return integer_product(node, inputs);
-  if (op == "DequantizeLinear") return dequantized(node, inputs);
-  if (op == "LayerNormalization") return layer_norm(node, inputs);
-  if (op == "Gather" || op == "Slice") return picked(node, inputs);
-  if (op == "Where") return chosen(node, inputs);
-  if (op == "Pow") return powered(node, inputs);
-  if (op == "ReduceMean") return averaged(node, inputs);
-  if (op == "Reshape" || op == "Transpose" || op == "Squeeze" || op == "Unsqueeze" || op == "Flatten") {
-    return moved(node, inputs);
-  }
-  if (op == "Dropout" && first != nullptr && first->is_formula()) return one(first->formula);  // inference: identity
-  if (!is_alone()) return node.refuse("no encoder of a known kind has such an operator");
-  if (op == "Identity") return one(first->formula);
-  if (op == "Cast") {
-    // Halves and floats: we compute in f32 throughout. Integers: the sums of MatMulInteger, exact in either.
-    if (!is_real(static_cast<OnnxType>(node.integer("to", 0)))) return node.refuse("it makes integers of activations");
-    return one(first->formula);
-  }
-  if (op == "Tanh") return unary(FormulaKind::kTanh);
-  if (op == "Relu") return unary(FormulaKind::kRelu);
-  if (op == "Erf") return unary(FormulaKind::kErf);
-  if (op == "Sigmoid") return unary(FormulaKind::kSigmoid);
-  if (op == "Sqrt") return unary(FormulaKind::kSqrt);
-  if (op == "Reciprocal") return unary(FormulaKind::kReciprocal);
-  if (op == "IsNaN") return unary(FormulaKind::kIsNan);
-  if (op == "Neg") return one(formulas_.scale(first->formula, -1));
-  if (op == "Softmax") {
-    const auto rank = static_cast<std::int64_t>(first->shape.size());
-    const std::int64_t axis = node.integer("axis", node.opset() < 13 ? 1 : -1);
-    if (axis != -1 && axis != rank - 1) return node.refuse("its axis is not the last");
-    return unary(FormulaKind::kSoftmax);
-  }
-  if (op == "DynamicQuantizeLinear") {
-    VALENCE_TRY(auto outputs, unary(FormulaKind::kQuantized));
-    for (const FormulaKind kind : {FormulaKind::kQuantScale, FormulaKind::kQuantZero}) {
-      VALENCE_TRY(auto single, one(formulas_.make({.kind = kind, .a = first->formula, .shape = {}})));
-      outputs.push_back(std::move(single.front()));
-    }
-    return outputs;
-  }
-  return node.refuse("no encoder of a known kind has such an operator");
-}
-
-Walk::Outputs Walk::arithmetic(const NodeView& node, std::span<Value* const> inputs) {
-  if (inputs.size() != 2 || inputs[0] == nullptr || inputs[1] == nullptr) return node.refuse("it needs two inputs");
-  Value& a = *inputs[0];
-  Value& b = *inputs[1];
-  if (!a.is_formula()) return with_constant(node, b, a, false);
-  if (!b.is_formula()) return with_constant(node, a, b, true);
-  auto shape = broadcast_shape({&a.shape, &b.shape});
-  if (!shape) return node.refuse("its inputs do not fit each other");
-  if (node.op() == "Add") return one(formulas_.add(a.formula, b.formula, std::move(*shape)));
-  if (node.op() == "Sub") return one(formulas_.subtract(a.formula, b.formula, std::move(*shape)));
-  if (node.op() == "Mul") return one(formulas_.multiply(a.formula, b.formula, std::move(*shape)));
-  return one(formulas_.divide(a.formula, b.formula, std::move(*shape)));
-}
-
-/// An activation and something that is known: a number, a vector of weights, or a mask.
-Walk::Outputs Walk::with_constant(const NodeView& node, Value& formula, Value& constant, bool formula_first) {
-  const FormulaId id = formula.formula;
-  const bool adds = node.op() == "Add";
-  const bool multiplies = node.op() == "Mul";
-  if (multiplies && formulas_[id].kind == FormulaKind::kQuantScale && constant.is_stored()) {
-    return one(formulas_.scale_by(id, constant.weight));
-  }
-  // A vector of one element is a bias where there is one output, and a number everywhere else.
-  const bool is_single_bias = adds && formulas_[formulas_.behind_view(id)].kind == FormulaKind::kLinear &&
-                              !formula.shape.empty() && formula.shape.back() == 1;
-  if (constant.elements() > 1 || is_single_bias) {
-    const bool is_vector = !formula.shape.empty() && is_vector_of(constant, formula.shape.back());
-    if (is_vector && adds) return one(formulas_.shift_by(id, constant.weight));
-    if (is_vector && multiplies) return one(formulas_.scale_by(id, constant.weight));
-  }
-  if (const auto number = single_number(constant)) {
-    if (adds) return one(formulas_.shift(id, *number));
-    if (multiplies) return one(formulas_.scale(id, *number));
-    if (node.op() == "Sub") {
-      return one(formulas_.shift(formula_first ? id : formulas_.scale(id, -1), formula_first ? -*number : *number));
-    }
-    if (formula_first && *number != 0) return one(formulas_.scale(id, 1 / *number));
-    if (!formula_first) return one(formulas_.scale(formulas_.unary(FormulaKind::kReciprocal, id), *number));
-  }
-  if (adds && constant.numbers && broadcast_shape({&formula.shape, &constant.shape}) == formula.shape) {
-    return one(
-        formulas_.make({.kind = FormulaKind::kMask, .a = id, .numbers = constant.numbers, .shape = formula.shape}));
-  }
-  return node.refuse("no encoder of a known kind does this to its activations");
-}
-
-Walk::Outputs Walk::matrix_product(const NodeView& node, std::span<Value* const> inputs) {
-  if (inputs.size() != 2 || inputs[0] == nullptr || inputs[1] == nullptr || !inputs[0]->is_formula()) {
-    return node.refuse("its first input is no activation");
-  }
-  const Value& a = *inputs[0];
-  const Value& b = *inputs[1];
-  if (a.shape.size() < 2 || b.shape.size() < 2) return node.refuse("its inputs are no matrices");
-  if (a.shape.back() != b.shape[b.shape.size() - 2]) return node.refuse("its inputs do not fit each other");
-  if (b.is_stored() && b.shape.size() == 2) return one(formulas_.linear(a.formula, b.weight, b.shape[1]));
-  if (!b.is_formula()) return node.refuse("its second input is neither an activation nor a stored matrix");
-  const Shape outer_a(a.shape.begin(), a.shape.end() - 2);
-  const Shape outer_b(b.shape.begin(), b.shape.end() - 2);
-  if (outer_a != outer_b) return node.refuse("its inputs do not fit each other");
-  Shape shape = a.shape;
-  shape.back() = b.shape.back();
-  return one(formulas_.product(a.formula, b.formula, std::move(shape)));
-}
-
-Walk::Outputs Walk::gemm(const NodeView& node, std::span<Value* const> inputs) {
-  const bool fits = inputs.size() >= 2 && inputs[0] != nullptr && inputs[0]->is_formula() && inputs[1] != nullptr &&
-                    inputs[1]->is_stored() && inputs[0]->shape.size() == 2 && inputs[1]->shape.size() == 2;
-  const bool has_bias = inputs.size() == 3 && inputs[2] != nullptr;
-  if (!fits || node.integer("transA", 0) != 0 || node.number("alpha", 1) != 1 ||
-      (has_bias && node.number("beta", 1) != 1)) {
-    return node.refuse("expected activations times a stored matrix, plus a bias, without factors");
-  }
-  WeightRef matrix = inputs[1]->weight;
-  Shape shape = inputs[1]->shape;
-  if (node.integer("transB", 0) != 0) {
-    matrix.transposed = !matrix.transposed;
-    std::swap(shape[0], shape[1]);
-  }
-  if (inputs[0]->shape[1] != shape[0]) return node.refuse("its inputs do not fit each other");
-  FormulaId id = formulas_.linear(inputs[0]->formula, matrix, shape[1]);
-  if (has_bias) {
-    if (!is_vector_of(*inputs[2], shape[1])) return node.refuse("its bias is no stored vector, one element an output");
-    id = formulas_.shift_by(id, inputs[2]->weight);
-  }
-  return one(id);
-}
-
-Walk::Outputs Walk::integer_product(const NodeView& node, std::span<Value* const> inputs) {
-  const auto formula_of = [&](std::size_t i, FormulaKind kind) -> const Formula* {
-    if (i >= inputs.size() || inputs[i] == nullptr || !inputs[i]->is_formula()) return nullptr;
-    const Formula& formula = formulas_[inputs[i]->formula];
-    return formula.kind == kind ? &formula : nullptr;
-  };
-  const Formula* const quantized = formula_of(0, FormulaKind::kQuantized);
-  const Formula* const zero = formula_of(2, FormulaKind::kQuantZero);
-  const bool fits = quantized != nullptr && zero != nullptr && zero->a == quantized->a && inputs[1] != nullptr &&
-                    inputs[1]->is_stored() && inputs[1]->shape.size() == 2 && inputs[1]->weight.scale < 0 &&
-                    quantized->shape.back() == inputs[1]->shape[0];
-  const bool has_zero = inputs.size() == 4 && inputs[3] != nullptr;
-  if (!fits || (has_zero && !inputs[3]->is_stored())) {
-    return node.refuse("expected what DynamicQuantizeLinear made, times stored integers");
-  }
-  Formula product{.kind = FormulaKind::kIntProduct, .a = quantized->a, .weight = inputs[1]->weight};
-  if (has_zero) product.weight.zero_point = inputs[3]->weight.tensor;
-  product.shape = quantized->shape;
-  product.shape.back() = inputs[1]->shape[1];
-  return one(formulas_.make(std::move(product)));
-}
-
-/// onnxruntime's fusions of the same: DynamicQuantizeMatMul(a, b, b_scale, b_zero, bias) and
-/// MatMulIntegerToFloat(a, b, a_scale, b_scale, a_zero, b_zero, bias).
-Walk::Outputs Walk::fused_product(const NodeView& node, std::span<Value* const> inputs) {
-  const bool is_dynamic = node.op() == "DynamicQuantizeMatMul";
-  const std::size_t scale_at = is_dynamic ? 2 : 3;
-  const std::size_t zero_at = is_dynamic ? 3 : 5;
-  const std::size_t bias_at = is_dynamic ? 4 : 6;
-  const auto stored = [&](std::size_t i) {
-    return i < inputs.size() && inputs[i] != nullptr && inputs[i]->is_stored();
-  };
-  if (inputs.size() <= scale_at || !inputs[0]->is_formula() || !stored(1) || !stored(scale_at) ||
-      inputs[1]->shape.size() != 2 || inputs[0]->shape.empty() || inputs[0]->shape.back() != inputs[1]->shape[0]) {
-    return node.refuse("expected activations times stored integers with their scales");
-  }
-  FormulaId activations = inputs[0]->formula;
-  if (!is_dynamic) {
-    const Formula& quantized = formulas_[activations];
-    const bool fits = quantized.kind == FormulaKind::kQuantized && inputs[2] != nullptr && inputs[2]->is_formula() &&
-                      formulas_[inputs[2]->formula].kind == FormulaKind::kQuantScale &&
-                      formulas_[inputs[2]->formula].a == quantized.a && inputs.size() > 4 && inputs[4] != nullptr &&
-                      inputs[4]->is_formula() && formulas_[inputs[4]->formula].kind == FormulaKind::kQuantZero &&
-                      formulas_[inputs[4]->formula].a == quantized.a;
-    if (!fits) return node.refuse("expected what DynamicQuantizeLinear made, times stored integers");
-    activations = quantized.a;
-  }
-  WeightRef weight = inputs[1]->weight;
-  weight.scale = inputs[scale_at]->weight.tensor;
-  weight.axis = weight.transposed ? 0 : 1;
-  if (stored(zero_at)) weight.zero_point = inputs[zero_at]->weight.tensor;
-  FormulaId id = formulas_.linear(activations, weight, inputs[1]->shape[1]);
-  if (inputs.size() > bias_at && inputs[bias_at] != nullptr) {
-    if (!is_vector_of(*inputs[bias_at], inputs[1]->shape[1])) return node.refuse("its bias is no stored vector");
-    id = formulas_.shift_by(id, inputs[bias_at]->weight);
-  }
-  return one(id);
-}
-
-/// Of a stored matrix, or of rows that were taken from one.
-Walk::Outputs Walk::dequantized(const NodeView& node, std::span<Value* const> inputs) {
-  const bool has_zero = inputs.size() == 3 && inputs[2] != nullptr;
-  if (inputs.size() < 2 || inputs[0] == nullptr || inputs[1] == nullptr || !inputs[1]->is_stored() ||
-      (has_zero && !inputs[2]->is_stored()) || node.integer("block_size", 0) != 0) {
-    return node.refuse("expected stored integers with stored scales");
-  }
-  Value value = *inputs[0];
-  value.numbers = nullptr;
-  value.type = OnnxType::kFloat;
-  const auto with_scale = [&](WeightRef weight) {
-    weight.scale = inputs[1]->weight.tensor;
-    weight.zero_point = has_zero ? inputs[2]->weight.tensor : -1;
-    return weight;
-  };
-  if (value.is_stored()) {
-    if (value.weight.scale >= 0 || value.weight.transposed) return node.refuse("its input is no stored integers");
-    value.weight = with_scale(value.weight);
-    const std::int64_t axis = node.integer("axis", 1);
-    value.weight.axis =
-        static_cast<std::int32_t>(axis < 0 ? axis + static_cast<std::int64_t>(value.shape.size()) : axis);
-    return std::vector<Value>{std::move(value)};
-  }
-  Formula rows = formulas_[value.formula];
-  if (rows.kind != FormulaKind::kEmbedding || rows.weight.scale >= 0 || inputs[1]->elements() != 1) {
-    return node.refuse("expected stored integers, or rows of them with one scale");
-  }
-  rows.weight = with_scale(rows.weight);
-  return one(formulas_.make(std::move(rows)));
-}
-
-Walk::Outputs Walk::layer_norm(const NodeView& node, std::span<Value* const> inputs) {
-  const bool fits = inputs.size() >= 2 && inputs[0] != nullptr && inputs[0]->is_formula() &&
-                    !inputs[0]->shape.empty() && inputs[1] != nullptr &&
-                    is_vector_of(*inputs[1], inputs[0]->shape.back());
-  const bool has_bias = inputs.size() == 3 && inputs[2] != nullptr;
-  const std::int64_t axis = node.integer("axis", -1);
-  if (!fits || (has_bias && !is_vector_of(*inputs[2], inputs[0]->shape.back())) ||
-      (axis != -1 && axis != static_cast<std::int64_t>(inputs[0]->shape.size()) - 1)) {
-    return node.refuse("expected activations, normalised over their last axis, with stored weights");
-  }
-  return one(formulas_.normalize(inputs[0]->formula, static_cast<double>(node.number("epsilon", 1e-5F)),
-                                 inputs[1]->weight, has_bias ? inputs[2]->weight : WeightRef{}));
-}
-
-Walk::Outputs Walk::moved(const NodeView& node, std::span<Value* const> inputs) {
-  if (inputs[0] == nullptr || !inputs[0]->is_formula()) return node.refuse("its first input is no activation");
-  const FormulaId id = inputs[0]->formula;
-  const Shape& own = inputs[0]->shape;
-  if (node.op() == "Transpose") {
-    const auto order = permutation(node.integers("perm"), own.size());
-    if (!order) return node.refuse("its permutation");
-    return one(formulas_.transpose(id, *order));
-  }
-  std::optional<Shape> shape;
-  if (node.op() == "Reshape") {
-    VALENCE_TRY(const Axes wanted, list(node, inputs, 1));
-    shape = reshaped(own, wanted, node.integer("allowzero", 0) == 1);
-  } else if (node.op() == "Flatten") {
-    shape = flattened(own, node.integer("axis", 1));
-  } else {
-    VALENCE_TRY(const auto given, axes(node, inputs, 1, "axes"));
-    if (node.op() == "Squeeze") shape = squeezed(own, given);
-    if (node.op() == "Unsqueeze" && given) shape = unsqueezed(own, *given);
-  }
-  const FormulaId moved = shape ? formulas_.reshape(id, *shape) : -1;
-  if (moved < 0) return node.refuse(fmt::format("it does not fit activations of the shape {}", to_string(own)));
-  return one(moved);
-}
-
-/// Of [batch, tokens, features] the first token, or all of an axis.
-Walk::Outputs Walk::picked(const NodeView& node, std::span<Value* const> inputs) {
-  if (inputs[0] == nullptr || !inputs[0]->is_formula()) return node.refuse("its first input is no activation");
-  const FormulaId id = inputs[0]->formula;
-  const Shape& own = inputs[0]->shape;
-  constexpr auto kOnlyFirst = "of activations only the first token is expected to be taken";
-  if (node.op() == "Gather") {
-    const bool fits = inputs.size() == 2 && inputs[1] != nullptr && own.size() == 3 &&
-                      (node.integer("axis", 0) == 1 || node.integer("axis", 0) == -2) && inputs[1]->elements() == 1;
-    const auto index = fits ? single_number(*inputs[1]) : std::nullopt;
-    if (!index || *index != 0) return node.refuse(kOnlyFirst);
-    const FormulaId first = formulas_.first_row(id);
-    return one(inputs[1]->shape.empty() ? first : formulas_.reshape(first, {own[0], 1, own[2]}));
-  }
-  VALENCE_TRY(const auto starts, axes(node, inputs, 1, "starts"));
-  VALENCE_TRY(const auto ends, axes(node, inputs, 2, "ends"));
-  VALENCE_TRY(const auto along, axes(node, inputs, 3, "axes"));
-  VALENCE_TRY(const auto steps, axes(node, inputs, 4, "steps"));
-  const auto cut = starts && ends ? sliced(own, *starts, *ends, along, steps) : std::nullopt;
-  if (!cut || std::ranges::any_of(cut->steps, [](std::int64_t step) { return step != 1; }))
-    return node.refuse("its bounds");
-  if (cut->shape == own) return one(id);
-  if (own.size() == 3 && cut->shape == Shape{own[0], 1, own[2]} && cut->starts == Axes{0, 0, 0}) {
-    return one(formulas_.reshape(formulas_.first_row(id), cut->shape));
-  }
-  return node.refuse(kOnlyFirst);
-}
-
-/// Where: masked scores, or the guard against rows of a softmax in which all is masked.
-Walk::Outputs Walk::chosen(const NodeView& node, std::span<Value* const> inputs) {
-  if (inputs.size() != 3 || inputs[0] == nullptr || inputs[1] == nullptr || inputs[2] == nullptr) {
-    return node.refuse("it needs three inputs");
-  }
-  const auto otherwise = single_number(*inputs[1]);
-  if (inputs[0]->is_formula()) {
-    const Formula& condition = formulas_[inputs[0]->formula];
-    if (condition.kind == FormulaKind::kIsNan && otherwise && *otherwise == 0 && inputs[2]->is_formula() &&
-        inputs[2]->formula == condition.a && formulas_[condition.a].kind == FormulaKind::kSoftmax) {
-      return one(condition.a);
-    }
-    return node.refuse("no encoder of a known kind chooses by its activations");
-  }
-  const bool fills_where_true = otherwise.has_value() && inputs[2]->is_formula();
-  const auto other = single_number(*inputs[2]);
-  if (!fills_where_true && (!other || !inputs[1]->is_formula())) return node.refuse("its inputs are no masked scores");
-  VALENCE_TRY(Numbers condition, numbers(node, *inputs[0]));
-  const Value& scores = *inputs[fills_where_true ? 2 : 1];
-  if (is_real(condition->type) || broadcast_shape({&condition->shape, &scores.shape}) != scores.shape) {
-    return node.refuse("its inputs do not fit each other");
-  }
-  if (!fills_where_true) {
-    auto inverse = std::make_shared<ProbeTensor>(*condition);
-    for (std::int64_t& value : inverse->integers) value = value == 0;
-    condition = std::move(inverse);
-  }
-  return one(formulas_.make({.kind = FormulaKind::kFill,
-                             .a = scores.formula,
-                             .number = fills_where_true ? *otherwise : *other,
-                             .numbers = std::move(condition),
-                             .shape = scores.shape}));
-}
-
-Walk::Outputs Walk::powered(const NodeView& node, std::span<Value* const> inputs) {
-  const auto exponent = inputs.size() == 2 && inputs[0] != nullptr && inputs[0]->is_formula() && inputs[1] != nullptr
-                            ? single_number(*inputs[1])
-                            : std::nullopt;
-  if (!exponent || (*exponent != 2 && *exponent != 3)) return node.refuse("its exponent is neither 2 nor 3");
-  const FormulaId x = inputs[0]->formula;
-  FormulaId power = formulas_.multiply(x, x, inputs[0]->shape);
-  if (*exponent == 3) power = formulas_.multiply(x, power, inputs[0]->shape);
-  return one(power);
-}
-
-Walk::Outputs Walk::averaged(const NodeView& node, std::span<Value* const> inputs) {
-  if (inputs[0] == nullptr || !inputs[0]->is_formula()) return node.refuse("its first input is no activation");
-  VALENCE_TRY(const auto along, axes(node, inputs, 1, "axes"));
-  const auto rank = static_cast<std::int64_t>(inputs[0]->shape.size());
-  if (!along || along->size() != 1 || (along->front() != -1 && along->front() != rank - 1) || rank == 0 ||
-      node.integer("keepdims", 1) != 1) {
-    return node.refuse("expected the mean over the last axis, which stays");
-  }
-  Shape shape = inputs[0]->shape;
-  shape.back() = 1;
-  return one(formulas_.make({.kind = FormulaKind::kMean, .a = inputs[0]->formula, .shape = std::move(shape)}));
-}
-
-}  // namespace
 
 Result<WalkedGraph> walk_graph(const OnnxFile& file, const ProbeBatch& batch) { return Walk(file, batch).run(); }
 

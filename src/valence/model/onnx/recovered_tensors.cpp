@@ -30,12 +30,13 @@ struct Matrix {
 
 class Recovery {
  public:
-  explicit Recovery(const OnnxFile& file) : file_(file) {}
+  Recovery(const OnnxFile& file, const Architecture& architecture) : file_(file), architecture_(architecture) {}
 
   Status add(const std::string& name, const FoundWeights::Part& part);
   Checkpoint::Parts take() { return std::move(recovered_); }
 
  private:
+  [[nodiscard]] bool is_in_layer(const std::string& name) const { return name.starts_with(architecture_.names.layers); }
   const OnnxTensor& tensor(std::int32_t index) const { return file_.tensors[static_cast<std::size_t>(index)]; }
   std::span<std::byte> make(std::size_t size) {
     auto& made = *recovered_.made.emplace_back(std::make_unique<std::vector<std::byte>>(size));
@@ -46,12 +47,15 @@ class Recovery {
   }
   /// The elements of a matrix of columns, `width` bytes each, row by row.
   std::span<const std::byte> turned(std::span<const std::byte> columns, const Matrix& matrix, std::size_t width);
+  /// Some outputs of a tensor that holds several parameters.
+  Status add_part(const std::string& name, const WeightRef& ref, const Shape& dims, DType dtype);
   Status add_integers(const std::string& name, const FoundWeights::Part& part, const Matrix& matrix);
   /// One number for each row; `fallback` where there is no such tensor.
   Result<std::vector<double>> per_row(const std::string& name, std::int32_t index, const Matrix& matrix,
                                       bool runs_along_rows, double fallback) const;
 
   const OnnxFile& file_;
+  const Architecture& architecture_;
   Checkpoint::Parts recovered_;
 };
 
@@ -104,7 +108,8 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
   const auto columns = static_cast<std::size_t>(matrix.columns);
 
   constexpr double kMiddle = 128;
-  if (std::ranges::all_of(zeros, [&](double zero) { return zero == (is_signed ? 0 : kMiddle); })) {
+  const bool keeps_columns = architecture_.transposed_linears && is_in_layer(name) && matrix.column_major;
+  if (!keeps_columns && std::ranges::all_of(zeros, [&](double zero) { return zero == (is_signed ? 0 : kMiddle); })) {
     TensorView values{DType::kI8, {matrix.rows, matrix.columns}, stored.bytes};
     if (matrix.column_major) values.bytes = turned(stored.bytes, matrix, 1);
     if (!is_signed) {
@@ -130,30 +135,60 @@ Status Recovery::add_integers(const std::string& name, const FoundWeights::Part&
       const auto bits = static_cast<std::uint8_t>(stored.bytes[at]);
       const int integer = is_signed ? static_cast<std::int8_t>(bits) : bits;
       const float value = static_cast<float>(integer - zero) * scale;
-      std::memcpy(floats.data() + (row * columns + column) * sizeof value, &value, sizeof value);
+      const std::size_t to = keeps_columns ? at : row * columns + column;
+      std::memcpy(floats.data() + to * sizeof value, &value, sizeof value);
     }
   }
-  recovered_.tensors.emplace(name, TensorView{DType::kF32, {matrix.rows, matrix.columns}, floats});
+  const Shape shape = keeps_columns ? Shape{matrix.columns, matrix.rows} : Shape{matrix.rows, matrix.columns};
+  if (keeps_columns) recovered_.transposed.insert(name);
+  recovered_.tensors.emplace(name, TensorView{DType::kF32, shape, floats});
+  return {};
+}
+
+Status Recovery::add_part(const std::string& name, const WeightRef& ref, const Shape& dims, DType dtype) {
+  const OnnxTensor& stored = tensor(ref.tensor);
+  const std::size_t width = size_bytes(dtype);
+  const auto first = static_cast<std::size_t>(ref.first);
+  const auto count = static_cast<std::size_t>(ref.count);
+  if (ref.transposed || ref.first + ref.count > dims.back()) return refuse(name, "holds less than it should");
+  if (dims.size() == 1) {
+    recovered_.tensors.emplace(name,
+                               TensorView{dtype, {ref.count}, stored.bytes.subspan(first * width, count * width)});
+    return {};
+  }
+  const auto inputs = static_cast<std::size_t>(dims[0]);
+  const auto outputs = static_cast<std::size_t>(dims[1]);
+  const auto rows = make(count * inputs * width);
+  for (std::size_t input = 0; input < inputs; ++input) {
+    for (std::size_t output = 0; output < count; ++output) {
+      std::memcpy(rows.data() + (output * inputs + input) * width,
+                  stored.bytes.data() + (input * outputs + first + output) * width, width);
+    }
+  }
+  recovered_.tensors.emplace(name, TensorView{dtype, {ref.count, dims[0]}, rows});
   return {};
 }
 
 Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
   const OnnxTensor& stored = tensor(part.ref.tensor);
   Matrix matrix;
-  if (stored.dims.size() == 2) {
+  Shape dims = stored.dims;
+  while (dims.size() > 2 && dims.front() == 1) dims.erase(dims.begin());
+  if (dims.size() == 2) {
     matrix.column_major = part.is_linear && !part.ref.transposed;
-    matrix.rows = stored.dims[matrix.column_major ? 1 : 0];
-    matrix.columns = stored.dims[matrix.column_major ? 0 : 1];
-  } else if (stored.dims.size() != 1 || part.is_linear || part.ref.scale >= 0) {
+    matrix.rows = dims[matrix.column_major ? 1 : 0];
+    matrix.columns = dims[matrix.column_major ? 0 : 1];
+  } else if (dims.size() != 1 || part.is_linear || part.ref.scale >= 0) {
     return refuse(name, fmt::format("has the shape {}", to_string(stored.dims)));
   }
   if (part.ref.scale >= 0) return add_integers(name, part, matrix);
   const auto dtype = floating_dtype(stored.type);
+  if (part.ref.count > 0 && dtype) return add_part(name, part.ref, dims, *dtype);
   if (!dtype) {
     return refuse(name, fmt::format("is {}: expected FLOAT, FLOAT16 or BFLOAT16", valence::name(stored.type)));
   }
-  TensorView view{*dtype, stored.dims, stored.bytes};
-  if (matrix.column_major && part.is_in_layer) {
+  TensorView view{*dtype, dims, stored.bytes};
+  if (matrix.column_major && is_in_layer(name)) {
     recovered_.transposed.insert(name);
   } else if (matrix.column_major) {
     view.shape = {matrix.rows, matrix.columns};
@@ -165,8 +200,9 @@ Status Recovery::add(const std::string& name, const FoundWeights::Part& part) {
 
 }  // namespace
 
-Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found) {
-  Recovery recovery(file);
+Result<Checkpoint::Parts> recover_tensors(const OnnxFile& file, const FoundWeights& found,
+                                          const Architecture& architecture) {
+  Recovery recovery(file, architecture);
   for (const auto& [name, part] : found.parts) VALENCE_TRY_STATUS(recovery.add(name, part));
   return recovery.take();
 }

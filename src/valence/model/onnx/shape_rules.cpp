@@ -21,6 +21,12 @@ std::optional<std::int64_t> product(const Shape& shape) {
 
 }  // namespace
 
+bool is_reasonable(const Shape& shape) {
+  constexpr std::int64_t kMostElements = std::int64_t{1} << 40U;
+  const auto elements = product(shape);
+  return elements && *elements <= kMostElements;
+}
+
 std::optional<Shape> reshaped(const Shape& own, const Shape& wanted, bool allow_zero) {
   Shape shape = wanted;
   std::optional<std::size_t> free;

@@ -12,6 +12,9 @@ namespace valence::onnx {
 
 using Axes = std::vector<std::int64_t>;
 
+/// Whether activations may have that shape: views take no room, but their extents are multiplied.
+[[nodiscard]] bool is_reasonable(const Shape& shape);
+
 // Each is nothing where the operator does not allow its arguments. Extents of `own` are not negative.
 
 /// Reshape: 0 keeps an extent (unless `allow_zero`), -1 is what is left.

@@ -1,0 +1,62 @@
+#include "valence/cli/convert_directory.h"
+
+#include <string_view>
+
+#include "valence/base/json.h"
+#include "valence/model/arch/registry.h"
+#include "valence/model/weight_export.h"
+
+namespace valence::cli {
+namespace {
+
+std::string_view dtype_in_config(DType dtype) {
+  return dtype == DType::kF16 ? "float16" : dtype == DType::kBF16 ? "bfloat16" : "float32";
+}
+
+/// transformers gives the weights the type that config.json names.
+Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype) {
+  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
+  VALENCE_TRY(const auto members, config.members());
+  std::string text = "{\n";
+  for (const auto& [key, value] : members) {
+    if (key == "dtype" || key == "torch_dtype" || key == "quantization_config") continue;
+    text += "  ";
+    append_json_string(text, key);
+    text += ": " + value.dump() + ",\n";
+  }
+  text += "  \"dtype\": ";
+  append_json_string(text, dtype);
+  return text + "\n}\n";
+}
+
+}  // namespace
+
+std::vector<std::span<const std::byte>> SafetensorsWeights::pieces() const {
+  std::vector<std::span<const std::byte>> all{std::as_bytes(std::span(layout.header))};
+  all.insert(all.end(), layout.tensors.begin(), layout.tensors.end());
+  return all;
+}
+
+SafetensorsWeights safetensors_weights(const ConvertSource& source, DType dtype) {
+  SafetensorsWeights made;
+  TensorTable table;
+  const Model& model = source.model;
+  const auto weights = source.has_reference_names
+                           ? weights_by_name(model)
+                           : weights_by_role(model.spec, model.weights, *find_architecture(model.spec.model_type));
+  for (const ExportedWeight& weight : weights) {
+    made.tensors.push_back(encode_values(weight.values(), dtype));
+    table.emplace(weight.name, TensorView{dtype, weight.shape, made.tensors.back()});
+  }
+  made.layout = lay_out_safetensors(table, {{"format", "pt"}});
+  return made;
+}
+
+Status write_model_files(const ConvertSource& source, DType dtype, data::OutputDirectory& output) {
+  VALENCE_TRY(const std::string config, config_with_dtype(source.config_json, dtype_in_config(dtype)));
+  VALENCE_TRY_STATUS(output.write("config.json", config));
+  for (const auto& [name, content] : source.files) VALENCE_TRY_STATUS(output.write(name, content));
+  return {};
+}
+
+}  // namespace valence::cli
