@@ -416,6 +416,7 @@ class Calibrating(Evaluating):
                 self.assertAlmostEqual(given[label], expected, 6)
         self.assertEqual(self.answers(self.model, self.texts, "--no-calibration"), before)
         self.assertEqual(self.answers(self.model, self.texts, "--function", "none"), self.logits)
+        self.assertEqual(stored["evidence"]["data"], "dev.csv")
         held_out = stored["evidence"]["held_out"]
         self.assertLess(held_out["ece_after"], held_out["ece_before"])
 

@@ -87,6 +87,13 @@ Result<CalibrationRequest> request_of(const CalibrateArguments& arguments) {
   return request;
 }
 
+/// Folders are nobody's business once the model is passed on.
+std::string names_of(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(fs::path(path).filename().string());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 double percent_of(std::uint64_t count, std::uint64_t of) {
   return of == 0 ? 0 : 100 * static_cast<double>(count) / static_cast<double>(of);
 }
@@ -225,7 +232,7 @@ Result<ExitCode> run(const CalibrateArguments& arguments, const GlobalOptions& g
                 "give more rows, or a higher --target-error or lower --confidence");
   }
   const std::string data = fmt::format("{}", fmt::join(arguments.data, ", "));
-  const std::string json = json_of(fitted, rows, data);
+  const std::string json = json_of(fitted, rows, names_of(arguments.data));
   const ExitCode printed =
       print_to_stdout(arguments.json ? json : table_of(fitted, rows, name_of_model(arguments.model), data));
   if (printed != ExitCode::kOk) return printed;
