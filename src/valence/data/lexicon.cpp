@@ -49,16 +49,17 @@ void Lexicon::build() {
     for (std::size_t label = 0; label < counts.size(); ++label) words_of[label] += counts[label];
   }
   const double all_words = std::accumulate(words_of.begin(), words_of.end(), 0.0);
+  const double prior_words = std::min(options_.prior_words, all_words / 10);
   for (auto& [word, counts] : counts_) {
     counts.resize(labels_.size());
     const double everywhere = std::accumulate(counts.begin(), counts.end(), 0.0);
     if (everywhere < static_cast<double>(options_.min_rows)) continue;
-    const double prior = options_.prior_words * everywhere / all_words;
+    const double prior = prior_words * everywhere / all_words;
     Odds odds{std::vector<float>(labels_.size()), std::vector<float>(labels_.size())};
     bool counts_for_some = false;
     for (std::size_t label = 0; label < labels_.size(); ++label) {
       const WordOdds found = odds_of(counts[label], words_of[label], everywhere - counts[label],
-                                     all_words - words_of[label], prior, options_.prior_words);
+                                     all_words - words_of[label], prior, prior_words);
       if (!(std::abs(found.z) >= options_.min_z)) continue;
       odds.log_odds[label] = static_cast<float>(found.log_odds);
       odds.z[label] = static_cast<float>(found.z);

@@ -14,7 +14,7 @@ namespace valence::data {
 
 struct LexiconOptions {
   /// How strong the prior is, in words: each word's share of all texts is taken as known from so many words of each
-  /// label, which keeps rare words near 0.
+  /// label, which keeps rare words near 0. Never more than a tenth of all words there are.
   double prior_words = 500;
   double min_z = 1.96;         ///< words whose log-odds lie fewer standard errors from 0 do not count
   std::uint64_t min_rows = 3;  ///< words in fewer texts do not count
