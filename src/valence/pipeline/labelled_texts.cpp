@@ -18,13 +18,6 @@ namespace {
 constexpr std::size_t kShownLabelColumns = 40;
 constexpr std::size_t kListedLabels = 10;
 
-Status check_carried_column(const data::RecordReader& reader, const std::string& column) {
-  if (std::ranges::find(reader.columns(), column) != reader.columns().end()) return {};
-  const std::string_view kind = reader.format() == data::InputFormat::kJsonl ? "field" : "column";
-  const Error error = data::no_text_column(reader.columns(), column, kind, reader.name());
-  return fail(error.code(), error.where(), error.what(), "name one of them");
-}
-
 std::string listed(const std::vector<std::string>& items) {
   const std::size_t shown = std::min(items.size(), kListedLabels);
   std::string list =
@@ -69,7 +62,9 @@ Result<LabelledRows> read_labelled_rows(const std::string& path, const data::Rea
     // Of JSON Lines the fields are known with the first object.
     if (!is_checked && (!rows.empty() || !reader->columns().empty())) {
       VALENCE_TRY_STATUS(data::check_label_column(*reader, label_column));
-      for (const std::string& column : carried_columns) VALENCE_TRY_STATUS(check_carried_column(*reader, column));
+      for (const std::string& column : carried_columns) {
+        VALENCE_TRY_STATUS(data::check_column(*reader, column, "name one of them"));
+      }
       is_checked = true;
     }
     for (data::Row& row : rows) {
@@ -84,7 +79,7 @@ Result<LabelledRows> read_labelled_rows(const std::string& path, const data::Rea
         continue;
       }
       for (std::size_t i = 0; i < carried_columns.size(); ++i) {
-        labelled.carried[i].push_back(label_of(row->carried, carried_columns[i]).value_or(""));
+        labelled.carried[i].push_back(data::value_of(row->carried, carried_columns[i]).value_or(""));
       }
       labelled.texts.push_back(std::move(row->text));
       if (row->pair) labelled.pairs.push_back(std::move(*row->pair));
