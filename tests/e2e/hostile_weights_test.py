@@ -135,7 +135,7 @@ class OtherFormats(Refusals):
         whole = (GOLDENS / "onnx/bert_half.onnx").read_bytes()
         self.check_all("model.onnx", [
             ("empty", b""),
-            ("1 GB of zeros", sparse(1024 * MB), "byte 1"),
+            ("1 GB of zeros", sparse(1024 * MB), "byte 0"),
             ("3 GB of zeros", sparse(3 * 1024 * MB)),
             ("message of 1 GB", sparse(1024 * MB, b"\x3a\x80\x80\x80\x80\x03")),
             ("groups, 100,000 deep", b"\x3b" * 100_000),

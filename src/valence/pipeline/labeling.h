@@ -44,9 +44,9 @@ struct LabelRule {
   std::string name;
   std::string label;
   double weight = 1;
-  std::vector<std::string> any;   ///< phrases of which one must be there, whole words in any case
-  std::vector<std::string> none;  ///< phrases of which none may be there
-  std::string regex;              ///< must match somewhere; empty: none. Ruby's syntax, as tokenizer/regex.h takes it
+  std::vector<std::string> any = {};   ///< phrases of which one must be there, whole words in any case
+  std::vector<std::string> none = {};  ///< phrases of which none may be there
+  std::string regex = {};  ///< must match somewhere; empty: none. Ruby's syntax, as tokenizer/regex.h takes it
 };
 
 /// Errors name the rule: no label, no condition, a phrase without words, a regular expression that is none.
