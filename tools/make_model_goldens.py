@@ -28,6 +28,7 @@ LENGTHS = [1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, 64, 100, 129, 200, 256, 511, 5
 FEW_LENGTHS = [1, 2, 7, 16, 33, 64, 128, 300, 512]
 FULL_SIZE_LENGTHS = [1, 9, 34, 150]
 TOKEN_LENGTHS = [1, 3, 17, 40]
+LONG_LENGTHS = [513, 1500, 4000]
 
 
 def mix(x):
@@ -266,6 +267,16 @@ def cases():
         "deberta_v2_tiny_convolution":
             (classifier("deberta-v2", 64, 3, 2, 1000, num_labels=2, conv_kernel_size=3, conv_act="gelu", **deberta),
              "F32", FEW_LENGTHS),
+        # Longer than BERT reads: windows, rotary angles and causal masks far from the beginning.
+        "modernbert_tiny_long": (classifier("modernbert", 64, 4, 2, 1000, ffn=2, num_labels=3, local_attention=128,
+                                            classifier_pooling="mean", **modernbert), "F32", LONG_LENGTHS),
+        "nomic_bert_tiny_long": (classifier("nomic_bert", 64, 2, 2, 1000, num_labels=2, max_position_embeddings=4096),
+                                 "F32", LONG_LENGTHS),
+        "llama_tiny_long": (classifier("llama", 64, 2, 4, 1000, ffn=2, num_labels=3, num_key_value_heads=2,
+                                       max_position_embeddings=4096, **no_padding), "F32", LONG_LENGTHS),
+        "mistral_tiny_long": (classifier("mistral", 64, 2, 4, 1000, ffn=2, num_labels=2, num_key_value_heads=2,
+                                         sliding_window=300, max_position_embeddings=4096, **no_padding), "F32",
+                              LONG_LENGTHS),
     }
 
 

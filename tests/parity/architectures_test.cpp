@@ -100,7 +100,10 @@ TEST_P(Architectures, SingleLayersInF32StayNearTheReference) {
 
 std::vector<std::filesystem::path> small_goldens() {
   auto files = testing::model_golden_files();
-  std::erase_if(files, [](const auto& file) { return file.stem().string().find("_tiny") == std::string::npos; });
+  std::erase_if(files, [](const auto& file) {
+    const std::string name = file.stem().string();
+    return name.find("_tiny") == std::string::npos || name.ends_with("_long");  // emulated tiles take hours over those
+  });
   return files;
 }
 
