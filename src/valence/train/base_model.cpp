@@ -238,7 +238,8 @@ bool can_add_mean_layer(const ModelSpec& spec) {
   return encoder.norm_placement == NormPlacement::kPost && encoder.norm_kind == NormKind::kLayerNorm &&
          encoder.has_plain_attention() && encoder.layer_groups == 0 && !encoder.gated && encoder.biases.qkv &&
          encoder.biases.attention_output && encoder.biases.ffn_in && encoder.biases.ffn_out && encoder.biases.norm &&
-         spec.head.pooling == Pooling::kFirst && spec.head.has_dense && spec.head.dense_bias && spec.head.classifier_bias;
+         spec.head.pooling == Pooling::kFirst && spec.head.has_dense && spec.head.dense_bias &&
+         spec.head.classifier_bias;
 }
 
 Result<std::string> config_with(std::string_view config_json,
@@ -268,7 +269,8 @@ Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint
   HeadRequest wanted = head;
   const bool same = same_labels(original.head.labels, head.labels) && original.head.problem_type == head.problem_type &&
                     original.head.pooling != Pooling::kNone;
-  const bool keeps_classifier = same && Maker(original, checkpoint, options.seed).has_classifier(original.head.num_labels());
+  const bool keeps_classifier =
+      same && Maker(original, checkpoint, options.seed).has_classifier(original.head.num_labels());
   if (keeps_classifier) wanted.labels = original.head.labels;
 
   std::string by_id = "{";

@@ -28,8 +28,8 @@ struct BaseOptions {
   std::uint64_t seed = 0;
   /// Tells how many floats more the set is to have room for, from the shapes of its parameters; null: none.
   std::function<std::size_t(std::span<const Shape>)> room_beside = nullptr;
-  /// Adds a last layer that has nothing to learn, after which the first token's state is the mean of all tokens' states,
-  /// normalised: what sentence encoders are made to say. See can_add_mean_layer().
+  /// Adds a last layer that has nothing to learn, after which the first token's state is the mean of all tokens'
+  /// states, normalised: what sentence encoders are made to say. See can_add_mean_layer().
   bool adds_mean_layer = false;
 };
 
@@ -43,8 +43,9 @@ struct BaseModel {
   ModelSpec spec;
   ParameterSet parameters;
   ModelWeights weights;
-  std::vector<std::string> fresh;    ///< parameters that the checkpoint did not have: random, or zero for biases
-  std::string mean_layer = {};       ///< the module of the layer that BaseOptions::adds_mean_layer asked for: it never learns
+  std::vector<std::string> fresh;  ///< parameters that the checkpoint did not have: random, or zero for biases
+  std::string mean_layer =
+      {};  ///< the module of the layer that BaseOptions::adds_mean_layer asked for: it never learns
   std::vector<std::string> dropped;  ///< tensors of the checkpoint that the classifier does not use
 };
 

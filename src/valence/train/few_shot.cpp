@@ -16,7 +16,8 @@ namespace {
 /// through. So classes count alike however many examples they have.
 class ClassSampler {
  public:
-  ClassSampler(std::span<const Example> examples, std::size_t classes, std::uint64_t seed) : by_class_(classes), seed_(seed) {
+  ClassSampler(std::span<const Example> examples, std::size_t classes, std::uint64_t seed)
+      : by_class_(classes), seed_(seed) {
     for (std::size_t i = 0; i < examples.size(); ++i) {
       by_class_[static_cast<std::size_t>(examples[i].target.label)].rows.push_back(static_cast<std::uint32_t>(i));
     }
@@ -52,7 +53,8 @@ double contrastive_loss(std::span<const float> pooled, std::span<const std::int3
   std::vector<double> length(count);
   for (std::size_t i = 0; i < count; ++i) {
     double squares = 0;
-    for (std::size_t c = 0; c < width; ++c) squares += static_cast<double>(pooled[i * width + c]) * pooled[i * width + c];
+    for (std::size_t c = 0; c < width; ++c)
+      squares += static_cast<double>(pooled[i * width + c]) * pooled[i * width + c];
     length[i] = std::sqrt(std::max(squares, 1e-24));
     for (std::size_t c = 0; c < width; ++c) unit[i * width + c] = pooled[i * width + c] / length[i];
   }
@@ -135,13 +137,14 @@ Status learn_few(BaseModel& model, Network& network, const FewShotOptions& optio
                  const std::atomic<bool>* stop) {
   const auto classes = static_cast<std::size_t>(model.spec.head.num_labels());
   const auto width = static_cast<std::size_t>(model.spec.encoder.hidden_size);
-  const std::int64_t per_epoch =
-      std::max<std::int64_t>(1, (static_cast<std::int64_t>(examples.size()) + options.batch_size - 1) / options.batch_size);
+  const std::int64_t per_epoch = std::max<std::int64_t>(
+      1, (static_cast<std::int64_t>(examples.size()) + options.batch_size - 1) / options.batch_size);
   Schedule schedule{ScheduleKind::kLinear, options.learning_rate, 0, per_epoch * options.num_iterations};
   schedule.warmup_steps = static_cast<std::int64_t>(options.warmup_ratio * static_cast<double>(schedule.total_steps));
   AdamWOptions adamw;
   adamw.weight_decay = options.weight_decay;
-  AdamW optimizer(model.parameters, adamw, schedule, [](const Parameter&) { return 1.0; }, kernels, team);
+  AdamW optimizer(
+      model.parameters, adamw, schedule, [](const Parameter&) { return 1.0; }, kernels, team);
   ClassSampler sampler(examples, classes, options.seed);
   BatchBuilder builder;
   Progress progress;
@@ -152,7 +155,8 @@ Status learn_few(BaseModel& model, Network& network, const FewShotOptions& optio
     builder.clear();
     std::vector<std::int32_t> labels;
     std::vector<std::int32_t> rows;
-    for (std::int64_t i = 0; i < std::max<std::int64_t>(options.batch_size, static_cast<std::int64_t>(2 * classes)); ++i) {
+    for (std::int64_t i = 0; i < std::max<std::int64_t>(options.batch_size, static_cast<std::int64_t>(2 * classes));
+         ++i) {
       const Example& example = examples[sampler.next()];
       builder.add(example.ids, example.type_ids);
       labels.push_back(example.target.label);
@@ -197,8 +201,8 @@ Status fit_head(BaseModel& model, std::span<const Example> examples, std::span<c
   const double length = std::sqrt(squares / static_cast<double>(examples.size()));
   std::vector<double> unit(pooled.begin(), pooled.end());
   for (double& value : unit) value /= length;
-  const LinearClassifier fitted =
-      fit_logistic_regression(unit, labels, static_cast<std::size_t>(model.spec.head.num_labels()), options.inverse_regularisation);
+  const LinearClassifier fitted = fit_logistic_regression(
+      unit, labels, static_cast<std::size_t>(model.spec.head.num_labels()), options.inverse_regularisation);
 
   const auto values = [&](const TensorView& view) {
     const auto* const first = reinterpret_cast<const float*>(view.bytes.data());

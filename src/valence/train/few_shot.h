@@ -1,7 +1,7 @@
 /// \file
 /// Learning from a handful of examples a class: the encoder is tuned so that texts of one class lie close and others
-/// apart, then a linear classifier is fitted to where they lie. Source: SetFit (Tunstall et al. 2022); the loss is that of
-/// supervised contrastive learning (Khosla et al. 2020).
+/// apart, then a linear classifier is fitted to where they lie. Source: SetFit (Tunstall et al. 2022); the loss is that
+/// of supervised contrastive learning (Khosla et al. 2020).
 #pragma once
 
 #include <atomic>

@@ -6,30 +6,10 @@
 #include <cstring>
 
 #include "valence/model/encoder_attention.h"
+#include "valence/train/layer_places.h"
+#include "valence/train/row_views.h"
 
 namespace valence::train {
-namespace {
-
-RowsView<float> view(AlignedBuffer<float>& buffer, std::int64_t rows, std::int64_t width) {
-  buffer.ensure(static_cast<std::size_t>(rows * width));
-  return {buffer.data(), rows, width};
-}
-
-RowsView<const float> read(const AlignedBuffer<float>& buffer, std::int64_t rows, std::int64_t width) {
-  return {buffer.data(), rows, width};
-}
-
-template <class T>
-RowsView<T> part(RowsView<T> of, std::int64_t first, std::int64_t rows) {
-  return {of.data + first * of.stride, rows, of.stride};
-}
-
-// Places of dropout within a layer.
-enum Place : std::uint64_t { kProbabilities, kAttentionOutput, kFfnIntermediate, kFfnOutput, kRelative, kPlaces };
-
-std::uint64_t place_of(std::int64_t layer, Place place) { return static_cast<std::uint64_t>(layer) * kPlaces + place; }
-
-}  // namespace
 
 LayerPass::LayerPass(const EncoderSpec& spec, const DropoutSpec& dropout, const kernels::KernelTable& kernels,
                      SpinTeam& team)
@@ -186,66 +166,9 @@ AttentionCall LayerPass::attention_call(const Step& step, const LayerTape& tape)
   }
   if (step.random != nullptr) {
     call.dropout = dropout_.probabilities;
-    call.dropout_key = step.random->key(place_of(step.index, kProbabilities));
+    call.dropout_key = step.random->key(place_of(step.index, Place::kProbabilities));
   }
   return call;
-}
-
-RelativeTerms LayerPass::relative_terms(const Step& step, const LayerTape& tape) const {
-  RelativeTerms terms;
-  terms.rows = step.relative->rows;
-  terms.longest = step.relative->longest;
-  terms.bias = step.relative->bias;
-  const std::int64_t rows = step.relative->states.rows;
-  if (spec_.relative.content_to_position) terms.position_keys = read(tape.position_keys, rows, spec_.query_size());
-  if (spec_.relative.position_to_content)
-    terms.position_queries = read(tape.position_queries, rows, spec_.query_size());
-  return terms;
-}
-
-/// Keys and queries of the relative embeddings. Source: DisentangledSelfAttention of transformers, modeling_deberta_v2.
-void LayerPass::project_relative(const Step& step, LayerTape& tape) {
-  if (step.relative == nullptr || spec_.relative.kind != RelativePositions::Kind::kDisentangled) return;
-  const Layer& layer = *step.layer;
-  const RowsView<const float> states = step.relative->states;
-  const auto dropped = view(tape.relative, states.rows, spec_.hidden_size);
-  drop(dropout_.embeddings, step.random, place_of(step.index, kRelative), states, spec_.hidden_size, dropped);
-  const auto project = [&](const Linear& linear, LinearTape& linear_tape, AlignedBuffer<float>& out) {
-    const auto rows = view(out, states.rows, spec_.query_size());
-    linear_.forward(dropped, std::array{LinearPass::Call{&linear, &linear_tape, rows}}, step.random);
-  };
-  if (spec_.relative.content_to_position) {
-    project(layer.position_key ? *layer.position_key : layer.key, tape.position_key_tape, tape.position_keys);
-  }
-  if (spec_.relative.position_to_content) {
-    project(layer.position_query ? *layer.position_query : layer.query, tape.position_query_tape,
-            tape.position_queries);
-  }
-}
-
-void LayerPass::relative_backward(const Step& step, LayerTape& tape) {
-  if (step.relative == nullptr || spec_.relative.kind != RelativePositions::Kind::kDisentangled) return;
-  const Layer& layer = *step.layer;
-  const std::int64_t rows = step.relative->states.rows;
-  const std::int64_t hidden = spec_.hidden_size;
-  const auto dropped = read(tape.relative, rows, hidden);
-  const auto d_dropped = view(d_relative_, rows, hidden);
-  bool accumulate = false;
-  const auto take = [&](const Linear& linear, const LinearTape& linear_tape, const AlignedBuffer<float>& gradient) {
-    linear_.backward(dropped,
-                     std::array{LinearPass::Gradient{&linear, &linear_tape, read(gradient, rows, spec_.query_size())}},
-                     d_dropped, accumulate, step.random);
-    accumulate = true;
-  };
-  if (spec_.relative.content_to_position) {
-    take(layer.position_key ? *layer.position_key : layer.key, tape.position_key_tape, d_position_keys_);
-  }
-  if (spec_.relative.position_to_content) {
-    take(layer.position_query ? *layer.position_query : layer.query, tape.position_query_tape, d_position_queries_);
-  }
-  if (!accumulate) return;
-  drop(dropout_.embeddings, step.random, place_of(step.index, kRelative), d_dropped, hidden, d_dropped);
-  add(step.relative->d_states, d_dropped, hidden);
 }
 
 void LayerPass::rotate(const Step& step, RowsView<float> x, std::int64_t heads, Queries queries, Direction direction) {
@@ -340,7 +263,7 @@ void LayerPass::ffn_activate(const Step& step, const LayerTape& tape, RowsView<f
   } else {
     activate(spec_.hidden_act, read(tape.expanded, rows, width), out);
   }
-  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, kFfnIntermediate), out, width, out);
+  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate), out, width, out);
 }
 
 void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) {
@@ -363,7 +286,8 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
   const auto attended = view(tape.attended, rows, hidden);
   linear_.forward(context, std::array{LinearPass::Call{&layer.attention_output, &tape.attention_output_tape, attended}},
                   step.random);
-  drop(dropout_.attention_output, step.random, place_of(step.index, kAttentionOutput), attended, hidden, attended);
+  drop(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput), attended, hidden,
+       attended);
   const auto input = read(tape.input, tokens, hidden);
   if (step.queries == Queries::kAll) {
     add(attended, input, hidden);
@@ -392,7 +316,7 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
   ffn_activate(step, tape, activated);
   const auto summed = post ? view(tape.summed, rows, hidden) : out;
   linear_.forward(activated, std::array{LinearPass::Call{&layer.output, &tape.output_tape, summed}}, step.random);
-  drop(dropout_.ffn_output, step.random, place_of(step.index, kFfnOutput), summed, hidden, summed);
+  drop(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput), summed, hidden, summed);
   add(summed, post ? ffn_input : attended, hidden);
   if (post) norm(summed, hidden, layer.output_norm, out);
 }
@@ -409,13 +333,14 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
   // Feed-forward. d_out becomes the gradient of the second residual sum.
   if (post) norm_backward(read(tape.summed, rows, hidden), hidden, layer.output_norm, d_out, d_out);
   const auto d_states = view(d_states_, rows, hidden);
-  drop(dropout_.ffn_output, step.random, place_of(step.index, kFfnOutput), d_out, hidden, d_states);
+  drop(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput), d_out, hidden, d_states);
   const auto activated = view(activated_, rows, width);
   ffn_activate(step, tape, activated);
   const auto d_activated = view(d_activated_, rows, width);
   linear_.backward(activated, std::array{LinearPass::Gradient{&layer.output, &tape.output_tape, d_states}}, d_activated,
                    false, step.random);
-  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, kFfnIntermediate), d_activated, width, d_activated);
+  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate), d_activated, width,
+       d_activated);
   if (spec_.gated) {
     const auto expanded = read(tape.expanded, rows, 2 * width);
     const auto d_expanded = view(d_expanded_, rows, 2 * width);
@@ -447,7 +372,7 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
   }
 
   // Attention. d_states is the gradient of the first residual sum; d_out is free.
-  drop(dropout_.attention_output, step.random, place_of(step.index, kAttentionOutput), d_states, hidden, d_out);
+  drop(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput), d_states, hidden, d_out);
   const auto d_context = view(d_context_, rows, spec_.query_size());
   linear_.backward(read(tape.context, rows, spec_.query_size()),
                    std::array{LinearPass::Gradient{&layer.attention_output, &tape.attention_output_tape, d_out}},

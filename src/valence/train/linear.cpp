@@ -1,17 +1,8 @@
 #include "valence/train/linear.h"
 
-#include <algorithm>
+#include "valence/train/row_views.h"
 
 namespace valence::train {
-namespace {
-
-RowsView<float> view(AlignedBuffer<float>& buffer, std::int64_t rows, std::int64_t width) {
-  buffer.ensure(static_cast<std::size_t>(rows * width));
-  return {buffer.data(), rows, width};
-}
-
-}  // namespace
-
 void LinearPass::drop(RowsView<const float> x, std::int64_t width, const Linear& layer, const DropoutStream& random,
                       float* out) const {
   const DropoutRate& rate = layer.lora->dropout;

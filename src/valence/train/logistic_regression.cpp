@@ -76,7 +76,8 @@ LinearClassifier fit_logistic_regression(std::span<const double> x, std::span<co
     if (norm <= kTolerance * first_norm) break;
     for (;;) {
       for (std::size_t k = 0; k < size; ++k) next[k] = ahead[k] - step * gradient[k];
-      if (objective(x, labels, row_weights, classes, next, unused) <= at - 0.5 * step * norm * norm || step < 1e-12) break;
+      if (objective(x, labels, row_weights, classes, next, unused) <= at - 0.5 * step * norm * norm || step < 1e-12)
+        break;
       step *= 0.5;
     }
     double against = 0;  // the momentum points uphill: begin it anew (O'Donoghue and Candes 2015)

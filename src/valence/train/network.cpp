@@ -9,6 +9,7 @@
 #include "valence/base/check.h"
 #include "valence/model/encoder_attention.h"
 #include "valence/model/position_ids.h"
+#include "valence/train/row_views.h"
 
 namespace valence::train {
 namespace {
@@ -18,15 +19,6 @@ constexpr std::uint64_t kEmbeddingsPlace = 1U << 20U;
 constexpr std::uint64_t kPooledPlace = kEmbeddingsPlace + 1;
 constexpr std::uint64_t kClassifierPlace = kEmbeddingsPlace + 2;
 constexpr std::uint64_t kFirstLinearPlace = 1U << 21U;
-
-RowsView<float> view(AlignedBuffer<float>& buffer, std::int64_t rows, std::int64_t width) {
-  buffer.ensure(static_cast<std::size_t>(rows * width));
-  return {buffer.data(), rows, width};
-}
-
-RowsView<const float> read(const AlignedBuffer<float>& buffer, std::int64_t rows, std::int64_t width) {
-  return {buffer.data(), rows, width};
-}
 
 const float* floats(const TensorView& tensor) { return reinterpret_cast<const float*>(tensor.bytes.data()); }
 
