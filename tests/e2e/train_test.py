@@ -113,8 +113,18 @@ class TrainTest(InTemporaryFolder):
         config = json.loads((out / "config.json").read_text())
         self.assertEqual((config["num_hidden_layers"], config["architectures"]), (3, ["BertForSequenceClassification"]))
         self.assertEqual(self.labels_of("-m", out, "-t", "the good b", "-t", "c bad a"), ["positive", "negative"])
+        self.assertIn("contrastive tuning", (out / "README.md").read_text())
+        self.assertEqual(json.loads((out / "training_report.json").read_text())["method"], "few-shot")
         refused = self.train(data, "--few-shot", "--method", "lora", output="other")
         self.assert_refused(refused, 2, "--few-shot", "--method full")
+
+    def test_a_handful_of_examples_is_refused_where_it_would_learn_something_else(self):
+        data = self.csv("few.csv", rows(24))
+        self.assert_refused(self.train(data, "--few-shot", "--resume"), 2, "--resume", "keeps no checkpoint")
+        for kind in ("multi_label_classification", "regression"):
+            numbers = self.csv("numbers.csv", [(text, "1") if label == "positive" else (text, "0") for text, label in rows(24)])
+            refused = self.train(numbers, "--few-shot", "--problem-type", kind)
+            self.assert_refused(refused, 2, "--few-shot", "one label each")
 
     def test_several_labels_a_text(self):
         generator = random.Random(3)

@@ -9,18 +9,23 @@
 
 namespace valence {
 
-/// xoshiro256** 1.0, its state filled by SplitMix64 from a seed. Sources: D. Blackman & S. Vigna, "Scrambled linear
-/// pseudorandom number generators", ACM TOMS 47 (2021); G. Steele et al., "Fast splittable pseudorandom number
-/// generators", OOPSLA 2014. Not for secrets. Not thread-safe.
+/// SplitMix64's output for the state `x`: a bijection whose values pass for random (G. Steele et al., "Fast splittable
+/// pseudorandom number generators", OOPSLA 2014). For numbers that are a function of where they are used.
+[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t x) {
+  x += 0x9E3779B97F4A7C15U;
+  x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
+  x = (x ^ (x >> 27U)) * 0x94D049BB133111EBU;
+  return x ^ (x >> 31U);
+}
+
+/// xoshiro256** 1.0, its state filled by SplitMix64 from a seed. Source: D. Blackman & S. Vigna, "Scrambled linear
+/// pseudorandom number generators", ACM TOMS 47 (2021). Not for secrets. Not thread-safe.
 class Random {
  public:
   explicit constexpr Random(std::uint64_t seed) {
     for (std::uint64_t& word : state_) {
+      word = mixed(seed);
       seed += 0x9E3779B97F4A7C15U;
-      std::uint64_t mixed = seed;
-      mixed = (mixed ^ (mixed >> 30U)) * 0xBF58476D1CE4E5B9U;
-      mixed = (mixed ^ (mixed >> 27U)) * 0x94D049BB133111EBU;
-      word = mixed ^ (mixed >> 31U);
     }
   }
 

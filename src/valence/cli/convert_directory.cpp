@@ -1,9 +1,12 @@
 #include "valence/cli/convert_directory.h"
 
+#include <fmt/format.h>
+
+#include <array>
 #include <string_view>
 
-#include "valence/base/json.h"
 #include "valence/model/arch/registry.h"
+#include "valence/model/config_rewrite.h"
 #include "valence/model/weight_export.h"
 
 namespace valence::cli {
@@ -15,18 +18,8 @@ std::string_view dtype_in_config(DType dtype) {
 
 /// transformers gives the weights the type that config.json names.
 Result<std::string> config_with_dtype(const std::string& config_json, std::string_view dtype) {
-  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
-  VALENCE_TRY(const auto members, config.members());
-  std::string text = "{\n";
-  for (const auto& [key, value] : members) {
-    if (key == "dtype" || key == "torch_dtype" || key == "quantization_config") continue;
-    text += "  ";
-    append_json_string(text, key);
-    text += ": " + value.dump() + ",\n";
-  }
-  text += "  \"dtype\": ";
-  append_json_string(text, dtype);
-  return text + "\n}\n";
+  constexpr std::array<std::string_view, 2> kOfOtherTypes{"torch_dtype", "quantization_config"};
+  return config_with(config_json, {{"dtype", fmt::format("\"{}\"", dtype)}}, kOfOtherTypes);
 }
 
 }  // namespace

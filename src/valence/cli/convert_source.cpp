@@ -13,7 +13,7 @@
 #include "valence/cli/model_ref.h"
 #include "valence/engine/default_model.h"
 #include "valence/engine/gguf_tokenizer.h"
-#include "valence/model/config_names.h"
+#include "valence/model/config_rewrite.h"
 #include "valence/model/gguf_model.h"
 #include "valence/model/onnx_model.h"
 
@@ -47,24 +47,8 @@ std::string name_of(const fs::path& path) {
 
 /// The labels in a config.json are the base's; an adapter may bring others.
 Result<std::string> config_with_labels(const std::string& config_json, const HeadSpec& head) {
-  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
-  VALENCE_TRY(const auto members, config.members());
-  std::string text = "{";
-  for (const auto& [key, value] : members) {
-    if (key == "id2label" || key == "label2id" || key == "num_labels" || key == "problem_type") continue;
-    append_json_string(text, key);
-    text += ":" + value.dump() + ",";
-  }
-  std::string by_id;
-  std::string by_label;
-  for (std::size_t id = 0; id < head.labels.size(); ++id) {
-    std::string label;
-    append_json_string(label, head.labels[id]);
-    by_id += fmt::format("{}\"{}\":{}", id == 0 ? "" : ",", id, label);
-    by_label += fmt::format("{}{}:{}", id == 0 ? "" : ",", label, id);
-  }
-  return text + fmt::format("\"id2label\":{{{}}},\"label2id\":{{{}}},\"problem_type\":\"{}\"}}", by_id, by_label,
-                            problem_type_name(head.problem_type));
+  constexpr std::array<std::string_view, 1> kCounted{"num_labels"};
+  return config_with(config_json, label_members(head.labels, head.problem_type), kCounted);
 }
 
 Result<ConvertSource> open_unmerged(const std::string& ref, const std::string& adapter) {

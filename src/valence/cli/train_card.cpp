@@ -18,6 +18,7 @@ namespace valence::cli {
 namespace {
 
 std::string method_words(const TrainOptions& options) {
+  if (options.few_shot) return "few-shot: contrastive tuning, then logistic regression";
   switch (options.training.method) {
     case train::Method::kFull:
       return "full fine-tuning";
@@ -99,7 +100,7 @@ std::string report_json(const train::BaseModel& base, const TrainArguments& argu
                         const TrainReport& report) {
   JsonText json;
   json.begin_object().key("base").string(arguments.model).key("model_type").string(base.spec.model_type);
-  json.key("method").string(arguments.method).key("labels").begin_array();
+  json.key("method").string(options.few_shot ? "few-shot" : arguments.method).key("labels").begin_array();
   for (const std::string& label : base.spec.head.labels) json.string(label);
   json.end_array().key("rows").begin_array();
   for (const std::uint64_t count : report.label_counts) json.integer(static_cast<std::int64_t>(count));
@@ -139,9 +140,16 @@ std::string train_card(const train::BaseModel& base, const TrainArguments& argum
   };
   row("labels", fmt::format("{}", fmt::join(base.spec.head.labels, ", ")));
   row("rows learned from", with_thousands(sum(report.label_counts)));
-  row("learning rate", fmt::format("{:g}, {}", training.learning_rate, train::name(training.lr_scheduler_type)));
-  row("batch size", fmt::format("{} x {}", training.per_device_train_batch_size, training.gradient_accumulation_steps));
-  row("epochs", fmt::format("{:g}", training.num_train_epochs));
+  if (options.few_shot) {
+    row("learning rate", fmt::format("{:g}", options.few_shot->learning_rate));
+    row("batch size", std::to_string(options.few_shot->batch_size));
+    row("iterations", std::to_string(options.few_shot->num_iterations));
+  } else {
+    row("learning rate", fmt::format("{:g}, {}", training.learning_rate, train::name(training.lr_scheduler_type)));
+    row("batch size",
+        fmt::format("{} x {}", training.per_device_train_batch_size, training.gradient_accumulation_steps));
+    row("epochs", fmt::format("{:g}", training.num_train_epochs));
+  }
   row("longest text", fmt::format("{} tokens", training.max_length));
   row("seed", std::to_string(training.seed));
   if (!report.best.empty()) row("on rows kept out", metrics_text(report.best));

@@ -8,8 +8,8 @@
 #include <optional>
 #include <set>
 
+#include "valence/base/random.h"
 #include "valence/engine/sequences.h"
-#include "valence/train/dropout.h"
 
 namespace valence::cli {
 
@@ -80,8 +80,8 @@ Result<EncodedRows> encode_rows(const TrainingRows& rows, const Tokenizer& token
 }
 
 std::uint64_t hash_of(const std::vector<train::Example>& examples) {
-  std::uint64_t hash = train::mixed(examples.size());
-  const auto add = [&](std::uint64_t value) { hash = train::mixed(hash ^ value); };
+  std::uint64_t hash = mixed(examples.size());
+  const auto add = [&](std::uint64_t value) { hash = mixed(hash ^ value); };
   for (const train::Example& example : examples) {
     for (const std::int32_t id : example.ids) add(static_cast<std::uint32_t>(id));
     for (const std::int32_t id : example.type_ids) add(static_cast<std::uint32_t>(id));

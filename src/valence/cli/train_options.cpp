@@ -131,7 +131,8 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
       model);
 
   const std::string training = "Training (names of TrainingArguments)";
-  add(app, "learning_rate", arguments.learning_rate, "[5e-5; lora 5e-4; head 1e-3; few-shot 1e-4]", "LR", training, "lr");
+  add(app, "learning_rate", arguments.learning_rate, "[5e-5; lora 5e-4; head 1e-3; few-shot 1e-4]", "LR", training,
+      "lr");
   add(app, "num_train_epochs", arguments.num_train_epochs, "[3]", "N", training, "epochs");
   add(app, "max_steps", arguments.max_steps, "Steps instead of epochs", "N", training);
   add(app, "per_device_train_batch_size", arguments.per_device_train_batch_size, "[8]", "N", training, "batch-size");
@@ -242,12 +243,18 @@ Result<TrainOptions> interpret(const TrainArguments& arguments) {
     if (training.method != train::Method::kFull) {
       return fail(ErrorCode::kInvalidArgument, "--few-shot", "tunes the whole encoder: it goes with --method full");
     }
-    if (arguments.num_iterations < 0 || arguments.num_iterations > 10000) {
-      return fail(ErrorCode::kInvalidArgument, "--num_iterations", fmt::format("{}: expected 0 to 10000", arguments.num_iterations));
+    if (arguments.resume) {
+      return fail(ErrorCode::kInvalidArgument, "--resume", "a few-shot run keeps no checkpoint to go on from",
+                  "begin it anew in another --output-dir");
     }
-    options.few_shot.num_iterations = arguments.num_iterations;
-    options.few_shot.seed = training.seed;
-    if (arguments.learning_rate > 0) options.few_shot.learning_rate = arguments.learning_rate;
+    if (arguments.num_iterations < 0 || arguments.num_iterations > 10000) {
+      return fail(ErrorCode::kInvalidArgument, "--num_iterations",
+                  fmt::format("{}: expected 0 to 10000", arguments.num_iterations));
+    }
+    train::FewShotOptions& few_shot = options.few_shot.emplace();
+    few_shot.num_iterations = arguments.num_iterations;
+    few_shot.seed = training.seed;
+    if (arguments.learning_rate > 0) few_shot.learning_rate = arguments.learning_rate;
   }
   if (!arguments.problem_type.empty()) {
     VALENCE_TRY(options.problem_type, choose("--problem_type", arguments.problem_type, kProblemTypes));

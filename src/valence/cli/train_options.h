@@ -60,7 +60,7 @@ struct TrainArguments {
 
 struct TrainOptions {
   train::TrainingOptions training;
-  train::FewShotOptions few_shot;
+  std::optional<train::FewShotOptions> few_shot;  ///< absent: not asked for
   data::ReaderOptions reader;
   std::optional<ProblemType> problem_type;
   bool balanced_weights = false;

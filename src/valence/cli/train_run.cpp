@@ -66,7 +66,8 @@ struct TrainRun::State {
   Status check_output() const;
   Status read_rows();
   Status make_network();
-  Status make_trainer(const std::atomic<bool>& stop);
+  enum class Encoder { kLearns, kFrozen };
+  Status make_trainer(const std::atomic<bool>& stop, Encoder encoder);
   Status check_memory();
   Status finish(const std::function<void(const std::string&)>& say);
   [[nodiscard]] Result<bool> wants_mean_layer() const;
@@ -106,6 +107,10 @@ Status TrainRun::State::read_rows() {
   VALENCE_TRY(TrainingRows rows, read_training_rows(arguments.data, options.reader, arguments.label_column));
   failed = rows.failed;
   VALENCE_TRY(head, train::label_space(rows.labels, options.problem_type));
+  if (options.few_shot && head.problem_type != ProblemType::kSingleLabel) {
+    return fail(ErrorCode::kInvalidArgument, "--few-shot", "is for texts with one label each",
+                "leave it out, or give single_label_classification rows");
+  }
   VALENCE_TRY(source, open_train_base(arguments.model));
   const auto room = [&](std::span<const Shape> shapes) {
     return options.training.method == train::Method::kLora ? train::lora_room(shapes, options.training.lora.r) : 0;
@@ -182,7 +187,7 @@ Status TrainRun::State::make_network() {
 /// Few examples are learned from as sentence encoders are: by the mean of the states, where the architecture lets it be
 /// a layer.
 Result<bool> TrainRun::State::wants_mean_layer() const {
-  if (!arguments.few_shot) return false;
+  if (!options.few_shot) return false;
   VALENCE_TRY(const Json config, Json::parse(source.config_json, "config.json"));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));
   return train::can_add_mean_layer(spec);
@@ -204,10 +209,9 @@ Status TrainRun::State::learn_few(const std::atomic<bool>& stop,
     report.tokens = at.tokens;
     report.training_seconds = at.seconds;
   };
-  VALENCE_TRY_STATUS(train::learn_few(*base, *network, options.few_shot, examples, *table, *team, events, &stop));
-  options.training.method = train::Method::kHead;  // what is left to fit, and to measure
-  VALENCE_TRY_STATUS(make_trainer(stop));
-  VALENCE_TRY_STATUS(train::fit_head(*base, examples, pooled, options.few_shot));
+  VALENCE_TRY_STATUS(train::learn_few(*base, *network, *options.few_shot, examples, *table, *team, events, &stop));
+  VALENCE_TRY_STATUS(make_trainer(stop, Encoder::kFrozen));  // from here on
+  VALENCE_TRY_STATUS(train::fit_head(*base, examples, pooled, *options.few_shot));
   if (evaluated.empty()) return {};
   report.best = report.last = trainer->measure({evaluated, pooled_evaluated}, "eval_");
   say(fmt::format("measured:{}", metrics_line(report.best)));
@@ -215,8 +219,8 @@ Status TrainRun::State::learn_few(const std::atomic<bool>& stop,
 }
 
 /// An encoder that does not learn reads every text once, before the first step.
-Status TrainRun::State::make_trainer(const std::atomic<bool>& stop) {
-  if (options.training.method == train::Method::kHead) {
+Status TrainRun::State::make_trainer(const std::atomic<bool>& stop, Encoder encoder) {
+  if (encoder == Encoder::kFrozen) {
     const train::PooledOptions pooling{.precision = options.precision, .stop = &stop};
     VALENCE_TRY(pooled, train::pooled_states(*base, examples, *pool, pooling));
     VALENCE_TRY(pooled_evaluated, train::pooled_states(*base, evaluated, *pool, pooling));
@@ -287,12 +291,13 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
   fs::create_directory(state.output(), error);
   if (error) return fail(ErrorCode::kIo, state.output().string(), fmt::format("cannot be made: {}", error.message()));
   const auto began = std::chrono::steady_clock::now();
-  if (state.arguments.few_shot) {
+  if (state.options.few_shot) {
     VALENCE_TRY_STATUS(state.learn_few(stop, on_progress, say));
     state.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     return state.finish(say);
   }
-  VALENCE_TRY_STATUS(state.make_trainer(stop));
+  VALENCE_TRY_STATUS(state.make_trainer(
+      stop, state.options.training.method == train::Method::kHead ? State::Encoder::kFrozen : State::Encoder::kLearns));
   if (state.arguments.resume) {
     if (fs::exists(state.output() / kStateFile, error)) {
       VALENCE_TRY_STATUS(
@@ -350,7 +355,7 @@ Status TrainRun::run(const std::atomic<bool>& stop, const std::function<void(con
 Status TrainRun::State::finish(const std::function<void(const std::string&)>& say) {
   std::error_code ignored;
   const bool keeps_best =
-      !arguments.few_shot && options.training.load_best_model_at_end && trainer->state().best_step >= 0;
+      !options.few_shot && options.training.load_best_model_at_end && trainer->state().best_step >= 0;
   if (!keeps_best) VALENCE_TRY_STATUS(write_result());
   VALENCE_TRY_STATUS(
       write_file_atomically(output() / "training_report.json", report_json(*base, arguments, options, report)));
@@ -367,6 +372,7 @@ std::string TrainRun::summary(bool json) const {
 }
 
 std::string TrainRun::how_to_go_on() const {
+  if (state_->options.few_shot) return "stopped; a few-shot run keeps nothing and is begun anew";
   if (!state_->trainer) return "stopped before the first step";
   return fmt::format("stopped after step {} of {}; --resume goes on from the last checkpoint in {}",
                      state_->trainer->state().step, state_->trainer->total_steps(), state_->output().string());

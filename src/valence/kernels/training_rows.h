@@ -72,24 +72,15 @@ void softmax_backward(const SoftmaxBackwardCall& call) noexcept {
 
 inline constexpr float kInverseSqrtTwoPi = 0.3989422804F;
 
-/// The derivative of gelu(x) = x Phi(x): Phi(x) + x phi(x). erfc as in gelu().
+/// The derivative of gelu(x) = x Phi(x): Phi(x) + x phi(x).
 template <class V>
 VecOf<V> gelu_derivative(VecOf<V> x) {
-  constexpr float kQ[] = {0.0F,
-                          1.151110172e+00F,
-                          4.591700137e-01F,
-                          5.259976536e-02F,
-                          -7.195994724e-03F,
-                          2.228751837e-04F,
-                          1.600446267e-04F,
-                          -3.762240522e-05F,
-                          3.605810889e-06F,
-                          -1.245296488e-07F};
-  const auto z = V::min(V::broadcast(13.0F), V::abs(x));
-  const auto half = V::mul(V::broadcast(0.5F), exp2_in_range<V>(V::sub(V::zero(), polynomial<V>(z, kQ))));
+  const auto border = V::broadcast(kErfcBorder);
+  const auto z = V::min(border, V::abs(x));
+  const auto half = V::mul(V::broadcast(0.5F), erfc_of_normal<V>(z));
   const auto phi_upper = V::select_less(x, V::zero(), half, V::sub(V::broadcast(1.0F), half));
   const auto density = V::mul(exp<V>(V::mul(V::mul(z, z), V::broadcast(-0.5F))), V::broadcast(kInverseSqrtTwoPi));
-  const auto bounded = V::max(V::broadcast(-13.0F), V::min(V::broadcast(13.0F), x));
+  const auto bounded = V::max(V::broadcast(-kErfcBorder), V::min(border, x));
   return V::fma(bounded, density, phi_upper);
 }
 

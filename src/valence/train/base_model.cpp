@@ -3,24 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
 #include "valence/base/json.h"
-#include "valence/base/json_text.h"
 #include "valence/model/arch/registry.h"
 #include "valence/model/config.h"
 #include "valence/model/config_names.h"
+#include "valence/model/config_rewrite.h"
 #include "valence/train/random.h"
 
 namespace valence::train {
 namespace {
-
-std::string as_json(std::string_view text) {
-  std::string out;
-  append_json_string(out, text);
-  return out;
-}
 
 // In the layer of the mean, a token's own state joins the mean as the residual: so much weaker.
 constexpr float kMeanOverState = 1000.0F;
@@ -242,26 +237,6 @@ bool can_add_mean_layer(const ModelSpec& spec) {
          spec.head.classifier_bias;
 }
 
-Result<std::string> config_with(std::string_view config_json,
-                                const std::vector<std::pair<std::string, std::string>>& members,
-                                const std::vector<std::string>& removed) {
-  VALENCE_TRY(const Json config, Json::parse(config_json, "config.json"));
-  VALENCE_TRY(const auto kept, config.members());
-  std::string text = "{";
-  const auto add = [&](std::string_view key, std::string_view value) {
-    text += text.size() == 1 ? "\n  " : ",\n  ";
-    append_json_string(text, key);
-    text += ": ";
-    text += value;
-  };
-  for (const auto& [key, value] : kept) {
-    const bool replaced = std::ranges::find(members, key, &std::pair<std::string, std::string>::first) != members.end();
-    if (!replaced && std::ranges::find(removed, key) == removed.end()) add(key, value.dump());
-  }
-  for (const auto& [key, value] : members) add(key, value);
-  return text + "\n}\n";
-}
-
 Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint& checkpoint, const HeadRequest& head,
                                   const BaseOptions& options) {
   VALENCE_TRY(const Json stored, Json::parse(config_json, checkpoint.source() + "/config.json"));
@@ -273,24 +248,15 @@ Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint
       same && Maker(original, checkpoint, options.seed).has_classifier(original.head.num_labels());
   if (keeps_classifier) wanted.labels = original.head.labels;
 
-  std::string by_id = "{";
-  std::string by_label = "{";
-  for (std::size_t id = 0; id < wanted.labels.size(); ++id) {
-    const char* const comma = id == 0 ? "" : ", ";
-    by_id += fmt::format("{}\"{}\": {}", comma, id, as_json(wanted.labels[id]));
-    by_label += fmt::format("{}{}: {}", comma, as_json(wanted.labels[id]), id);
-  }
-  std::vector<std::pair<std::string, std::string>> members = {
-      {"architectures", fmt::format("[{}]", as_json(sequence_classifier_class(original.model_type)))},
-      {"id2label", by_id + "}"},
-      {"label2id", by_label + "}"},
-      {"problem_type", as_json(problem_type_name(wanted.problem_type))},
-      {"dtype", "\"float32\""}};
+  ConfigMembers members = label_members(wanted.labels, wanted.problem_type);
+  members.emplace_back("architectures", fmt::format("[\"{}\"]", sequence_classifier_class(original.model_type)));
+  members.emplace_back("dtype", "\"float32\"");
   if (options.adds_mean_layer) {
     members.emplace_back(find_architecture(original.model_type)->keys.num_hidden_layers,
                          std::to_string(original.encoder.num_hidden_layers + 1));
   }
-  VALENCE_TRY(const std::string text, config_with(config_json, members, {"num_labels", "torch_dtype", "quantization"}));
+  constexpr std::array<std::string_view, 3> kReplaced{"num_labels", "torch_dtype", "quantization_config"};
+  VALENCE_TRY(const std::string text, config_with(config_json, members, kReplaced));
   VALENCE_TRY(const Json config, Json::parse(text, checkpoint.source() + "/config.json"));
   VALENCE_TRY(const ModelSpec spec, parse_config(config));
   VALENCE_TRY(const double deviation, config.number_or("initializer_range", 0.02));

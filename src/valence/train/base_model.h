@@ -58,9 +58,4 @@ struct BaseModel {
 Result<BaseModel> make_base_model(std::string_view config_json, const Checkpoint& checkpoint, const HeadRequest& head,
                                   const BaseOptions& options);
 
-/// `config_json` with these members in place of those of the same name (values are JSON), and without `removed`.
-Result<std::string> config_with(std::string_view config_json,
-                                const std::vector<std::pair<std::string, std::string>>& members,
-                                const std::vector<std::string>& removed);
-
 }  // namespace valence::train

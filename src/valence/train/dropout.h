@@ -7,25 +7,15 @@
 #include <cmath>
 #include <cstdint>
 
-#include "valence/kernels/training_table.h"
+#include "valence/base/random.h"
 
 namespace valence::train {
-
-/// splitmix64 (Steele, Lea and Flood 2014).
-[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t x) {
-  x += 0x9E3779B97F4A7C15U;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
-  return x ^ (x >> 31);
-}
 
 /// The random numbers of one forward pass.
 struct DropoutStream {
   std::uint64_t seed = 0;  ///< of the run and the step
 
-  [[nodiscard]] constexpr std::uint64_t key(std::uint64_t place, std::uint64_t part = 0) const {
-    return mixed(mixed(seed ^ mixed(place)) + part);
-  }
+  [[nodiscard]] constexpr std::uint64_t key(std::uint64_t place) const { return mixed(mixed(seed ^ mixed(place))); }
 };
 
 /// What DropoutCall wants for a probability of dropping in [0, 1).

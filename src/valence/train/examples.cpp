@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-#include "valence/train/dropout.h"
+#include "valence/base/random.h"
 
 namespace valence::train {
 

@@ -92,7 +92,6 @@ class LayerPass {
   [[nodiscard]] LinearPass& linear() { return linear_; }
 
  private:
-  struct Rotary;
   enum class Direction { kForward, kBackward };
   [[nodiscard]] std::int64_t rows_of(const Step& step) const;
   [[nodiscard]] AttentionCall attention_call(const Step& step, const LayerTape& tape) const;

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "valence/train/dropout.h"
+#include "valence/base/random.h"
 
 namespace valence::train {
 
