@@ -20,7 +20,7 @@ import peft
 import torch
 from transformers import Trainer, TrainingArguments
 
-from make_gradient_goldens import without_padding
+from make_gradient_goldens import without_padding, write
 from make_model_goldens import classifier, randomize, versions, words
 
 STEPS = 50
@@ -122,21 +122,6 @@ def record(name, auto, config, settings, lora, seed):
             "rows": [[row["labels"], *row["input_ids"]] for row in rows], "losses": losses, "final": final}
 
 
-def write(path, golden):
-    lines = []
-    for key, value in golden.items():
-        if key == "weights":
-            head = json.dumps({k: v for k, v in value.items() if k != "tensors"})[:-1]
-            lines.append(f' "weights": {head}, "tensors": [\n' +
-                         ",\n".join("  " + json.dumps(item) for item in value["tensors"]) + "\n ]}")
-        elif key in ("rows", "final"):
-            lines.append(f' "{key}": [\n' + ",\n".join("  " + json.dumps(item) for item in value) + "\n ]")
-        else:
-            lines.append(f' "{key}": {json.dumps(value)}')
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    print(f"{path}: {path.stat().st_size} bytes, loss {golden['losses'][0]:.4f} -> {golden['losses'][-1]:.4f}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("tests/parity/data/training"))
@@ -147,7 +132,9 @@ def main():
     for index, (name, ((auto, config), settings, lora)) in enumerate(cases().items()):
         if arguments.only and name not in arguments.only:
             continue
-        write(arguments.out / f"{name}.json", record(name, auto, config, settings, lora, index + 1))
+        golden = record(name, auto, config, settings, lora, index + 1)
+        write(arguments.out / f"{name}.json", golden)
+        print(f"loss {golden['losses'][0]:.4f} -> {golden['losses'][-1]:.4f}")
 
 
 if __name__ == "__main__":

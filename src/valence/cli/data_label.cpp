@@ -11,11 +11,12 @@
 #include <set>
 
 #include "valence/base/json.h"
+#include "valence/cli/data_label_report.h"
 #include "valence/cli/data_options.h"
-#include "valence/cli/json_writer.h"
 #include "valence/cli/label_rules.h"
 #include "valence/cli/model_ref.h"
 #include "valence/cli/option_values.h"
+#include "valence/cli/review_queue.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/label_column.h"
 #include "valence/data/missing_value.h"
@@ -29,7 +30,6 @@
 namespace valence::cli {
 namespace {
 
-constexpr std::size_t kNameColumns = 28;
 constexpr std::size_t kMostReviewRows = 1'000'000;
 constexpr std::size_t kDefaultReviewRows = 200;
 constexpr const char* kShareColumn = "label_share";
@@ -71,7 +71,7 @@ struct LabelArguments {
   bool dry_run = false;
 };
 
-using Sources = std::vector<std::unique_ptr<pipeline::LabelSource>>;
+using Sources = LabelSources;
 
 Result<double> parse_portion(const std::string& option, const std::string& word) {
   double value = 0;
@@ -161,67 +161,6 @@ Result<Sources> make_sources(const LabelArguments& arguments, const data::Reader
   }
   return sources;
 }
-
-/// A row that a person should look at.
-struct ReviewRow {
-  double usefulness = 0;  ///< most first
-  std::uint64_t order = 0;
-  data::Record record;
-  std::string suggestion;
-  std::string reason;
-  std::string votes;
-};
-
-/// The most useful rows seen so far, no two of them near-duplicates once taken.
-class ReviewQueue {
- public:
-  explicit ReviewQueue(std::size_t limit) : limit_(limit) {}
-
-  void offer(ReviewRow row) {
-    row.order = next_++;
-    rows_.insert(std::move(row));
-    // Near-duplicates among them are left out at the end, so a few more are kept than asked for.
-    if (rows_.size() > 2 * limit_) rows_.erase(std::prev(rows_.end()));
-  }
-
-  [[nodiscard]] std::vector<const ReviewRow*> best() const {
-    data::NearDuplicateIndex seen{data::NearDuplicateOptions{}};
-    std::vector<const ReviewRow*> rows;
-    for (const ReviewRow& row : rows_) {
-      if (rows.size() == limit_) break;
-      const auto sketch = data::sketch_of(row.record.text);
-      if (seen.find(sketch)) continue;
-      seen.add(sketch);
-      rows.push_back(&row);
-    }
-    return rows;
-  }
-
- private:
-  struct MoreUseful {
-    bool operator()(const ReviewRow& a, const ReviewRow& b) const {
-      return a.usefulness != b.usefulness ? a.usefulness > b.usefulness : a.order < b.order;
-    }
-  };
-  std::size_t limit_;
-  std::uint64_t next_ = 0;
-  std::set<ReviewRow, MoreUseful> rows_;
-};
-
-/// Everything that is counted.
-struct LabelCounts {
-  std::uint64_t rows = 0;
-  std::uint64_t gold = 0;  ///< came with a label, and keep it
-  std::uint64_t labelled = 0;
-  std::uint64_t uncovered = 0;  ///< no source voted
-  std::uint64_t undecided = 0;  ///< two labels are equal, or the best has too small a share
-  std::uint64_t conflicts = 0;
-  std::uint64_t judged = 0;  ///< rows with a gold label that the vote labelled too
-  std::uint64_t right = 0;
-  FailedRows failed;
-  std::vector<pipeline::SourceRecord> sources;
-  std::map<std::string, std::uint64_t> labels;
-};
 
 /// `value` in the form of the row's other fields.
 void add_field(data::Fields& fields, data::FieldKind kind, std::string_view name, std::string_view value) {
@@ -416,65 +355,6 @@ Status write_review(const ReviewQueue& queue, const std::string& path, const std
   }
   VALENCE_TRY_STATUS(writer->finish());
   return file->commit();
-}
-
-std::string percent(std::uint64_t part, std::uint64_t all) {
-  return all == 0 ? "-" : fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(all));
-}
-
-std::string label_view(const Sources& sources, const LabelCounts& counts, bool unicode) {
-  std::string out = fmt::format("  {:<{}} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "source", kNameColumns, "votes", "coverage",
-                                "overlaps", "conflicts", "accuracy");
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    const pipeline::SourceRecord& record = counts.sources[i];
-    const std::string name = data::shown(sources[i]->name(), kNameColumns, unicode);
-    out += fmt::format("  {}{} {:>9} {:>9} {:>9} {:>9} {:>9}\n", name,
-                       std::string(kNameColumns - data::display_width(name), ' '), with_thousands(record.votes),
-                       percent(record.votes, counts.rows), percent(record.overlaps, counts.rows),
-                       percent(record.conflicts, counts.rows), percent(record.right, record.judged));
-  }
-  out +=
-      fmt::format("\n{} rows: {} labelled by vote, {} had a label, {} without any vote, {} undecided, {} in conflict\n",
-                  with_thousands(counts.rows), with_thousands(counts.labelled), with_thousands(counts.gold),
-                  with_thousands(counts.uncovered), with_thousands(counts.undecided), with_thousands(counts.conflicts));
-  if (counts.judged > 0) {
-    out += fmt::format("of {} labelled rows that the vote decides too it agrees with {}\n",
-                       with_thousands(counts.judged), percent(counts.right, counts.judged));
-  }
-  std::vector<LabelCount> labels;
-  for (const auto& [label, rows] : counts.labels) labels.push_back({label, rows});
-  return out + label_table(std::move(labels), unicode);
-}
-
-std::string label_json(const Sources& sources, const LabelCounts& counts) {
-  JsonWriter json;
-  json.open_object();
-  json.value("rows", counts.rows);
-  json.value("unreadable", counts.failed.count);
-  json.value("gold", counts.gold);
-  json.value("labelled", counts.labelled);
-  json.value("uncovered", counts.uncovered);
-  json.value("undecided", counts.undecided);
-  json.value("conflicts", counts.conflicts);
-  json.value("judged", counts.judged);
-  json.value("right", counts.right);
-  json.open_array("sources");
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    json.open_object();
-    json.value("name", sources[i]->name());
-    json.value("votes", counts.sources[i].votes);
-    json.value("overlaps", counts.sources[i].overlaps);
-    json.value("conflicts", counts.sources[i].conflicts);
-    json.value("judged", counts.sources[i].judged);
-    json.value("right", counts.sources[i].right);
-    json.close();
-  }
-  json.close();
-  json.open_object("labels");
-  for (const auto& [label, rows] : counts.labels) json.value(label, rows);
-  json.close();
-  json.close();
-  return json.text();
 }
 
 Status check_outputs(const LabelArguments& arguments, const std::vector<std::string>& inputs) {
