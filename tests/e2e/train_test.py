@@ -103,6 +103,15 @@ class TrainTest(InTemporaryFolder):
         changed = {name for name in before if before[name] != after[name]}
         self.assertEqual(changed, {"classifier.weight", "classifier.bias", "bert.pooler.dense.weight", "bert.pooler.dense.bias"})
 
+    def test_layer_decay_of_zero_leaves_all_but_the_head_where_it_was(self):
+        data = self.csv("train.csv", rows(100))
+        result = self.train(data, "--layer-decay", "0", "--num-train-epochs", "1")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        before = read_safetensors(self.model / "model.safetensors")
+        after = read_safetensors(self.folder / "out" / "model.safetensors")
+        changed = {name for name in before if before[name] != after[name]}
+        self.assertEqual(changed, {"classifier.weight", "classifier.bias", "bert.pooler.dense.weight", "bert.pooler.dense.bias"})
+
     def test_a_handful_of_examples_gives_a_model_of_the_same_kind_with_a_layer_for_the_mean(self):
         data = self.csv("few.csv", rows(64))
         dev = self.csv("dev.csv", rows(100, seed=9))

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "valence/model/arch/registry.h"
 #include "valence/train/evaluation_metrics.h"
 
 namespace valence::train {
@@ -37,31 +38,21 @@ Schedule schedule_of(const TrainingOptions& options, std::int64_t steps_per_epoc
   return schedule;
 }
 
-/// The number of the layer that a parameter belongs to, from 0 for embeddings to layers + 1 for the head.
+/// The number of the layer that a parameter belongs to, from 0 for embeddings to layers + 1 for the head; by its name,
+/// so that a LoRA update is where its module is. Layers that share parameters count as the first of them.
 std::int64_t depth_of(const BaseModel& model, const Parameter& parameter) {
+  const Architecture& architecture = *find_architecture(model.spec.model_type);
+  const TensorNames& names = architecture.names;
+  const auto is_in = [&](std::string_view module) {
+    return !module.empty() && parameter.name.starts_with(fmt::format("{}.", module));
+  };
   const std::int64_t layers = model.spec.encoder.num_hidden_layers;
-  const ModelWeights& weights = model.weights;
-  const auto is = [&](const TensorView& view) {
-    return &model.parameters.owner_of(reinterpret_cast<const float*>(view.bytes.data())) == &parameter;
-  };
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    const LayerWeights& layer = weights.layers[i];
-    for (const LinearWeights* linear : linear_weights(layer)) {
-      if (is(linear->weight.values) || (linear->bias && is(*linear->bias))) return static_cast<std::int64_t>(i) + 1;
-    }
-    for (const LayerNormWeights* norm : {layer.attention_norm ? &*layer.attention_norm : nullptr, &layer.output_norm}) {
-      if (norm != nullptr && (is(norm->weight) || (norm->bias && is(*norm->bias))))
-        return static_cast<std::int64_t>(i) + 1;
-    }
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string module = architecture.layer_module != nullptr ? architecture.layer_module(model.spec, i)
+                                                                    : fmt::format("{}.{}", names.layers, i);
+    if (is_in(module)) return i + 1;
   }
-  const auto of_linear = [&](const LinearWeights& linear) {
-    return is(linear.weight.values) || (linear.bias && is(*linear.bias));
-  };
-  if (of_linear(weights.classifier) || (weights.head_dense && of_linear(*weights.head_dense)) ||
-      (weights.head_norm && is(weights.head_norm->weight))) {
-    return layers + 1;
-  }
-  return 0;
+  return is_in(names.classifier) || is_in(names.head_dense) || is_in(names.head_norm) ? layers + 1 : 0;
 }
 
 std::function<double(const Parameter&)> rates_of(const BaseModel& model, const TrainingOptions& options) {
