@@ -89,11 +89,7 @@ void add_conditions(SqlConditions& conditions, const HistoryFilter& filter) {
   add_equal(conditions, "stream", filter.stream);
   add_equal(conditions, "channel", filter.channel);
   add_equal(conditions, "label", filter.label);
-  if (filter.subject) {
-    // Told apart so that the index over records with a subject can be used.
-    if (!filter.subject->empty()) conditions.add("subject <> ''");
-    add_equal(conditions, "subject", filter.subject);
-  }
+  add_equal(conditions, "subject", filter.subject);
   add_equal(conditions, "text_sha256", filter.text_sha256);
   add_equal(conditions, "model", filter.model);
   add_equal(conditions, "model_version", filter.model_version);

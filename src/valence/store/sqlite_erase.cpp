@@ -59,6 +59,12 @@ Status SqliteStore::erase_doomed(SqliteDatabase& database, bool keep_corrections
         database.execute("DELETE FROM feedback WHERE record_id <> ''"
                          " AND record_id IN (SELECT id FROM temp.doomed JOIN record USING (seq))"));
   }
+  // secure_delete clears a cell where it lies, but not copies that moving cells between pages leaves in their gaps. A
+  // value of the same size is written in place, so that only filler can be copied from here on.
+  VALENCE_TRY_STATUS(database.execute(
+      "UPDATE record SET text = CAST(zeroblob(length(CAST(text AS BLOB))) AS TEXT), subject = "
+      "CAST(zeroblob(length(CAST(subject AS BLOB))) AS TEXT),"
+      " metadata = CAST(zeroblob(length(CAST(metadata AS BLOB))) AS TEXT) WHERE seq IN (SELECT seq FROM temp.doomed)"));
   VALENCE_TRY_STATUS(database.execute("DELETE FROM record WHERE seq IN (SELECT seq FROM temp.doomed)"));
   return {};
 }
@@ -94,7 +100,7 @@ Result<Erased> SqliteStore::erase(const HistoryFilter& filter, const EraseOption
     if (options.dry_run) return erased;  // rolled back
     VALENCE_TRY_STATUS(transaction.commit());
   }
-  VALENCE_TRY(erased.scrubbed, scrub(*database));
+  VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kRewrite));
   return erased;
 }
 
@@ -121,7 +127,7 @@ Result<Erased> SqliteStore::retain(const Retention& retention, std::int64_t now_
     erased.records += batch.records;
   }
   if (erased.records > 0) {
-    VALENCE_TRY(erased.scrubbed, scrub(*database));
+    VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kInPlace));
   }
   while (retention.max_bytes > 0) {
     VALENCE_TRY(const std::int64_t page_size, database->integer("PRAGMA page_size"));
@@ -137,22 +143,32 @@ Result<Erased> SqliteStore::retain(const Retention& retention, std::int64_t now_
     VALENCE_TRY(const Erased batch, erase_oldest(*database, std::clamp(surplus, std::uint64_t{1}, kRetainBatch)));
     if (batch.records == 0) break;
     erased.records += batch.records;
-    VALENCE_TRY(erased.scrubbed, scrub(*database));
+    VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kInPlace));
   }
   return erased;
 }
 
-Result<bool> SqliteStore::scrub(SqliteDatabase& database) {
+Result<bool> SqliteStore::scrub(SqliteDatabase& database, Scrub how) {
   // FTS5 keeps the words of deleted rows in its segments until they are merged into one (SQLite 3.40; measured).
   VALENCE_TRY_STATUS(database.execute("INSERT INTO search(search) VALUES ('optimize')"));
-  VALENCE_TRY_STATUS(database.execute("PRAGMA incremental_vacuum"));
+  bool clean = true;
+  switch (how) {
+    case Scrub::kInPlace:
+      VALENCE_TRY_STATUS(database.execute("PRAGMA incremental_vacuum"));
+      break;
+    case Scrub::kRewrite:
+      // Indexes over what was deleted may have left copies in the gaps of their pages. Needs as much free disk as the
+      // history has; where that is missing, or a reader is in the way, the deletion itself stands.
+      clean = database.execute("VACUUM").has_value();
+      break;
+  }
   for (int version = 1; version < sqlite_migrations().back().version; ++version) {
     std::error_code absent;
     std::filesystem::remove(sqlite_backup_path(path_, version), absent);
   }
   VALENCE_TRY(SqliteStatement checkpoint, database.prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
   VALENCE_TRY([[maybe_unused]] const bool one_row, checkpoint.step());
-  return checkpoint.integer(0) == 0;
+  return clean && checkpoint.integer(0) == 0;
 }
 
 }  // namespace valence::store

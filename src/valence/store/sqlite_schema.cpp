@@ -42,7 +42,6 @@ CREATE TABLE record(
   correction TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX record_by_time ON record(time_ms, id);
-CREATE INDEX record_by_subject ON record(subject) WHERE subject <> '';
 CREATE INDEX record_by_correction ON record(time_ms, id) WHERE correction <> '';
 CREATE VIRTUAL TABLE search USING fts5(words, content='', columnsize=0, detail=none, tokenize='ascii');
 CREATE TABLE tally(

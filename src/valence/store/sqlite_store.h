@@ -59,7 +59,9 @@ class SqliteStore final : public HistoryStore {
   Result<Erased> erase_oldest(SqliteDatabase& database, std::uint64_t records);
   Status erase_doomed(SqliteDatabase& database, bool keep_corrections);
   /// Overwrites what deletions left: in the index over words, in free pages, in the write-ahead log, in backups.
-  Result<bool> scrub(SqliteDatabase& database);
+  /// False when something stood in the way of the last part.
+  enum class Scrub { kInPlace, kRewrite };
+  Result<bool> scrub(SqliteDatabase& database, Scrub how);
 
   std::filesystem::path path_;
   SqliteStoreOptions options_;
