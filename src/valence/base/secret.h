@@ -2,9 +2,6 @@
 /// What must not be seen: keys, tokens, addresses that let one in.
 #pragma once
 
-#include <string.h>  // explicit_bzero is no part of <cstring>
-
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,20 +27,10 @@ class Secret {
   [[nodiscard]] const std::string& reveal() const { return text_; }
 
   /// Whether `given` is this text. The time taken depends on the length of `given`, and on nothing of the secret.
-  [[nodiscard]] bool matches(std::string_view given) const {
-    std::size_t differences = text_.size() ^ given.size();
-    for (std::size_t i = 0; i < given.size(); ++i) {
-      const char own = text_.empty() ? '\0' : text_[i % text_.size()];
-      differences |= static_cast<unsigned char>(own ^ given[i]);
-    }
-    return differences == 0 && !text_.empty();
-  }
+  [[nodiscard]] bool matches(std::string_view given) const;
 
  private:
-  void clear() {
-    ::explicit_bzero(text_.data(), text_.size());
-    text_.clear();
-  }
+  void clear();
 
   std::string text_;
 };
