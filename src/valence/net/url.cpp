@@ -1,4 +1,4 @@
-#include "valence/hub/url.h"
+#include "valence/net/url.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <charconv>
 #include <optional>
 
-namespace valence::hub {
+namespace valence::net {
 namespace {
 
 constexpr std::size_t kMaxUrlBytes = 8192;
@@ -131,4 +131,4 @@ std::string percent_encoded(std::string_view text, std::string_view keep) {
   return out;
 }
 
-}  // namespace valence::hub
+}  // namespace valence::net

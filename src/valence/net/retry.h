@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace valence::hub {
+namespace valence::net {
 
 /// Statuses that pass: 408, 429, 500, 502, 503, 504. Source: huggingface_hub, utils/_http.py.
 [[nodiscard]] bool is_passing_status(int status);
@@ -32,4 +32,4 @@ class RetrySchedule {
   std::chrono::seconds wait_{1};
 };
 
-}  // namespace valence::hub
+}  // namespace valence::net

@@ -8,7 +8,7 @@
 
 #include "valence/base/error.h"
 
-namespace valence::hub {
+namespace valence::net {
 
 /// Whom one talks to. A token belongs to an origin and goes nowhere else.
 struct Origin {
@@ -39,4 +39,4 @@ Result<Url> resolve_redirect(const Url& base, std::string_view location);
 /// `text` with everything but letters, digits, "-_.~" and the characters of `keep` as %XX.
 [[nodiscard]] std::string percent_encoded(std::string_view text, std::string_view keep = {});
 
-}  // namespace valence::hub
+}  // namespace valence::net

@@ -1,11 +1,13 @@
 /// \file
-/// One HTTP request at a time, over libcurl. Knows nothing of hubs: no redirects, no retries, no tokens.
+/// One HTTP request at a time, over libcurl: no redirects, no retries, no tokens.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,21 +17,27 @@
 #include <vector>
 
 #include "valence/base/error.h"
-#include "valence/hub/url.h"
+#include "valence/net/address.h"
+#include "valence/net/url.h"
 
-namespace valence::hub {
+namespace valence::net {
 
 struct HttpHeader {
   std::string name;
   std::string value;
 };
 
+inline constexpr std::uint64_t kUnlimitedBody = std::numeric_limits<std::uint64_t>::max();
+
 struct HttpRequest {
-  enum class Method { kGet, kHead };
+  enum class Method { kGet, kHead, kPost };
   Method method = Method::kGet;
   Url url;
   std::vector<HttpHeader> headers = {};
-  std::chrono::seconds stall_timeout{10};  ///< to connect, and then without a byte
+  std::string body = {};                          ///< of a kPost
+  std::chrono::seconds stall_timeout{10};         ///< to connect, and then without a byte
+  std::chrono::milliseconds total_timeout{0};     ///< for everything from the name's resolution on; 0: none
+  std::uint64_t max_body_bytes = kUnlimitedBody;  ///< of the answer; more is a failure
 };
 
 /// What came before the body.
@@ -57,10 +65,14 @@ struct HttpClientOptions {
   std::string ca_file;                      ///< empty: the system's certificates
   std::string ca_dir;                       ///< empty: likewise
   const std::atomic<bool>* stop = nullptr;  ///< raised: requests end as kCancelled; must outlive the client
+  /// Asked of each address before a socket to it is opened, whatever name it was resolved from and however often the
+  /// name changes its mind. Without one every address will do.
+  AddressGuard guard = {};
 };
 
 /// Keeps connections open from one request to the next. Certificates are verified; proxies are taken from the
-/// environment as curl does. Only http and https; identity encoding is asked for. Not thread-safe.
+/// environment as curl does, unless there is a guard: it could only look at the proxy's address. Only http and https;
+/// identity encoding is asked for. Not thread-safe.
 class HttpClient {
  public:
   /// libcurl is loaded here, at first use, so that commands that need no network do not pay for it. kUnsupported where
@@ -81,4 +93,4 @@ class HttpClient {
   std::unique_ptr<Handle> handle_;
 };
 
-}  // namespace valence::hub
+}  // namespace valence::net

@@ -1,14 +1,15 @@
-#include "valence/hub/http_client.h"
+#include "valence/net/http_client.h"
 
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
 #include <new>
 
-namespace valence::hub {
+namespace valence::net {
 namespace {
 
 constexpr std::size_t kMaxHeaderBytes = std::size_t{64} << 10;
@@ -67,6 +68,10 @@ std::string_view trimmed(std::string_view text) {
 struct Exchange {
   const BodyReceiver& receive;
   const std::atomic<bool>* stop;
+  const AddressGuard& guard;
+  std::uint64_t max_body_bytes;
+  std::uint64_t body_bytes = 0;
+  std::string refused_address{};  ///< of the last socket that the guard forbade
   HttpHead head{};
   std::size_t header_bytes = 0;
   std::optional<Error> refused{};  ///< why a callback ended the request
@@ -98,6 +103,12 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   const std::size_t bytes = size * count;
+  exchange.body_bytes += bytes;
+  if (exchange.body_bytes > exchange.max_body_bytes) {
+    exchange.refused =
+        Error(ErrorCode::kRemote, "", fmt::format("the answer is longer than {} bytes", exchange.max_body_bytes));
+    return bytes == 0 ? 1 : 0;
+  }
   const Status taken = exchange.receive(exchange.head, std::as_bytes(std::span(data, bytes)));
   if (taken) return bytes;
   exchange.refused = taken.error();
@@ -107,6 +118,17 @@ std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user)
 int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   const auto& exchange = *static_cast<Exchange*>(user);
   return exchange.stop != nullptr && exchange.stop->load() ? 1 : 0;
+}
+
+/// The socket to one resolved address, or none where the guard forbids it: libcurl then tries the next address.
+curl_socket_t on_open_socket(void* user, curlsocktype, curl_sockaddr* target) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const auto address = address_of(target->addr);
+  if (!address || !exchange.guard(*address)) {
+    exchange.refused_address = address ? address->to_string() : "an address of an unknown family";
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(target->family, target->socktype | SOCK_CLOEXEC, target->protocol);
 }
 
 /// Failures that no repetition cures: a certificate, a name of ours.
@@ -162,6 +184,18 @@ void HttpClient::Handle::prepare(const HttpRequest& request, const std::string& 
   curl.set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(request.stall_timeout.count()));
   curl.set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl.set(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.stall_timeout.count()));
+  if (request.total_timeout.count() > 0)
+    curl.set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.total_timeout.count()));
+  if (request.method == HttpRequest::Method::kPost) {
+    curl.set(easy, CURLOPT_POST, 1L);
+    curl.set(easy, CURLOPT_POSTFIELDS, request.body.data());
+    curl.set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  }
+  if (options.guard) {
+    curl.set(easy, CURLOPT_PROXY, "");
+    curl.set(easy, CURLOPT_OPENSOCKETFUNCTION, &on_open_socket);
+    curl.set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(&exchange));
+  }
   if (!options.ca_file.empty()) curl.set(easy, CURLOPT_CAINFO, options.ca_file.c_str());
   if (!options.ca_dir.empty()) curl.set(easy, CURLOPT_CAPATH, options.ca_dir.c_str());
   curl.set(easy, CURLOPT_HEADERFUNCTION, &on_header);
@@ -202,16 +236,25 @@ tl::expected<HttpHead, HttpFailure> HttpClient::send(const HttpRequest& request,
   curl_slist* list = nullptr;
   const auto add = [&](const std::string& line) { list = curl.list_append(list, line.c_str()); };
   add("Accept-Encoding: identity");
+  add("Expect:");  // a body of ours is short: libcurl would wait a second for permission to send it
   for (const HttpHeader& header : request.headers) add(fmt::format("{}: {}", header.name, header.value));
   const std::unique_ptr<curl_slist, decltype(curl.list_free)> headers(list, curl.list_free);
 
-  Exchange exchange{.receive = receive, .stop = handle_->options.stop};
+  Exchange exchange{.receive = receive,
+                    .stop = handle_->options.stop,
+                    .guard = handle_->options.guard,
+                    .max_body_bytes = request.max_body_bytes};
   char error_text[CURL_ERROR_SIZE] = "";
   const std::string url = request.url.to_string();
   handle_->prepare(request, url, headers.get(), exchange, error_text);
   const CURLcode code = curl.perform(handle_->easy);
   const std::string place = request.url.origin.to_string();
   if (exchange.refused) return tl::unexpected(HttpFailure{*exchange.refused, false});
+  if (code == CURLE_COULDNT_CONNECT && !exchange.refused_address.empty()) {
+    return tl::unexpected(HttpFailure{{ErrorCode::kInvalidArgument, place,
+                                       fmt::format("leads to {}, where no request may go", exchange.refused_address)},
+                                      false});
+  }
   if (code == CURLE_ABORTED_BY_CALLBACK)
     return tl::unexpected(HttpFailure{{ErrorCode::kCancelled, place, "the request was stopped"}, false});
   if (code != CURLE_OK) {
@@ -222,4 +265,4 @@ tl::expected<HttpHead, HttpFailure> HttpClient::send(const HttpRequest& request,
   return std::move(exchange.head);
 }
 
-}  // namespace valence::hub
+}  // namespace valence::net

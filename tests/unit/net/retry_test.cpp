@@ -1,8 +1,8 @@
-#include "valence/hub/retry.h"
+#include "valence/net/retry.h"
 
 #include <gtest/gtest.h>
 
-namespace valence::hub {
+namespace valence::net {
 namespace {
 
 using std::chrono::seconds;
@@ -43,4 +43,4 @@ TEST(RetryAfter, IsANumberOfSeconds) {
 }
 
 }  // namespace
-}  // namespace valence::hub
+}  // namespace valence::net

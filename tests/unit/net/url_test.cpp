@@ -1,8 +1,8 @@
-#include "valence/hub/url.h"
+#include "valence/net/url.h"
 
 #include <gtest/gtest.h>
 
-namespace valence::hub {
+namespace valence::net {
 namespace {
 
 TEST(Url, OriginIsSchemeHostAndPort) {
@@ -60,4 +60,4 @@ TEST(PercentEncoding, KeepsOnlyUnreservedCharacters) {
 }
 
 }  // namespace
-}  // namespace valence::hub
+}  // namespace valence::net

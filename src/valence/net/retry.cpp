@@ -1,9 +1,9 @@
-#include "valence/hub/retry.h"
+#include "valence/net/retry.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace valence::hub {
+namespace valence::net {
 namespace {
 
 using std::chrono::seconds;
@@ -40,4 +40,4 @@ std::optional<seconds> RetrySchedule::next_wait(Clock::time_point now, std::opti
   return wait;
 }
 
-}  // namespace valence::hub
+}  // namespace valence::net
