@@ -50,6 +50,7 @@ Command add_data_balance(CLI::App& data);
 Command add_data_label(CLI::App& data);
 Command add_data_convert(CLI::App& data);
 Command add_doctor(CLI::App& app);
+Command add_serve(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
 
