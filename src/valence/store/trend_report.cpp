@@ -134,7 +134,10 @@ Result<TrendReport> make_trend_report(HistoryStore& store, const TrendReportRequ
   if (trend.points.empty()) {
     return fail(ErrorCode::kNotFound, "history", "has no records of that period, stream and channel");
   }
-  TrendReport report{.bucket = request.bucket, .label = request.label, .labels = trend.labels};
+  TrendReport report;
+  report.bucket = request.bucket;
+  report.label = request.label;
+  report.labels = trend.labels;
   if (report.label.empty()) {
     const auto negative = negative_label(trend.labels);
     if (!negative) {
