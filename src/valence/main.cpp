@@ -24,7 +24,7 @@ namespace valence::cli {
 namespace {
 
 /// Commands of the contract that this version does not have: told apart from a typing error.
-constexpr std::array kLaterCommands{"stream", "history", "feedback", "alerts", "config", "completion"};
+constexpr std::array kLaterCommands{"stream", "alerts", "config", "completion"};
 
 /// "valence models quantize": as one types it.
 std::string full_name(const CLI::App& command) {
@@ -107,8 +107,9 @@ ExitCode run(int argc, char** argv) {
   app.add_option("--color", color, "auto, always or never [auto]")->type_name("WHEN");
   std::string config;
   app.add_option("--config", config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
-  const std::array commands{add_classify(app), add_tokenize(app), add_models(app), add_train(app), add_eval(app),
-                            add_data(app),     add_serve(app),    add_bench(app),  add_doctor(app)};
+  const std::array commands{add_classify(app), add_tokenize(app), add_models(app), add_train(app),
+                            add_eval(app),     add_data(app),     add_serve(app),  add_history(app),
+                            add_feedback(app), add_bench(app),    add_doctor(app)};
 
   try {
     app.parse(argc, argv);

@@ -53,5 +53,12 @@ Command add_doctor(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
+Command add_feedback(CLI::App& app);
+Command add_history(CLI::App& app);
+/// Subcommands of `history`.
+Command add_history_query(CLI::App& history);
+Command add_history_export(CLI::App& history);
+Command add_history_delete(CLI::App& history);
+Command add_history_stats(CLI::App& history);
 
 }  // namespace valence::cli

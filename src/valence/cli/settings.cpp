@@ -38,7 +38,7 @@ std::vector<std::string> settable_options(const CLI::App& command) {
     for (const std::string& name : option->get_lnames()) {
       const bool of_one_run = name == "help" || name == "text" || name == "pair" || name == "text-pair" ||
                               name == "decode" || name == "data" || name == "output" || name == "resume" ||
-                              name == "yes" || name == "remove-damaged";
+                              name == "yes" || name == "remove-damaged" || name == "everything";
       if (!of_one_run) names.push_back(name);
     }
   }

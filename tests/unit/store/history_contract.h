@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ class StoreHome {
 
   /// Opens the home's one history; what another opened before wrote is there.
   virtual Result<std::unique_ptr<HistoryStore>> open(const Clock& clock) = 0;
-  /// All bytes of all files that the store owns, after it was closed.
-  virtual std::string bytes_on_disk() = 0;
+  /// All bytes of all files that the store owns, after it was closed; nothing where a server owns them.
+  virtual std::optional<std::string> bytes_on_disk() = 0;
 };
 
 struct StoreKind {

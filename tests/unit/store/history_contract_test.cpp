@@ -229,7 +229,9 @@ TEST_P(HistoryContract, WithoutAStoredTextTheDiskHasNone) {
   EXPECT_EQ(stats->texts, 1U);
   EXPECT_EQ(found({.text_sha256 = sha256_hex("canarytwo stays away")}), (Ids{"h"}));
   store_.reset();
-  const std::string bytes = home_->bytes_on_disk();
+  const auto on_disk = home_->bytes_on_disk();
+  if (!on_disk) return;  // its server's files are not ours
+  const std::string& bytes = *on_disk;
   EXPECT_EQ(bytes.find("canaryone"), bytes.npos);
   EXPECT_EQ(bytes.find("canarytwo"), bytes.npos);
   EXPECT_NE(bytes.find("canarythree"), bytes.npos);
@@ -284,7 +286,9 @@ TEST_P(HistoryContract, NothingOfAnErasedTextIsLeftOnTheDisk) {
   EXPECT_EQ(erased->records, 167U);
   EXPECT_TRUE(erased->scrubbed);
   store_.reset();
-  const std::string bytes = home_->bytes_on_disk();
+  const auto on_disk = home_->bytes_on_disk();
+  if (!on_disk) return;  // its server's files are not ours
+  const std::string& bytes = *on_disk;
   EXPECT_NE(bytes.find("harmless1 "), bytes.npos);
   EXPECT_EQ(bytes.find("xcanary"), bytes.npos);
   EXPECT_EQ(bytes.find("zaphod"), bytes.npos);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "support/temporary_directory.h"
+#include "unit/store/postgres_server.h"
+#include "valence/store/postgres_store.h"
 #include "valence/store/sqlite_store.h"
 
 namespace valence::store::testing {
@@ -17,7 +19,7 @@ class SqliteHome final : public StoreHome {
     return std::unique_ptr<HistoryStore>(std::move(store));
   }
 
-  std::string bytes_on_disk() override {
+  std::optional<std::string> bytes_on_disk() override {
     std::string bytes;
     for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
       std::ifstream file(entry.path(), std::ios::binary);
@@ -30,10 +32,28 @@ class SqliteHome final : public StoreHome {
   valence::testing::TemporaryDirectory directory_;
 };
 
+/// A database of its own on the one server that the tests start.
+class PostgresHome final : public StoreHome {
+ public:
+  explicit PostgresHome(PostgresServer& server) : address_(server.new_database()) {}
+
+  Result<std::unique_ptr<HistoryStore>> open(const Clock& clock) override {
+    return std::make_unique<PostgresStore>(address_, PostgresStoreOptions{.clock = &clock});
+  }
+  std::optional<std::string> bytes_on_disk() override { return std::nullopt; }
+
+ private:
+  std::string address_;
+};
+
 }  // namespace
 
 std::vector<StoreKind> store_kinds() {
-  return {{"Sqlite", [] { return std::make_unique<SqliteHome>(); }}};
+  return {{"Sqlite", [] { return std::make_unique<SqliteHome>(); }},
+          {"Postgres", []() -> std::unique_ptr<StoreHome> {
+             PostgresServer* const server = PostgresServer::shared();
+             return server == nullptr ? nullptr : std::make_unique<PostgresHome>(*server);
+           }}};
 }
 
 }  // namespace valence::store::testing
