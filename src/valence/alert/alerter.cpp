@@ -290,6 +290,11 @@ void Alerter::on_done(const Receiver& receiver, const OutboundMessage& message, 
     }
   }
   save(std::move(entries));
+  if (!keeps_texts_) return;
+  // Its body quoted texts, which have no business in the file any longer.
+  const std::lock_guard lock(journal_mutex_);
+  if (const Status compacted = journal_.compact(); !compacted)
+    log(fmt::format("alerts: {}", compacted.error().to_string()));
 }
 
 std::vector<pipeline::AlertState> Alerter::states() const {
@@ -331,7 +336,11 @@ Status Alerter::unsilence(const std::string& id) {
 std::vector<AlertTotals> Alerter::totals() const {
   const std::lock_guard lock(book_mutex_);
   std::vector<AlertTotals> all;
-  for (const auto& [rule, totals] : totals_) all.push_back(totals);
+  for (const auto& [rule, totals] : totals_) {
+    all.push_back(totals);
+    const auto suppressed = book_->suppressed().find(rule);
+    if (suppressed != book_->suppressed().end()) all.back().suppressed = suppressed->second;
+  }
   return all;
 }
 
