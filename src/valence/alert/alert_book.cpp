@@ -237,6 +237,9 @@ std::optional<Notification> AlertBook::flush(const std::string& receiver, Group&
   }
   const bool is_repeat =
       !firing.empty() && group.last_message_ms && now_ms - *group.last_message_ms >= options_.timing.repeat_ms;
+  for (const auto& [key, times] : group.fired) {
+    if (!told.contains(key)) ++suppressed_[steps_of(key)[1]];
+  }
   group.told = std::move(told);
   group.fired.clear();
   if (!is_news && !is_repeat) return std::nullopt;

@@ -54,6 +54,8 @@ class AlertBook {
 
   [[nodiscard]] std::vector<pipeline::AlertState> states() const;
   [[nodiscard]] const std::vector<Rule>& rules() const { return options_.rules; }
+  /// By rule: how often an alert fired that a receiver was not told of, being silenced or over before it was due.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& suppressed() const { return suppressed_; }
   [[nodiscard]] std::vector<pipeline::Silence> silences() const;
   /// As pipeline::AlertBoard has it.
   Result<pipeline::Silence> silence(pipeline::Silence silence);
@@ -97,6 +99,7 @@ class AlertBook {
   std::map<std::string, pipeline::Silence> silences_;
   std::string active_silences_;  // ids, to see when one begins or ends
   std::vector<std::string> changed_;
+  std::map<std::string, std::uint64_t> suppressed_;
   std::string key_;  // of the last sample: keeps its memory
 };
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "valence/alert/json_string.h"
+#include "valence/alert/saved_state.h"
 #include "valence/base/json.h"
 #include "valence/base/siphash.h"
 #include "valence/net/hmac_sha256.h"
@@ -17,14 +18,6 @@ using Entry = StateJournal::Entry;
 
 constexpr std::chrono::milliseconds kTick{1000};
 constexpr std::size_t kRememberedNotifications = 200;
-constexpr std::string_view kNotification = "notification\x1f";
-constexpr std::string_view kReceiver = "receiver\x1f";
-
-std::string random_id() {
-  static std::atomic<std::uint64_t> counter = 0;
-  const Hash128 hash = siphash128(fmt::format("alert {}", counter++), SipHashKey::random());
-  return fmt::format("{:016x}{:016x}", hash.high, hash.low);
-}
 
 /// To see that a receiver's URL has changed, without keeping it.
 std::string fingerprint_of(const Receiver& receiver) {
@@ -121,18 +114,18 @@ Status Alerter::restore() {
                     journal_.damaged_lines()));
   for (const auto& [key, value] : journal_.values()) {
     const std::string_view name(key);
-    if (name.starts_with(kNotification)) {
-      VALENCE_TRY(const Json json, Json::parse(value, key, {.max_token_bytes = std::size_t{1} << 24U}));
+    if (name.starts_with(kNotificationKey)) {
+      VALENCE_TRY(const Json json, Json::parse(value, key, kBodyLimits));
       VALENCE_TRY(const std::string state, json.string("state"));
       if (state != "about to send") continue;
-      VALENCE_TRY(OutboundMessage message, pending_message(std::string(name.substr(kNotification.size())), json));
+      VALENCE_TRY(OutboundMessage message, pending_message(std::string(name.substr(kNotificationKey.size())), json));
       unfinished_.push_back(std::move(message));
-    } else if (name.starts_with(kReceiver)) {
+    } else if (name.starts_with(kReceiverKey)) {
       VALENCE_TRY(const Json json, Json::parse(value, key));
       VALENCE_TRY(const std::string fingerprint, json.string("url"));
       VALENCE_TRY(const std::string why, json.string("disabled"));
       const auto receiver =
-          std::ranges::find(options_.settings.receivers, name.substr(kReceiver.size()), &Receiver::name);
+          std::ranges::find(options_.settings.receivers, name.substr(kReceiverKey.size()), &Receiver::name);
       if (receiver != options_.settings.receivers.end() && fingerprint_of(*receiver) == fingerprint)
         disabled_[receiver->name] = why;
     } else {
@@ -205,7 +198,7 @@ void Alerter::work(std::vector<WaitingText> texts) {
   for (const Notification& notification : notifications) {
     const auto receiver = std::ranges::find(options_.settings.receivers, notification.receiver, &Receiver::name);
     messages.push_back(render(*receiver, notification, options_.settings.timing.repeat_ms));
-    entries.push_back({std::string(kNotification) + messages.back().id, pending_value(messages.back())});
+    entries.push_back({std::string(kNotificationKey) + messages.back().id, pending_value(messages.back())});
   }
   save(std::move(entries));
   // Only now: what a crash interrupts is sent again under the same id.
@@ -241,9 +234,9 @@ void Alerter::save(std::vector<Entry> entries) {
 void Alerter::forget_old_notifications(std::vector<Entry>& entries) const {
   std::vector<std::pair<std::int64_t, std::string>> sent;  // those that ended, by time
   const auto& values = journal_.values();
-  for (auto found = values.lower_bound(std::string(kNotification));
-       found != values.end() && found->first.starts_with(kNotification); ++found) {
-    const auto json = Json::parse(found->second, "", {.max_token_bytes = std::size_t{1} << 24U});
+  for (auto found = values.lower_bound(std::string(kNotificationKey));
+       found != values.end() && found->first.starts_with(kNotificationKey); ++found) {
+    const auto json = Json::parse(found->second, "", kBodyLimits);
     if (json && json->string("state").value_or("") != "about to send")
       sent.emplace_back(json->integer("created").value_or(0), found->first);
   }
@@ -275,9 +268,9 @@ void Alerter::on_done(const Receiver& receiver, const OutboundMessage& message, 
   std::string value = fmt::format(R"({{"state":"{}","receiver":{},"created":{},"ended":{})", sent ? "sent" : "failed",
                                   json_string(message.receiver), message.created_ms, now_ms());
   if (!sent) value += fmt::format(R"(,"why":{})", json_string(delivery.why));
-  entries.push_back({std::string(kNotification) + message.id, value + "}"});
+  entries.push_back({std::string(kNotificationKey) + message.id, value + "}"});
   if (delivery.outcome == Delivery::Outcome::kGone) {
-    entries.push_back({std::string(kReceiver) + receiver.name,
+    entries.push_back({std::string(kReceiverKey) + receiver.name,
                        fmt::format(R"({{"url":"{}","disabled":{},"since":{}}})", fingerprint_of(receiver),
                                    json_string(delivery.why), now_ms())});
     const std::lock_guard lock(journal_mutex_);
@@ -297,6 +290,11 @@ void Alerter::on_done(const Receiver& receiver, const OutboundMessage& message, 
     }
   }
   save(std::move(entries));
+  if (!keeps_texts_) return;
+  // Its body quoted texts, which have no business in the file any longer.
+  const std::lock_guard lock(journal_mutex_);
+  if (const Status compacted = journal_.compact(); !compacted)
+    log(fmt::format("alerts: {}", compacted.error().to_string()));
 }
 
 std::vector<pipeline::AlertState> Alerter::states() const {
@@ -338,7 +336,11 @@ Status Alerter::unsilence(const std::string& id) {
 std::vector<AlertTotals> Alerter::totals() const {
   const std::lock_guard lock(book_mutex_);
   std::vector<AlertTotals> all;
-  for (const auto& [rule, totals] : totals_) all.push_back(totals);
+  for (const auto& [rule, totals] : totals_) {
+    all.push_back(totals);
+    const auto suppressed = book_->suppressed().find(rule);
+    if (suppressed != book_->suppressed().end()) all.back().suppressed = suppressed->second;
+  }
   return all;
 }
 

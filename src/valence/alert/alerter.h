@@ -95,7 +95,6 @@ class Alerter final : public pipeline::RecordSink, public pipeline::AlertBoard {
   void work(std::vector<WaitingText> texts);
   void save(std::vector<StateJournal::Entry> entries);
   void take_over_foreign_changes();
-  void deliver(OutboundMessage message, std::vector<StateJournal::Entry>& entries);
   void on_done(const Receiver& receiver, const OutboundMessage& message, const Delivery& delivery);
   void forget_old_notifications(std::vector<StateJournal::Entry>& entries) const;
   [[nodiscard]] std::int64_t now_ms() const;

@@ -1,10 +1,7 @@
 #include "valence/alert/notification.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <ctime>
 
 namespace valence::alert {
 namespace {
@@ -54,13 +51,6 @@ std::string AlertItem::detail() const {
     text += fmt::format("; by chance once in {} texts", rule.false_alarm_texts);
   }
   return text;
-}
-
-std::string utc_text(std::int64_t unix_ms) {
-  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
-  std::tm parts{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "";
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", parts);
 }
 
 }  // namespace valence::alert

@@ -42,7 +42,4 @@ struct Notification {
 
 inline constexpr std::size_t kMaxItems = 20;
 
-/// "2026-11-22T00:42:22Z".
-[[nodiscard]] std::string utc_text(std::int64_t unix_ms);
-
 }  // namespace valence::alert

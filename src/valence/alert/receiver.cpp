@@ -7,6 +7,7 @@
 #include "valence/alert/json_string.h"
 #include "valence/alert/slack_message.h"
 #include "valence/base/json.h"
+#include "valence/base/time_text.h"
 #include "valence/net/hmac_sha256.h"
 
 namespace valence::alert {

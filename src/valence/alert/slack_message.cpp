@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "valence/alert/json_string.h"
+#include "valence/base/time_text.h"
 
 namespace valence::alert {
 namespace {

@@ -35,7 +35,7 @@ std::string line_of(const StateJournal::Entry& entry) {
 }
 
 Result<StateJournal::Entry> parse_line(std::string_view line) {
-  VALENCE_TRY(const Json json, Json::parse(line, "line"));
+  VALENCE_TRY(const Json json, Json::parse(line, "line", kBodyLimits));
   StateJournal::Entry entry;
   VALENCE_TRY(entry.key, json.string("key"));
   if (const auto value = json.find("value")) entry.value = value->dump();

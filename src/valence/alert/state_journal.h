@@ -12,8 +12,12 @@
 
 #include "valence/base/descriptor.h"
 #include "valence/base/error.h"
+#include "valence/base/json_bounds.h"
 
 namespace valence::alert {
+
+/// Of values that hold a message's body.
+inline constexpr JsonLimits kBodyLimits{.max_token_bytes = std::size_t{1} << 24U};
 
 /// Not thread-safe; processes wait for each other.
 class StateJournal {

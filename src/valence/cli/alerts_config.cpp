@@ -185,7 +185,8 @@ Result<alert::Rule> read_rule(const ConfigValue& table) {
     if (is_ratio && table.find(key) != nullptr)
       return refuse(*table.find(key), fmt::format("\"{}\" means nothing to a rule of kind \"{}\"", key, kind));
   }
-  if (is_ratio && table.find("above") == nullptr) return refuse(table, "a ratio rule needs \"above\"", "above = \"10%\"");
+  if (is_ratio && table.find("above") == nullptr)
+    return refuse(table, "a ratio rule needs \"above\"", "above = \"10%\"");
   VALENCE_TRY_STATUS(reader.texts("labels", rule.labels));
   VALENCE_TRY_STATUS(reader.text("stream", rule.stream));
   VALENCE_TRY_STATUS(reader.boolean("per_channel", rule.per_channel));
@@ -250,8 +251,8 @@ Result<alert::AlertSettings> read_alert_settings(const std::vector<fs::path>& fi
   VALENCE_TRY(const auto table, config_table(files, "alerts"));
   std::string state_file;
   if (table) {
-    if (const auto error = unknown_key(*table, {"rules", "rule", "receivers", "group_wait", "group_interval",
-                                                "repeat_interval", "state_file"}))
+    if (const auto error = unknown_key(
+            *table, {"rules", "rule", "receivers", "group_wait", "group_interval", "repeat_interval", "state_file"}))
       return fail(*error);
     const TableReader reader(*table);
     VALENCE_TRY_STATUS(reader.duration("group_wait", settings.timing.wait_ms));
@@ -259,7 +260,8 @@ Result<alert::AlertSettings> read_alert_settings(const std::vector<fs::path>& fi
     VALENCE_TRY_STATUS(reader.duration("repeat_interval", settings.timing.repeat_ms));
     VALENCE_TRY_STATUS(reader.text("state_file", state_file));
     if (const ConfigValue* receivers = table->find("receivers")) {
-      if (receivers->kind != Kind::kTable) return refuse(*receivers, "receivers are written as [alerts.receivers.NAME]");
+      if (receivers->kind != Kind::kTable)
+        return refuse(*receivers, "receivers are written as [alerts.receivers.NAME]");
       if (receivers->members.size() > kMaxReceivers)
         return refuse(*receivers, fmt::format("{} receivers", receivers->members.size()),
                       fmt::format("at most {}", kMaxReceivers));
