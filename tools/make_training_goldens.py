@@ -38,6 +38,16 @@ def cases():
                       {"r": 4, "lora_alpha": 8, "target_modules": ["query", "value"]}),
         "distilbert_lora": (classifier("distilbert", 64, 2, 2, 200, num_labels=2), {**plain, "weight_decay": 0.0},
                             {"r": 8, "lora_alpha": 16, "target_modules": ["q_lin", "v_lin", "lin1"]}),
+        # Matrices that hold several: query, key and value; gate and up.
+        "modernbert_lora": (classifier("modernbert", 64, 4, 2, 200, ffn=2, num_labels=3, local_attention=64,
+                                       classifier_pooling="mean", max_position_embeddings=8192, pad_token_id=0,
+                                       bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2),
+                            {**plain, "weight_decay": 0.0},
+                            {"r": 4, "lora_alpha": 8, "target_modules": ["Wqkv", "Wi", "attn.Wo"]}),
+        # The same, stored [in_features, out_features].
+        "gpt2_lora": (classifier("gpt2", 64, 2, 2, 200, num_labels=2, n_positions=128, pad_token_id=0, bos_token_id=1,
+                                 eos_token_id=2), {**plain, "weight_decay": 0.0},
+                      {"r": 4, "lora_alpha": 8, "target_modules": ["c_attn", "c_fc"], "fan_in_fan_out": True}),
     }
 
 
@@ -90,7 +100,7 @@ def set_lora(model, seed):
 
 def record(name, auto, config, settings, lora, seed):
     for key in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
-                "seq_classif_dropout"):
+                "seq_classif_dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop"):
         if hasattr(config, key):
             setattr(config, key, 0.0)
     model = auto.from_config(config, attn_implementation="eager")

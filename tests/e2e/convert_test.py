@@ -60,6 +60,43 @@ class Converting(InTemporaryFolder):
         back = self.convert(gguf, "safetensors", "back")
         self.assertEqual(self.logits(back), expected)
 
+    def calibrated(self, model):
+        texts = [word for text in TEXTS for word in ("-t", text)]
+        result = valence("classify", "-m", model, "--precision", "fp32", "--top-k", "all", "-f", "jsonl", "--abstain", *texts)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        return lines(result)
+
+    def test_calibration_goes_along_into_every_format_and_back(self):
+        plain = valence("classify", "-m", self.model, "-t", TEXTS[0], "-f", "jsonl", "--precision", "fp32")
+        text = json.dumps({"format_version": 1, "function": "softmax", "labels": ["negative", "positive"],
+                           "temperature": 2.5, "abstention": {
+                               "threshold": 0.55, "target_error": 0.1, "confidence": 0.9, "error_bound": 0.09,
+                               "rows": 500, "answered": 400, "errors": 30}, "evidence": {"data": "dev.csv"}})
+        self.file("tiny/calibration.json", text)
+        expected = self.calibrated(self.model)
+        self.assertNotEqual(expected[0]["scores"], lines(plain)[0].get("scores"))
+        onnx = self.convert(self.model, "onnx", "onnx")
+        self.assertEqual(self.calibrated(onnx), expected)
+        self.assertEqual(self.calibrated(onnx / "model.onnx"), expected)
+        gguf = self.convert(onnx, "gguf", "model.gguf")
+        self.assertEqual(self.calibrated(gguf), expected)
+        back = self.convert(gguf, "safetensors", "back")
+        self.assertEqual(self.calibrated(back), expected)
+        self.assertEqual((back / "calibration.json").read_text(), text)
+        merged = self.convert(self.model, "safetensors", "merged", "--merge-adapter", self.adapter())
+        self.assertFalse((merged / "calibration.json").exists(), "it was fitted for other weights")
+
+    def test_a_wrong_calibration_in_gguf_is_refused_by_its_key(self):
+        gguf = self.convert(self.model, "gguf", "model.gguf")
+        self.file("tiny/calibration.json", json.dumps({"format_version": 1, "function": "softmax", "temperature": 2.5,
+                                                       "labels": ["negative", "positive"]}))
+        calibrated = self.convert(self.model, "gguf", "calibrated.gguf").read_bytes()
+        self.assertNotEqual(gguf.read_bytes(), calibrated)
+        other = self.file("other.gguf", calibrated.replace(b'"temperature": 2.5', b'"temperature": -25'))
+        self.assert_refused(valence("classify", "-m", other, "-t", "good"), 3, "other.gguf: valence.calibration.json",
+                            "temperature", "out of range")
+        self.assertEqual(valence("classify", "-m", other, "-t", "good", "--no-calibration").returncode, 0)
+
     def test_reduced_types_stay_near_the_source(self):
         expected = self.logits(self.model)
         for target, dtype in [("safetensors", "f16"), ("safetensors", "bf16"), ("onnx", "f16"), ("onnx", "q8_0"),

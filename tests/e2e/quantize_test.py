@@ -140,6 +140,13 @@ class Writing(Quantizing):
         self.assertTrue((self.out / "model.safetensors").exists())
         self.assertEqual(self.out.stat().st_mode & 0o777, 0o700)
 
+    def test_a_calibration_goes_along(self):
+        calibration = self.file(self.model / "calibration.json", json.dumps(
+            {"format_version": 1, "function": "softmax", "labels": ["negative", "positive"], "temperature": 3}))
+        result = self.quantize("--data", self.labelled_by(self.model), "-o", self.out, "--max-loss", "100")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertEqual((self.out / "calibration.json").read_bytes(), calibration.read_bytes())
+
     def test_what_is_no_file_is_not_copied(self):
         (self.model / "LICENSE").mkdir()
         result = self.quantize("--data", self.labelled_by(self.model), "-o", self.out, "--max-loss", "100")

@@ -20,6 +20,7 @@
 #include "valence/cli/step_progress.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/output_directory.h"
+#include "valence/engine/calibration_file.h"
 #include "valence/model/gguf_export.h"
 #include "valence/model/onnx_export.h"
 
@@ -159,6 +160,7 @@ Result<std::unique_ptr<Converted>> convert_weights(const ConvertSource& source, 
     case Target::kGguf: {
       VALENCE_TRY(const GgufVocabulary vocabulary, gguf_vocabulary_of(source));
       VALENCE_TRY(converted->gguf, export_gguf(source.model, vocabulary, options.dtype, source.name));
+      if (source.calibration) converted->gguf->writer.add_string(kGgufCalibrationKey, *source.calibration);
       converted->file_name = "model.gguf";
       converted->pieces = converted->gguf->writer.pieces();
       return converted;
@@ -186,7 +188,8 @@ Result<Verified> write_and_verify(const ConvertArguments& arguments, const Conve
   }
   progress.step("comparing it with its source");
   Verified verified;
-  VALENCE_TRY(verified.difference, difference_from_source(arguments.source, arguments.adapter, source, output.partial()));
+  VALENCE_TRY(verified.difference,
+              difference_from_source(arguments.source, arguments.adapter, source, output.partial()));
   if (!(verified.difference <= tolerance(options.dtype))) {
     return fail(
         ErrorCode::kInternal, arguments.output,

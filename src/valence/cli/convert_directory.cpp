@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "valence/engine/calibration_file.h"
 #include "valence/model/arch/registry.h"
 #include "valence/model/config_rewrite.h"
 #include "valence/model/weight_export.h"
@@ -49,6 +50,7 @@ Status write_model_files(const ConvertSource& source, DType dtype, data::OutputD
   VALENCE_TRY(const std::string config, config_with_dtype(source.config_json, dtype_in_config(dtype)));
   VALENCE_TRY_STATUS(output.write("config.json", config));
   for (const auto& [name, content] : source.files) VALENCE_TRY_STATUS(output.write(name, content));
+  if (source.calibration) VALENCE_TRY_STATUS(output.write(kCalibrationFile, *source.calibration));
   return {};
 }
 

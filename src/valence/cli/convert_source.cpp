@@ -11,6 +11,7 @@
 #include "valence/base/json.h"
 #include "valence/cli/convert_gguf.h"
 #include "valence/cli/model_ref.h"
+#include "valence/engine/calibration_file.h"
 #include "valence/engine/default_model.h"
 #include "valence/engine/gguf_tokenizer.h"
 #include "valence/model/config_rewrite.h"
@@ -67,6 +68,10 @@ Result<ConvertSource> open_unmerged(const std::string& ref, const std::string& a
   VALENCE_TRY(Model model, load_model(*path, adapter));
   VALENCE_TRY(Tokenizer tokenizer, load_tokenizer(*path));
   ConvertSource source{std::move(model), name_of(*path), {}, {}, std::move(tokenizer)};
+  if (adapter.empty()) {  // what was fitted for the model as it is says nothing of merged weights
+    VALENCE_TRY(auto calibration, find_calibration(*path));
+    if (calibration) source.calibration = std::move(calibration->text);
+  }
   VALENCE_TRY(const auto gguf, find_gguf(*path));
   if (gguf) {
     VALENCE_TRY_STATUS(complete_gguf_source(*gguf, source));

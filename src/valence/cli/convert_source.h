@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,7 +22,8 @@ struct ConvertSource {
   std::string config_json;                                 ///< as transformers reads it, for weights in f32
   std::vector<std::pair<std::string, std::string>> files;  ///< tokenizer, licence: name and content
   Tokenizer tokenizer;
-  bool has_reference_names = true;  ///< tensors are called as transformers does
+  std::optional<std::string> calibration = std::nullopt;  ///< the text of a calibration.json that holds for the model
+  bool has_reference_names = true;                        ///< tensors are called as transformers does
 
   /// The content of one of `files`, or null.
   [[nodiscard]] const std::string* file(std::string_view file_name) const;

@@ -29,6 +29,7 @@
 #include "valence/cli/terminal.h"
 #include "valence/data/output_directory.h"
 #include "valence/data/shown_text.h"
+#include "valence/engine/calibration_file.h"
 #include "valence/model/gguf_model.h"
 #include "valence/model/onnx_model.h"
 #include "valence/pipeline/labelled_texts.h"
@@ -54,6 +55,7 @@ constexpr std::array kCopiedFiles{"config.json",
                                   "special_tokens_map.json",
                                   "added_tokens.json",
                                   "vocab.txt",
+                                  kCalibrationFile,
                                   "README.md",
                                   "LICENSE",
                                   "LICENSE.txt",

@@ -8,6 +8,9 @@
 #include <system_error>
 
 #include "valence/base/file.h"
+#include "valence/model/gguf_model.h"
+#include "valence/model/onnx_model.h"
+#include "valence/tensor/gguf_reader.h"
 
 namespace valence {
 namespace {
@@ -98,13 +101,40 @@ Result<Calibration> parse_calibration(const Json& document, std::span<const std:
   return calibration;
 }
 
+Result<std::optional<CalibrationText>> find_calibration(const std::filesystem::path& model) {
+  const auto in_directory = [](const std::filesystem::path& directory) -> Result<std::optional<CalibrationText>> {
+    const std::filesystem::path path = directory / kCalibrationFile;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+    VALENCE_TRY(std::string text, read_file(path, kMaxFileBytes));
+    return CalibrationText{std::move(text), path.string()};
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(model, ignored)) {
+    VALENCE_TRY(auto found, in_directory(model));
+    if (found) return found;
+  }
+  VALENCE_TRY(const auto gguf, find_gguf(model));
+  if (!gguf) {
+    VALENCE_TRY(const auto onnx, find_onnx(model));
+    return onnx ? in_directory(directory_with(*onnx, {"config.json"})) : Result<std::optional<CalibrationText>>();
+  }
+  VALENCE_TRY(const MappedFile mapped, MappedFile::open(*gguf));
+  VALENCE_TRY(const GgufFile file, parse_gguf(mapped.bytes(), gguf->string()));
+  VALENCE_TRY(const auto text, file.metadata.find_string(kGgufCalibrationKey));
+  if (!text) return std::nullopt;
+  if (text->size() > kMaxFileBytes) {
+    return file.metadata.invalid(kGgufCalibrationKey,
+                                 fmt::format("{} bytes: no calibration is that long", text->size()), kRemedy);
+  }
+  return CalibrationText{std::string(*text), fmt::format("{}: {}", gguf->string(), kGgufCalibrationKey)};
+}
+
 Result<std::optional<Calibration>> load_calibration(const std::filesystem::path& model,
                                                     std::span<const std::string> labels) {
-  const std::filesystem::path path = model / kCalibrationFile;
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::nullopt;
-  VALENCE_TRY(const std::string text, read_file(path, kMaxFileBytes));
-  VALENCE_TRY(const Json document, Json::parse(text, path.string()));
+  VALENCE_TRY(const auto found, find_calibration(model));
+  if (!found) return std::nullopt;
+  VALENCE_TRY(const Json document, Json::parse(found->text, found->place));
   VALENCE_TRY(Calibration calibration, parse_calibration(document, labels));
   return std::optional(std::move(calibration));
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "valence/base/check.h"
@@ -24,7 +25,8 @@ bool is_target(std::string_view module, const std::vector<std::string>& targets)
   });
 }
 
-/// Which linear layers are adapted. Several with one name are one matrix (ModernBERT's Wqkv).
+/// Which modules are adapted, by a linear layer of each: a fused matrix (ModernBERT's Wqkv, GPT-2's c_attn) is several
+/// layers of one name, and one module.
 Result<std::vector<Network::NamedLinear>> adapted(Network& network, const LoraOptions& options) {
   const std::vector<std::string> targets =
       options.target_modules.empty() ? default_target_modules(network.spec()) : options.target_modules;
@@ -33,13 +35,7 @@ Result<std::vector<Network::NamedLinear>> adapted(Network& network, const LoraOp
   std::set<std::string> seen;
   for (const Network::NamedLinear& each : network.linears()) {
     last_parts.insert(each.name.substr(each.name.rfind('.') + 1));
-    if (!is_target(each.name, targets)) continue;
-    if (!seen.insert(each.name).second) {
-      return fail(ErrorCode::kUnsupported, "--target_modules",
-                  fmt::format("{} holds several matrices in one, which cannot be adapted yet", each.name),
-                  "name other modules, or train with --method full");
-    }
-    chosen.push_back(each);
+    if (is_target(each.name, targets) && seen.insert(each.name).second) chosen.push_back(each);
   }
   for (const std::string& target : targets) {
     const bool used = std::ranges::any_of(chosen, [&](const auto& each) { return is_target(each.name, {target}); });
@@ -52,19 +48,33 @@ Result<std::vector<Network::NamedLinear>> adapted(Network& network, const LoraOp
   return chosen;
 }
 
+/// Where a layer's outputs lie among those of its module.
+struct ModuleOutputs {
+  std::int64_t first = 0;  ///< the layer's first
+  std::int64_t count = 0;  ///< of the whole module
+};
+
+ModuleOutputs module_outputs(const LinearParameters& own, const ParameterSet& parameters) {
+  const Parameter& module = parameters.owner_of(own.weight);
+  const std::int64_t offset = own.weight - parameters.values_of(module).data();
+  return own.turned ? ModuleOutputs{offset, module.shape[1]} : ModuleOutputs{offset / own.stride, module.shape[0]};
+}
+
 }  // namespace
 
 /// Source: peft 0.21, utils/constants.py, TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING, and for what it leaves
-/// out (DistilBERT among others) the same two roles.
+/// out (DistilBERT among others) the same two roles, in whatever matrix holds them.
 std::vector<std::string> default_target_modules(const ModelSpec& spec) {
   const std::string& type = spec.model_type;
   if (type == "distilbert") return {"q_lin", "v_lin"};
   if (type == "deberta-v2") return {"query_proj", "value_proj"};
   if (type == "mpnet") return {"q", "v"};
   if (type == "gpt2") return {"c_attn"};
-  if (type == "modernbert") return {"Wo"};
-  if (type == "llama" || type == "mistral" || type == "qwen2" || type == "qwen3") return {"q_proj", "v_proj"};
-  if (type == "nomic_bert") return {"out_proj"};
+  if (type == "modernbert") return {"Wqkv"};
+  if (type == "llama" || type == "mistral" || type == "qwen2" || type == "qwen3" || type == "nomic_bert" ||
+      type == "gte") {
+    return {"q_proj", "v_proj"};
+  }
   return {"query", "value"};
 }
 
@@ -104,28 +114,33 @@ Status add_lora_parameters(Network& network, const LoraOptions& options, std::ui
         out[i] = static_cast<float>(bound * (2.0 * uniform(stream, i) - 1.0));
       }
     });
-    parameters.add(each.name + std::string(kUp), {own.out_features, options.r},
+    parameters.add(each.name + std::string(kUp), {module_outputs(own, parameters).count, options.r},
                    [](std::span<float> out) { std::ranges::fill(out, 0.0F); });
   }
   return {};
 }
 
 void attach_lora(Network& network, const ParameterSet& parameters, const LoraOptions& options) {
+  const auto rows = [&](const Parameter& parameter, std::int64_t first, std::int64_t count) {
+    LinearParameters own;
+    own.out_features = count;
+    own.in_features = parameter.shape[1];
+    own.stride = own.in_features;
+    own.weight = parameters.values_of(parameter).data() + first * own.stride;
+    own.d_weight = parameters.gradient_of(own.weight);
+    return own;
+  };
+  std::map<std::string, std::uint64_t> places;  // parts of a module see its input through one dropout
   for (const auto& each : network.linears()) {
     const Parameter* const down = parameters.find(each.name + std::string(kDown));
     const Parameter* const up = parameters.find(each.name + std::string(kUp));
     if (down == nullptr || up == nullptr) continue;
-    const auto linear = [&](const Parameter& parameter) {
-      LinearParameters own;
-      own.out_features = parameter.shape[0];
-      own.in_features = parameter.shape[1];
-      own.stride = own.in_features;
-      own.weight = parameters.values_of(parameter).data();
-      own.d_weight = parameters.gradient_of(own.weight);
-      return own;
-    };
-    each.linear->lora =
-        LoraUpdate{linear(*down), linear(*up), static_cast<float>(lora_scale(options)), {options.lora_dropout}};
+    const LinearParameters& own = each.linear->own;
+    each.linear->place = places.try_emplace(each.name, each.linear->place).first->second;
+    each.linear->lora = LoraUpdate{rows(*down, 0, options.r),
+                                   rows(*up, module_outputs(own, parameters).first, own.out_features),
+                                   static_cast<float>(lora_scale(options)),
+                                   {options.lora_dropout}};
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "valence/base/json_text.h"
 #include "valence/base/write_file.h"
+#include "valence/model/arch/registry.h"
 #include "valence/tensor/safetensors_writer.h"
 #include "valence/train/lora.h"
 
@@ -49,19 +50,18 @@ std::set<std::string> saved_modules(const BaseModel& model) {
 }
 
 std::string adapter_config(const BaseModel& model, const LoraOptions& options, const std::string& base_model) {
-  std::set<std::string> targets;
-  for (const Parameter& parameter : model.parameters.parameters()) {
-    if (is_lora_parameter(parameter.name)) targets.insert(last_part(module_of(module_of(parameter.name))));
-  }
+  const std::vector<std::string> targets =
+      options.target_modules.empty() ? default_target_modules(model.spec) : options.target_modules;
   JsonText json;
   json.begin_object().key("peft_type").string("LORA").key("task_type").string("SEQ_CLS");
   json.key("base_model_name_or_path").string(base_model).key("inference_mode").boolean(true);
   json.key("r").integer(options.r).key("lora_alpha").number(options.lora_alpha);
   json.key("lora_dropout").number(options.lora_dropout).key("bias").string("none");
-  add_strings(json, "target_modules", targets);
+  add_strings(json, "target_modules", {targets.begin(), targets.end()});
   add_strings(json, "modules_to_save", saved_modules(model));
   json.key("use_rslora").boolean(options.use_rslora).key("use_dora").boolean(false);
-  json.key("fan_in_fan_out").boolean(false).key("init_lora_weights").boolean(true);
+  json.key("fan_in_fan_out").boolean(find_architecture(model.spec.model_type)->transposed_linears);
+  json.key("init_lora_weights").boolean(true);
   json.key("rank_pattern").begin_object().end_object().key("alpha_pattern").begin_object().end_object();
   json.end_object();
   return json.text() + "\n";
