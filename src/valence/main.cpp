@@ -107,8 +107,8 @@ ExitCode run(int argc, char** argv) {
   app.add_option("--color", color, "auto, always or never [auto]")->type_name("WHEN");
   std::string config;
   app.add_option("--config", config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
-  const std::array commands{add_classify(app), add_tokenize(app), add_models(app), add_train(app),  add_eval(app),
-                            add_data(app),     add_bench(app),    add_doctor(app), add_history(app),  add_feedback(app)};
+  const std::array commands{add_classify(app), add_tokenize(app), add_models(app), add_train(app),   add_eval(app),
+                            add_data(app),     add_bench(app),    add_doctor(app), add_history(app), add_feedback(app)};
 
   try {
     app.parse(argc, argv);
