@@ -193,7 +193,9 @@ TEST_F(SqliteStoreTest, AnySequenceOfActionsLeavesWhatAPlainModelHolds) {
   ASSERT_TRUE(store->scan({}, [&](const StoredRecord& record) {
     const auto known = model.find(record.record.id);
     EXPECT_NE(known, model.end());
-    if (known != model.end()) EXPECT_EQ(known->second.record.time_ms, record.record.time_ms);
+    if (known != model.end()) {
+      EXPECT_EQ(known->second.record.time_ms, record.record.time_ms);
+    }
     ++seen;
     return true;
   }));
