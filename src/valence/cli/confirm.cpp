@@ -13,7 +13,7 @@ std::optional<ExitCode> refused(bool yes, const std::string& what, const std::st
                                 const std::string& question) {
   if (yes) return std::nullopt;
   if (!is_terminal(STDIN_FILENO) || !is_terminal(STDERR_FILENO)) {
-    print_error({ErrorCode::kInvalidArgument, what, "is not removed without being sure",
+    print_error({ErrorCode::kInvalidArgument, what, "is not deleted without being sure",
                  "add --yes; --dry-run shows what would go"});
     return ExitCode::kUsage;
   }

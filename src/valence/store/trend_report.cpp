@@ -110,6 +110,7 @@ Status add_words(HistoryStore& store, const TrendReportRequest& request, TrendRe
   report.words_are_sample = more_now || more_before;
   report.word_texts = now.texts();
   if (before.texts() > 0) report.new_words = typical_words(now, before, request.words);
+  std::erase_if(report.new_words, [](const WordScore& word) { return word.score < kNotableWordScore; });
   return {};
 }
 

@@ -64,6 +64,8 @@ struct TrendReport {
 
 /// Changes with a smaller p-value are told as such.
 inline constexpr double kNotableP = 0.01;
+/// Words below it are not named: one in forty reaches it by chance.
+inline constexpr double kNotableWordScore = 1.96;
 
 /// Errors: kNotFound when the period has no records or no label can be told to be the negative one.
 [[nodiscard]] Result<TrendReport> make_trend_report(HistoryStore& store, const TrendReportRequest& request);
