@@ -74,6 +74,35 @@ class Kubernetes(unittest.TestCase):
             kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
+class Package(unittest.TestCase):
+    """`cpack -G DEB` of the build this test belongs to, unpacked into a folder."""
+
+    def test_debian_package_holds_program_and_unit(self):
+        build = os.environ.get("VALENCE_BUILD_DIR", "")
+        for program in ("cpack", "dpkg", "dpkg-deb", "dpkg-shlibdeps"):
+            if shutil.which(program) is None:
+                self.skipTest(f"{program} is not installed (Debian: cmake, dpkg-dev)")
+        if not Path(build, "valence").is_file():
+            self.skipTest("VALENCE_BUILD_DIR names no build")
+        with tempfile.TemporaryDirectory() as folder:
+            run = subprocess.run(["cpack", "-G", "DEB", "--config", Path(build, "CPackConfig.cmake"), "-B", folder],
+                                 capture_output=True, text=True, check=False, cwd=build)
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            package, = Path(folder).glob("valence_*.deb")
+            root = Path(folder, "root")
+            subprocess.run(["dpkg", "-x", package, root], check=True)
+            depends = subprocess.run(["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True)
+            for library in ("libc6", "libcurl4", "libfmt9"):
+                self.assertIn(library, depends.stdout)
+            unit = (root / "usr/lib/systemd/system/valence.service").read_text()
+            program = re.search(r"ExecStart=(/\S+)", unit)[1]
+            installed = root / program.lstrip("/")
+            self.assertTrue(os.access(installed, os.X_OK))
+            run = subprocess.run([installed, "--version"], capture_output=True, text=True, check=False)
+            self.assertRegex(run.stdout, r"^valence \d+\.\d+\.\d+")
+            self.assertFalse(list(root.glob("usr/include/**/*.h")))  # the library is another affair
+
+
 class Systemd(unittest.TestCase):
     def test_unit_has_no_complaints(self):
         if shutil.which("systemd-analyze") is None:

@@ -66,8 +66,8 @@ class HttpSender final : public Sender {
     if (head) return judge_answer(head->status, head->find("retry-after").value_or(""), body);
     // A body that never ends says nothing that the status has not said.
     if (status != 0) return judge_answer(status, retry_after, body);
-    return {.outcome = head.error().may_pass ? Outcome::kRetry : Outcome::kRefused,
-            .why = head.error().error.to_string()};
+    const bool may_pass = head.error().may_pass || head.error().error.code() == ErrorCode::kCancelled;
+    return {.outcome = may_pass ? Outcome::kRetry : Outcome::kRefused, .why = head.error().error.to_string()};
   }
 
  private:
@@ -127,7 +127,7 @@ std::optional<milliseconds> Courier::step() {
   lock.unlock();
   const Delivery delivery = options_.sender->send(message);
   lock.lock();
-  if (stopping_ && delivery.outcome != Outcome::kSent) return std::nullopt;  // it is sent again after the restart
+  if (stopping_ && delivery.outcome == Outcome::kRetry) return std::nullopt;  // it is sent again after the restart
   const bool is_first = !queue_.empty() && queue_.front().id == message.id;
   milliseconds wait = kBetweenMessages;
   if (delivery.outcome == Outcome::kRetry) {
