@@ -231,11 +231,11 @@ async function checksOfOurServer() {
     const counts = await trend.locator('tbody tr td:nth-child(2)').allInnerTexts();
     assert.equal(counts.map(Number).reduce((a, b) => a + b), 40);
     for (const mode of ['labels', 'texts', 'share']) {
-      await trend.getByLabel('Show').selectOption(mode);
+      await trend.getByLabel('Show', { exact: true }).selectOption(mode);
       await trend.locator('canvas').waitFor();
       await shot(page, `chart-${mode}`);
     }
-    await trend.getByLabel('By').selectOption('minute');
+    await trend.getByLabel('By', { exact: true }).selectOption('minute');
     await until('by minute', async () => /by minute/.test(await trend.getByRole('img').getAttribute('aria-label')));
     assert.equal(await trend.locator('tbody tr').count(), 40);
     await close(page);
@@ -253,7 +253,7 @@ async function checksOfOurServer() {
     await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 5 });
     await page.mouse.up();
     await until('the period is shorter', async () => (await note()) !== whole);
-    assert.equal(await trend.getByLabel('By').inputValue(), 'minute'); // a fifth of a day
+    assert.equal(await trend.getByLabel('By', { exact: true }).inputValue(), 'minute'); // a fifth of a day
     for (const name of ['Zoom in', 'Zoom out', 'Earlier', 'Later']) {
       const before = await note();
       await trend.getByRole('button', { name }).click();
@@ -263,17 +263,17 @@ async function checksOfOurServer() {
     await trend.getByRole('button', { name: 'Later' }).press('ArrowLeft');
     await until('arrow', async () => (await note()) !== before);
     await trend.getByRole('button', { name: 'Reset' }).click();
-    assert.equal(await trend.getByLabel('By').inputValue(), 'hour');
-    await page.getByLabel('Period').selectOption('24m');
-    assert.equal(await trend.getByLabel('By').inputValue(), 'week');
+    assert.equal(await trend.getByLabel('By', { exact: true }).inputValue(), 'hour');
+    await page.getByLabel('Period', { exact: true }).selectOption('24m');
+    assert.equal(await trend.getByLabel('By', { exact: true }).inputValue(), 'week');
     await close(page);
   });
 
   await check(`a trend of ${MIN_TREND_POINTS} points is drawn within ${MAX_DRAW_MS} ms`, async () => {
     const page = await open(plain);
     await settled(page);
-    await page.getByLabel('Period').selectOption('90d');
-    await panel(page, 'Over time').getByLabel('By').selectOption('minute');
+    await page.getByLabel('Period', { exact: true }).selectOption('90d');
+    await panel(page, 'Over time').getByLabel('By', { exact: true }).selectOption('minute');
     const drawn = (least) => page.evaluate((n) => performance.getEntriesByName('trend-draw').filter((each) => each.detail >= n).map((each) => each.duration), least);
     await until('the points', async () => (await drawn(MIN_TREND_POINTS)).length > 0, 60_000);
     // Drawn anew with each change of colours: the machine may have been busy with something else at the first.
@@ -297,7 +297,7 @@ async function checksOfOurServer() {
     assert.match(await text(alerts.locator('.alert-firing')), /Firing.*41 of the last 100 texts.*support · 41 of 100 · for 14 min/);
     await alerts.locator('.alert-firing').getByRole('button').click();
     const dialog = page.getByRole('dialog', { name: 'Silence' });
-    await dialog.getByLabel('For').selectOption('4');
+    await dialog.getByLabel('For', { exact: true }).selectOption('4');
     await dialog.getByLabel('Your name').fill('Ada');
     await dialog.getByLabel('Why').fill('batch import');
     await accessible(page, 'the silence dialog');
@@ -372,7 +372,7 @@ async function checksOfOurServer() {
     const page = await open(plain);
     await goTo(page, 'history');
     await page.getByLabel('Words in the text').fill('batter* died');
-    await page.getByLabel('Label').selectOption('negative');
+    await page.getByLabel('Label', { exact: true }).selectOption('negative');
     await page.getByLabel('Score from').fill('0.6');
     await page.getByRole('button', { name: 'Search' }).click();
     await until('the address has the question', () => /q=batter/.test(page.url()));

@@ -114,7 +114,7 @@ class Browser(unittest.TestCase):
         for line in program.stdout:
             result = json.loads(line)
             checks += 1
-            print(f"{'FAILED' if result['failure'] else 'ok'}: {result['name']} {result['note']}", file=sys.stderr, flush=True)
+            print(f"{'FAILED' if result['failure'] else 'ok'}: {result['name']} {result['note']}{result['failure']}", file=sys.stderr, flush=True)
             with self.subTest(result["name"]):
                 self.assertFalse(result["failure"], result["failure"])
         self.assertEqual(program.wait(timeout=60), 0)
