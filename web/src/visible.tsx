@@ -23,10 +23,9 @@ const NAMES: Record<number, string> = {
   0xfeff: 'BOM',
 };
 
-// Controls but for line feed and tab, bidirectional formatting, invisible operators, tags and lone surrogates. Joiners (U+200C, U+200D) stay: Persian, Indic
-// scripts and emoji need them.
+// Controls but for line feed and tab, bidirectional formatting, invisible operators, tags and lone surrogates. Joiners
+// (U+200C, U+200D) stay: Persian, Indic scripts and emoji need them.
 const UNSEEN =
-  // eslint-disable-next-line no-control-regex
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Cs}/gu;
 
 /** What stands in for one such character: a control picture, an abbreviation or its code point. */

@@ -22,7 +22,7 @@ export interface TrendChartProps {
   onZoom: (range: Range) => void;
 }
 
-const HEIGHT = 280;
+const HEIGHT = 300;
 const DAY_S = 86_400;
 
 /** Strokes that tell lines apart without colour. */

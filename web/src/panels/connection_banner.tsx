@@ -29,7 +29,7 @@ export function ConnectionBanner({ status }: { status: Status | undefined }) {
   if (state.kind === 'waiting' || (state.kind === 'connecting' && wasLost.current)) {
     const seconds = state.kind === 'waiting' ? Math.max(0, Math.ceil((state.retryAtMs - now) / 1000)) : 0;
     return (
-      <div class="banner banner-bad">
+      <aside aria-label="State of the server" class="banner banner-bad">
         <span>
           Disconnected. What is shown may be old.{' '}
           {state.kind === 'waiting' ? `Trying again in ${seconds} s.` : 'Trying again…'}
@@ -37,29 +37,29 @@ export function ConnectionBanner({ status }: { status: Status | undefined }) {
         <button type="button" class="button button-small" onClick={() => live.connect()}>
           Try now
         </button>
-      </div>
+      </aside>
     );
   }
   if (state.kind === 'refused') {
     return (
-      <div class="banner banner-bad">
+      <aside aria-label="State of the server" class="banner banner-bad">
         <span>{visibleString(state.why)}.</span>
         <button type="button" class="button button-small" onClick={() => { refreshAll(); live.connect(); }}>
           Try again
         </button>
-      </div>
+      </aside>
     );
   }
   if (status?.history.state === 'delayed') {
     return (
-      <div class="banner">
+      <aside aria-label="State of the server" class="banner">
         <span>
           History delayed: texts are classified, and wait to be written. {visibleString(status.history.message ?? '')}
         </span>
-      </div>
+      </aside>
     );
   }
-  if (status?.draining) return <div class="banner">The server is shutting down.</div>;
-  if (status && !status.ready) return <div class="banner">The models are still loading.</div>;
+  if (status?.draining) return <aside aria-label="State of the server" class="banner">The server is shutting down.</aside>;
+  if (status && !status.ready) return <aside aria-label="State of the server" class="banner">The models are still loading.</aside>;
   return null;
 }

@@ -27,9 +27,9 @@ export interface TrendPanelProps {
 }
 
 const MODES: { value: TrendMode; title: string }[] = [
-  { value: 'share', title: 'Share of one label' },
+  { value: 'share', title: 'One label' },
   { value: 'labels', title: 'Every label' },
-  { value: 'texts', title: 'Number of texts' },
+  { value: 'texts', title: 'Texts' },
 ];
 
 const MIN_RANGE_MS = 5 * MINUTE_MS;

@@ -1,6 +1,7 @@
 /** A control with its name above it. */
 
 import type { ComponentChildren } from 'preact';
+import { useId } from 'preact/hooks';
 
 export function Field({ title, children, class: more = '' }: { title: string; children: ComponentChildren; class?: string }) {
   return (
@@ -27,15 +28,20 @@ export function Select({
   options: readonly Option[];
   onChange: (value: string) => void;
 }) {
+  // Not inside its label, as in Field: the options would be part of the name.
+  const id = useId();
   return (
-    <Field title={title}>
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+    <div class="field">
+      <label class="field-title" for={id}>
+        {title}
+      </label>
+      <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         {options.map((option) => (
           <option key={option.value} value={option.value} selected={option.value === value}>
             {option.title}
           </option>
         ))}
       </select>
-    </Field>
+    </div>
   );
 }
