@@ -82,6 +82,24 @@ class OneLabel(Evaluating):
         self.truth = [label if generator.random() < 0.7 else generator.choice(self.labels) for label in self.predicted]
         self.dev = self.data(zip(self.texts, self.truth))
 
+    def test_a_row_is_answered_among_the_labels_it_was_labelled_among(self):
+        """Half of the rows know no green: there the truth is compared with red and blue, renormalised."""
+        choices = [["red", "blue"] if i % 2 and t != "green" else self.labels for i, t in enumerate(self.truth)]
+        rows = [(text, truth, "" if len(chosen) == 3 else "|".join(chosen))
+                for text, truth, chosen in zip(self.texts, self.truth, choices)]
+        dev = self.data(rows, "choices.csv", ("text", "label", "among"))
+        report = self.evaluated(dev, "-m", self.model, "--bootstrap", "0", "--choices-column", "among")
+        among = [{label: row[label] / sum(row[c] for c in chosen) for label in chosen}
+                 for row, chosen in zip(self.scores, choices)]
+        right = sum(max(row, key=row.get) == t for row, t in zip(among, self.truth))
+        self.assertEqual(report["figures"]["accuracy"]["value"], right / 200)
+        loss = sum(-math.log(row[t]) for row, t in zip(among, self.truth)) / 200
+        self.assertAlmostEqual(report["figures"]["log_loss"]["value"], loss, 5)
+        refused = valence("eval", self.data([("red", "green", "red|blue")], "no.csv", ("text", "label", "among")), "-m",
+                          self.model, "--choices-column", "among")
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn('no.csv:2: the row\'s label "green" is not among its choices "red|blue"', refused.stderr.decode())
+
     def test_figures_are_those_of_what_classify_says(self):
         report = self.evaluated(self.dev, "-m", self.model, "--bootstrap", "50")
         figures = {name: figure["value"] for name, figure in report["figures"].items()}

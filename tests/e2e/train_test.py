@@ -78,6 +78,55 @@ class TrainTest(InTemporaryFolder):
         self.assertIn("new parameters, which the base does not have: classifier.weight, classifier.bias", result.stderr.decode())
         self.assertEqual(self.labels_of("-m", self.folder / "out", "-t", "the good b", "-t", "c bad a"), ["praise", "refund"])
 
+    def test_rows_of_sets_with_other_labels_are_learned_together(self):
+        """A set of two labels says nothing of the third: its rows hold the word of "neutral" as often as not."""
+        generator = random.Random(3)
+        table = []
+        for text, label in rows(240):
+            word = "d" if generator.random() < 0.5 else "e"
+            table.append((f"{text} {word}", label, "negative|positive"))
+        table += [("d d c", "neutral", "")] * 40 + [("good c", "positive", ""), ("bad c", "negative", "")] * 20
+        data = self.csv("train.csv", table, ("text", "label", "choices"))
+        result = self.train(data, "--learning-rate", "5e-3", "--num-train-epochs", "6", "--choices-column", "choices")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        out = self.folder / "out"
+        self.assertEqual(self.labels_of("-m", out, "-t", "good c", "-t", "bad c", "-t", "d d c"),
+                         ["positive", "negative", "neutral"])
+
+    def test_a_teachers_scores_outweigh_the_labels_where_they_are_told_to(self):
+        """Every label is wrong; the teacher is right, and all the truth there is."""
+        table = []
+        for text, label in rows(200):
+            wrong = {"negative": "positive", "positive": "negative"}[label]
+            table.append({"text": text, "label": wrong, "scores": [{"label": label, "score": 0.9},
+                                                                   {"label": wrong, "score": 0.1}]})
+        data = self.folder / "train.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in table))
+        result = self.train(data, "--learning-rate", "5e-3", "--num-train-epochs", "6", "--teacher-column", "scores",
+                            "--teacher-weight", "1", "--eval-split", "0")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertEqual(self.labels_of("-m", self.folder / "out", "-t", "the good b", "-t", "c bad a"),
+                         ["positive", "negative"])
+
+    def test_choices_and_teachers_that_make_no_sense_are_refused_with_their_row(self):
+        header = ("text", "label", "choices", "scores")
+        good = [("good b", "positive", "", ""), ("bad b", "negative", "", "")] * 10
+        for row, message in ((("good", "positive", "positive|glad", ""), 'label "glad" is none of negative, positive'),
+                             (("good", "positive", "negative", ""), "leave nothing to tell apart"),
+                             (("good", "positive", "", '{"glad": 1}'), 'label "glad" is none of negative, positive'),
+                             (("good", "positive", "", "[1"), "the teacher's scores")):
+            data = self.csv("train.csv", [*good, row], header)
+            result = self.train(data, "--choices-column", "choices", "--teacher-column", "scores")
+            self.assertEqual(result.returncode, 3, result.stderr.decode())
+            self.assertIn(message, result.stderr.decode())
+            self.assertIn("train.csv:22", result.stderr.decode())
+            self.assertFalse((self.folder / "out").exists())
+        data = self.csv("train.csv", good, header)
+        for wrong in (["--teacher-column", "none"], ["--teacher-column", "scores", "--teacher-weight", "2"],
+                      ["--choices-column", "choices", "--few-shot"],
+                      ["--choices-column", "choices", "--problem-type", "regression"]):
+            self.assertIn(self.train(data, *wrong).returncode, (2, 3), wrong)
+
     def test_lora_leaves_an_adapter_beside_the_base(self):
         data = self.csv("train.csv", rows(200))
         result = self.train(data, "--method", "lora", "--learning-rate", "2e-2", "--alpha", "16", "--dropout", "0.1",

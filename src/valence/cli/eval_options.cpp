@@ -87,6 +87,10 @@ void declare_labelled_data_options(CLI::App& app, LabelledDataArguments& argumen
                  "Column or field of the label; several of one row are joined by | [label]")
       ->type_name("C")
       ->group(input);
+  app.add_option("--choices-column", arguments.choices_column,
+                 "Column of the labels that the row was labelled among, joined by |; empty: all")
+      ->type_name("C")
+      ->group(input);
   app.add_option("--map-labels", arguments.map_labels,
                  "What the data's labels are called in the model: pos=positive,...")
       ->delimiter(',')
@@ -128,6 +132,7 @@ Result<LabelledDataOptions> interpret(const LabelledDataArguments& arguments) {
   options.classifier.function = ScoreFunction::kNone;
   options.request.reader = shared.reader;
   options.request.label_column = arguments.label_column;
+  options.request.choices_column = arguments.choices_column;
   VALENCE_TRY(options.request.renaming, parse_renaming(arguments.map_labels));
   return options;
 }

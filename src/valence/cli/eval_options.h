@@ -28,6 +28,7 @@ struct LabelledDataArguments {
   std::string text_column;
   std::string text_pair_column;
   std::string label_column = pipeline::kUsualLabelColumn;
+  std::string choices_column;
   std::vector<std::string> map_labels;
   std::string max_length;
   std::string batch_tokens;

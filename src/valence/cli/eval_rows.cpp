@@ -14,6 +14,7 @@
 #include "valence/eval/temperature.h"
 #include "valence/pipeline/labelled_texts.h"
 #include "valence/train/label_space.h"
+#include "valence/train/soft_target.h"
 
 namespace valence::cli {
 namespace {
@@ -107,6 +108,20 @@ class TruthReader {
     return true;
   }
 
+  /// The labels that the row added last was labelled among.
+  Status add_choices(const std::string& choices, const std::string& place) {
+    train::Target target{.label = rows_.truth.back()};
+    std::vector<std::string> names = parts_of(choices);
+    for (std::string& name : names) {
+      if (const auto renamed = renaming_.find(name); renamed != renaming_.end()) name = renamed->second;
+    }
+    const auto chosen = train::choose_among(target, fmt::format("{}", fmt::join(names, "|")),
+                                            {rows_.labels, ProblemType::kSingleLabel});
+    if (!chosen) return fail(chosen.error().in(place));
+    rows_.choices.push_back(std::move(target.choices));
+    return {};
+  }
+
   [[nodiscard]] const std::map<std::string, std::size_t>& unknown() const { return unknown_; }
 
  private:
@@ -145,6 +160,14 @@ Status check_renaming(const LabelRenaming& renaming, const std::vector<std::stri
                 fmt::format("its labels are {}", listed(labels)));
   }
   return {};
+}
+
+/// Takes out the labels that the row was not labelled among.
+void leave_choices(std::span<float> logits, const std::vector<std::int32_t>& choices) {
+  if (choices.empty()) return;
+  for (std::size_t label = 0; label < logits.size(); ++label) {
+    if (!std::ranges::binary_search(choices, static_cast<std::int32_t>(label))) logits[label] = kNotAChoice;
+  }
 }
 
 template <class T>
@@ -187,14 +210,23 @@ Result<EvalRows> read_eval_rows(const std::vector<std::string>& files, const Eva
   rows.slice_values.resize(request.slice_columns.size());
   TruthReader truth(rows, request.renaming);
   std::string first_file;
+  std::vector<std::string> carried = request.slice_columns;
+  const bool has_choices = !request.choices_column.empty();
+  if (has_choices) {
+    if (kind != AnswerKind::kOneLabel) {
+      return fail(ErrorCode::kInvalidArgument, "--choices-column", "is for models that give a text one label");
+    }
+    carried.push_back(request.choices_column);
+  }
   for (const std::string& file : files) {
     VALENCE_TRY(pipeline::LabelledRows read,
-                pipeline::read_labelled_rows(file, request.reader, request.label_column, request.slice_columns));
+                pipeline::read_labelled_rows(file, request.reader, request.label_column, carried));
     if (first_file.empty()) first_file = read.file;
     std::ranges::move(read.failed, std::back_inserter(rows.failed));
     for (std::size_t i = 0; i < read.texts.size(); ++i) {
       std::string place = fmt::format("{}:{}", read.file, read.lines[i]);
       if (!truth.add(read.labels[i], place)) continue;
+      if (has_choices && truth.unknown().empty()) VALENCE_TRY_STATUS(truth.add_choices(read.carried.back()[i], place));
       rows.texts.push_back(std::move(read.texts[i]));
       if (!read.pairs.empty()) rows.pairs.push_back(std::move(read.pairs[i]));
       rows.places.push_back(std::move(place));
@@ -230,7 +262,9 @@ Result<Answers> answer_rows(const Classifier& classifier, const EvalRows& rows, 
     for (std::size_t row = begin; row < end; ++row) {
       const auto& prediction = predictions[row - begin];
       if (prediction) {
-        std::ranges::copy(prediction->scores, answers.logits.begin() + static_cast<std::ptrdiff_t>(row * num_labels));
+        const auto logits = std::span(answers.logits).subspan(row * num_labels, num_labels);
+        std::ranges::copy(prediction->scores, logits.begin());
+        if (!rows.choices.empty()) leave_choices(logits, rows.choices[row]);
       } else {
         answers.errors[row] = prediction.error().in(rows.places[row]);
       }
@@ -294,6 +328,7 @@ void drop_unanswered(EvalRows& rows, std::span<Answers* const> all) {
   keep_rows(rows.pairs, kept, 1);
   keep_rows(rows.places, kept, 1);
   keep_rows(rows.truth, kept, 1);
+  keep_rows(rows.choices, kept, 1);
   keep_rows(rows.truth_bits, kept, num_labels);
   keep_rows(rows.truth_numbers, kept, 1);
   for (auto& values : rows.slice_values) keep_rows(values, kept, 1);

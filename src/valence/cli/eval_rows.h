@@ -31,6 +31,7 @@ using LabelRenaming = std::map<std::string, std::string, std::less<>>;
 struct EvalRequest {
   data::ReaderOptions reader;
   std::string label_column;
+  std::string choices_column = {};  ///< of the labels that a row was labelled among, joined by |; empty: there is none
   LabelRenaming renaming;
   std::vector<std::string> slice_columns;
 };
@@ -40,11 +41,12 @@ struct EvalRows {
   AnswerKind kind = AnswerKind::kOneLabel;
   std::vector<std::string> labels;  ///< the model's, by id
   std::vector<std::string> texts;
-  std::vector<std::string> pairs;        ///< second texts, or none
-  std::vector<std::string> places;       ///< "dev.csv:17"
-  std::vector<std::int32_t> truth;       ///< kOneLabel: label ids
-  std::vector<std::uint8_t> truth_bits;  ///< kLabelSets: [rows, labels]
-  std::vector<double> truth_numbers;     ///< kNumbers
+  std::vector<std::string> pairs;                  ///< second texts, or none
+  std::vector<std::string> places;                 ///< "dev.csv:17"
+  std::vector<std::int32_t> truth;                 ///< kOneLabel: label ids
+  std::vector<std::vector<std::int32_t>> choices;  ///< kOneLabel: ids a row was labelled among, ascending; none: all
+  std::vector<std::uint8_t> truth_bits;            ///< kLabelSets: [rows, labels]
+  std::vector<double> truth_numbers;               ///< kNumbers
   std::vector<std::string> slice_columns;
   std::vector<std::vector<std::string>> slice_values;  ///< by column, then row
   std::vector<Error> failed;                           ///< rows that cannot be read, carry no label, are not answered
@@ -52,9 +54,12 @@ struct EvalRows {
   [[nodiscard]] std::size_t size() const { return texts.size(); }
 };
 
+/// Below every logit, and finite: its score is 0 whatever the temperature.
+inline constexpr float kNotAChoice = -1e30F;
+
 /// What a model says, by row.
 struct Answers {
-  std::vector<float> logits;            ///< [rows, labels]
+  std::vector<float> logits;            ///< [rows, labels]; of a label that is not among a row's choices kNotAChoice
   std::vector<float> scores;            ///< the same after the model's function, calibrated if it is; of numbers none
   std::vector<std::int32_t> predicted;  ///< kOneLabel
   std::vector<float> confidence;        ///< kOneLabel: the score of `predicted`

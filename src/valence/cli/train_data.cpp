@@ -10,14 +10,20 @@
 
 #include "valence/base/random.h"
 #include "valence/engine/sequences.h"
+#include "valence/train/soft_target.h"
 
 namespace valence::cli {
 
 Result<TrainingRows> read_training_rows(const std::vector<std::string>& files, const data::ReaderOptions& options,
-                                        const std::string& label_column) {
+                                        const TrainingColumns& columns) {
   TrainingRows all;
+  std::vector<std::string> carried;
+  if (!columns.choices.empty()) carried.push_back(columns.choices);
+  if (!columns.scores.empty()) carried.push_back(columns.scores);
   for (const std::string& file : files) {
-    VALENCE_TRY(pipeline::LabelledRows rows, pipeline::read_labelled_rows(file, options, label_column));
+    VALENCE_TRY(pipeline::LabelledRows rows, pipeline::read_labelled_rows(file, options, columns.label, carried));
+    if (!columns.choices.empty()) std::ranges::move(rows.carried.front(), std::back_inserter(all.choices));
+    if (!columns.scores.empty()) std::ranges::move(rows.carried.back(), std::back_inserter(all.scores));
     for (const std::uint64_t line : rows.lines) all.places.push_back(fmt::format("{}:{}", rows.file, line));
     std::ranges::move(rows.texts, std::back_inserter(all.texts));
     std::ranges::move(rows.pairs, std::back_inserter(all.pairs));
@@ -28,7 +34,7 @@ Result<TrainingRows> read_training_rows(const std::vector<std::string>& files, c
 }
 
 Result<EncodedRows> encode_rows(const TrainingRows& rows, const Tokenizer& tokenizer, const EncodingLimits& limits,
-                                const train::HeadRequest& head, ThreadPool& pool) {
+                                const train::HeadRequest& head, double teacher_weight, ThreadPool& pool) {
   std::set<std::string> unknown;
   std::vector<std::optional<train::Target>> targets(rows.texts.size());
   std::string first_place;
@@ -36,6 +42,11 @@ Result<EncodedRows> encode_rows(const TrainingRows& rows, const Tokenizer& token
     auto target = train::target_of(rows.labels[i], head);
     if (target) {
       targets[i] = std::move(*target);
+      const std::string_view choices = rows.choices.empty() ? std::string_view() : rows.choices[i];
+      const std::string_view scores = rows.scores.empty() ? std::string_view() : rows.scores[i];
+      auto softened = train::choose_among(*targets[i], choices, head);
+      if (softened) softened = train::learn_from_scores(*targets[i], scores, teacher_weight, head);
+      if (!softened) return fail(softened.error().in(rows.places[i]));
       continue;
     }
     if (unknown.empty()) first_place = rows.places[i];
@@ -87,6 +98,7 @@ std::uint64_t hash_of(const std::vector<train::Example>& examples) {
     for (const std::int32_t id : example.type_ids) add(static_cast<std::uint32_t>(id));
     add(static_cast<std::uint32_t>(example.target.label));
     for (const float value : example.target.values) add(std::bit_cast<std::uint32_t>(value));
+    for (const std::int32_t choice : example.target.choices) add(static_cast<std::uint32_t>(choice));
   }
   return hash;
 }

@@ -20,12 +20,20 @@ namespace valence::cli {
 /// Rows of several files, one after the other.
 struct TrainingRows {
   std::vector<std::string> texts, pairs, labels;
-  std::vector<std::string> places;  ///< "train.csv:17"
-  std::vector<Error> failed;        ///< rows that cannot be read or carry no label
+  std::vector<std::string> choices;  ///< one a text, or none: what it was labelled among, joined by |
+  std::vector<std::string> scores;   ///< one a text, or none: what a teacher says of it
+  std::vector<std::string> places;   ///< "train.csv:17"
+  std::vector<Error> failed;         ///< rows that cannot be read or carry no label
+};
+
+struct TrainingColumns {
+  std::string label;
+  std::string choices = {};  ///< empty: there is none
+  std::string scores = {};   ///< empty: there is none
 };
 
 Result<TrainingRows> read_training_rows(const std::vector<std::string>& files, const data::ReaderOptions& options,
-                                        const std::string& label_column);
+                                        const TrainingColumns& columns);
 
 /// How texts become token ids.
 struct EncodingLimits {
@@ -41,9 +49,10 @@ struct EncodedRows {
   std::uint64_t tokens = 0;
 };
 
-/// Errors: a label that `head` does not have (the row's place, and both sides).
+/// `teacher_weight`: how much of the truth is the teacher's, where the row has its scores. Errors: a label that `head`
+/// does not have (the row's place, and both sides).
 Result<EncodedRows> encode_rows(const TrainingRows& rows, const Tokenizer& tokenizer, const EncodingLimits& limits,
-                                const train::HeadRequest& head, ThreadPool& pool);
+                                const train::HeadRequest& head, double teacher_weight, ThreadPool& pool);
 
 /// A number that changes when tokens, labels or their order do.
 [[nodiscard]] std::uint64_t hash_of(const std::vector<train::Example>& examples);

@@ -138,6 +138,15 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
       "C", data);
   add(app, "text_pair_column", arguments.text_pair_column, "Column of a second text", "C", data);
   add(app, "label_column", arguments.label_column, "Column or field of the labels [label]", "C", data);
+  add(app, "choices_column", arguments.choices_column,
+      "Column of the labels that the row was labelled among, joined by |; empty: all. Where sets of several kinds are "
+      "learned together, a row says nothing of the labels its set does not have",
+      "C", data);
+  add(app, "teacher_column", arguments.teacher_column,
+      "Column of another model's scores, as classify --top-k all writes them, to learn from beside the labels", "C",
+      data);
+  add(app, "teacher_weight", arguments.teacher_weight, "How much of the truth is the teacher's, 0 to 1 [0.5]", "X",
+      data);
   add(app, "problem_type", arguments.problem_type,
       "single_label_classification, multi_label_classification (labels joined by |) or regression [single]", "T", data);
   add(app, "input_format", arguments.input_format, "csv, tsv or jsonl [by suffix]", "F", data);
@@ -283,6 +292,20 @@ Result<TrainOptions> interpret(const TrainArguments& arguments) {
     few_shot.num_iterations = arguments.num_iterations;
     few_shot.seed = training.seed;
     if (arguments.learning_rate > 0) few_shot.learning_rate = arguments.learning_rate;
+  }
+  const bool has_soft_targets = !arguments.choices_column.empty() || !arguments.teacher_column.empty();
+  if (has_soft_targets && arguments.few_shot) {
+    return fail(ErrorCode::kInvalidArgument, "--few-shot", "learns from labels alone",
+                "leave --choices-column and --teacher-column out");
+  }
+  if (has_soft_targets && !arguments.problem_type.empty() && arguments.problem_type != "single_label_classification") {
+    return fail(ErrorCode::kInvalidArgument, "--problem_type",
+                "--choices-column and --teacher-column are for one label a text",
+                "leave them out, or give single_label_classification rows");
+  }
+  if (!(arguments.teacher_weight >= 0 && arguments.teacher_weight <= 1)) {
+    return fail(ErrorCode::kInvalidArgument, "--teacher_weight",
+                fmt::format("{:g}: expected 0 to 1", arguments.teacher_weight));
   }
   if (!arguments.problem_type.empty()) {
     VALENCE_TRY(options.problem_type, choose("--problem_type", arguments.problem_type, kProblemTypes));

@@ -28,6 +28,8 @@ struct TrainArguments {
   std::string method = "full";
   std::string output_dir;
   std::string input_format, encoding = "utf-8", text_column, text_pair_column, label_column = "label";
+  std::string choices_column, teacher_column;
+  double teacher_weight = 0.5;
   std::string problem_type;
   double eval_split = 0.1;
   double learning_rate = 0;  ///< 0: by method

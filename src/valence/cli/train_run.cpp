@@ -105,7 +105,8 @@ Status TrainRun::State::check_output() const {
 }
 
 Status TrainRun::State::read_rows() {
-  VALENCE_TRY(TrainingRows rows, read_training_rows(arguments.data, options.reader, arguments.label_column));
+  const TrainingColumns columns{arguments.label_column, arguments.choices_column, arguments.teacher_column};
+  VALENCE_TRY(TrainingRows rows, read_training_rows(arguments.data, options.reader, columns));
   failed = rows.failed;
   VALENCE_TRY(head, train::label_space(rows.labels, options.problem_type));
   if (options.few_shot && head.problem_type != ProblemType::kSingleLabel) {
@@ -131,7 +132,7 @@ Status TrainRun::State::read_rows() {
   options.training.max_length = max_length;
   const EncodingLimits limits{static_cast<std::size_t>(max_length), static_cast<std::size_t>(encoder.vocab_size),
                               encoder.type_vocab_size > 1};
-  VALENCE_TRY(EncodedRows encoded, encode_rows(rows, *source.tokenizer, limits, head, *pool));
+  VALENCE_TRY(EncodedRows encoded, encode_rows(rows, *source.tokenizer, limits, head, arguments.teacher_weight, *pool));
   std::ranges::move(encoded.failed, std::back_inserter(failed));
   report.truncated = encoded.truncated;
   if (encoded.examples.empty()) {
@@ -139,8 +140,9 @@ Status TrainRun::State::read_rows() {
   }
   if (!arguments.eval_data.empty()) {
     VALENCE_TRY(const TrainingRows other,
-                read_training_rows(arguments.eval_data, options.reader, arguments.label_column));
-    VALENCE_TRY(EncodedRows measured, encode_rows(other, *source.tokenizer, limits, head, *pool));
+                read_training_rows(arguments.eval_data, options.reader,
+                                   {.label = arguments.label_column, .choices = arguments.choices_column}));
+    VALENCE_TRY(EncodedRows measured, encode_rows(other, *source.tokenizer, limits, head, 0, *pool));
     std::ranges::copy(other.failed, std::back_inserter(failed));
     std::ranges::move(measured.failed, std::back_inserter(failed));
     examples = std::move(encoded.examples);

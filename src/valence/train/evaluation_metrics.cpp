@@ -8,6 +8,13 @@
 namespace valence::train {
 namespace {
 
+/// The class with the highest logit, among those that the text was labelled among.
+std::int32_t answer(std::span<const float> logits, const Target& target) {
+  if (target.choices.empty()) return static_cast<std::int32_t>(std::ranges::max_element(logits) - logits.begin());
+  return *std::ranges::max_element(target.choices, {},
+                                   [&](std::int32_t c) { return logits[static_cast<std::size_t>(c)]; });
+}
+
 void add_single_label(std::span<const float> logits, std::span<const Target* const> targets, std::size_t labels,
                       const std::string& prefix, std::map<std::string, double>& metrics) {
   std::vector<std::int32_t> truth;
@@ -15,7 +22,7 @@ void add_single_label(std::span<const float> logits, std::span<const Target* con
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const auto own = logits.subspan(i * labels, labels);
     truth.push_back(targets[i]->label);
-    predicted.push_back(static_cast<std::int32_t>(std::ranges::max_element(own) - own.begin()));
+    predicted.push_back(answer(own, *targets[i]));
   }
   const auto measured = eval::classification_metrics(truth, predicted, labels);
   metrics[prefix + "accuracy"] = measured.accuracy;

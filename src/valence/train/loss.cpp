@@ -2,37 +2,59 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace valence::train {
 namespace {
 
-double weight_of(const Target& target, const LossOptions& options) {
-  return options.class_weights.empty() ? 1.0 : options.class_weights[static_cast<std::size_t>(target.label)];
+/// How much of the truth class c is.
+double share_of(const Target& target, std::size_t c) {
+  if (!target.values.empty()) return target.values[c];
+  return c == static_cast<std::size_t>(target.label) ? 1.0 : 0.0;
 }
 
-/// Cross-entropy of one text against (1 - smoothing) of its class and an equal share of smoothing for all. With
-/// weights, torch weighs each class's term by its own weight, and divides by the weights of the true classes.
+double weight_of(const Target& target, const LossOptions& options) {
+  if (options.class_weights.empty()) return 1.0;
+  if (target.values.empty()) return options.class_weights[static_cast<std::size_t>(target.label)];
+  double weight = 0;
+  for (std::size_t c = 0; c < target.values.size(); ++c) weight += options.class_weights[c] * share_of(target, c);
+  return weight;
+}
+
+/// Calls `of` with each class that the text was labelled among.
+template <class Function>
+void for_each_choice(const Target& target, std::size_t classes, const Function& of) {
+  if (target.choices.empty()) {
+    for (std::size_t c = 0; c < classes; ++c) of(c);
+  } else {
+    for (const std::int32_t c : target.choices) of(static_cast<std::size_t>(c));
+  }
+}
+
+/// Cross-entropy of one text against (1 - smoothing) of its truth and an equal share of smoothing for all its choices.
+/// With weights, torch weighs each class's term by its own weight, and divides by the weights of the true classes.
 double cross_entropy(std::span<const float> logits, const Target& target, const LossOptions& options, double scale,
                      std::span<float> d_logits) {
-  const double greatest = *std::max_element(logits.begin(), logits.end());
+  double greatest = -std::numeric_limits<double>::infinity();
+  for_each_choice(target, logits.size(), [&](std::size_t c) { greatest = std::max<double>(greatest, logits[c]); });
   double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - greatest);
+  for_each_choice(target, logits.size(), [&](std::size_t c) { sum += std::exp(logits[c] - greatest); });
   const double log_sum = greatest + std::log(sum);
   const double smoothing = options.label_smoothing;
-  const auto classes = static_cast<double>(logits.size());
+  const auto choices = static_cast<double>(target.choices.empty() ? logits.size() : target.choices.size());
   double loss = 0;
   double total = 0;  // of the weights of all terms
-  for (std::size_t c = 0; c < logits.size(); ++c) {
+  std::ranges::fill(d_logits, 0.0F);
+  for_each_choice(target, logits.size(), [&](std::size_t c) {
     const double weight = options.class_weights.empty() ? 1.0 : options.class_weights[c];
-    const bool is_truth = c == static_cast<std::size_t>(target.label);
-    const double share = (is_truth ? 1.0 - smoothing : 0.0) + smoothing / classes;
+    const double share = (1.0 - smoothing) * share_of(target, c) + smoothing / choices;
     loss += weight * share * (log_sum - logits[c]);
     total += weight * share;
     d_logits[c] = static_cast<float>(-weight * share * scale);
-  }
-  for (std::size_t c = 0; c < logits.size(); ++c) {
+  });
+  for_each_choice(target, logits.size(), [&](std::size_t c) {
     d_logits[c] += static_cast<float>(total * scale * std::exp(logits[c] - log_sum));
-  }
+  });
   return loss;
 }
 

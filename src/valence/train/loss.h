@@ -13,7 +13,11 @@ namespace valence::train {
 /// The truth of one text: a class (kSingleLabel), or a number for each output (kMultiLabel: 0 or 1; kRegression).
 struct Target {
   std::int32_t label = 0;
+  /// kSingleLabel: how much of the truth each class is, adding up to 1 (soft_target.h); empty: all of it is `label`.
   std::vector<float> values = {};
+  /// kSingleLabel: the classes that the text was labelled among, ascending; empty: all. A set of positive and negative
+  /// reviews says nothing of "neutral": its loss is a softmax over the two.
+  std::vector<std::int32_t> choices = {};
 };
 
 struct LossOptions {
