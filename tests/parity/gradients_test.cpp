@@ -70,8 +70,9 @@ Golden load(const fs::path& path) {
     Target target;
     if (item.is_array()) {
       for (const double value : numbers(item)) target.values.push_back(static_cast<float>(value));
+    } else if (item.is_integer()) {
+      target.label = static_cast<std::int32_t>(item.as_integer().value());
     } else {
-      target.label = item.is_integer() ? static_cast<std::int32_t>(item.as_integer().value()) : 0;
       target.values = {static_cast<float>(item.as_number().value())};
     }
     golden.targets.push_back(std::move(target));
@@ -263,7 +264,9 @@ TEST_P(SmallGradients, WithDropoutAreTheSlopeOfTheLoss) {
 }
 
 // A product of operands with 8 bits is off by 2^-9 of its terms, each its own way, on every layer there and back.
-constexpr double kBf16Parity = 6e-2;
+// torch's autocast (2.15, CPU) is off by as much from its own f32: on distilbert_tiny, where the texts' gradients
+// nearly cancel, by 6.6 %, and on bert_tiny by 4.3 %.
+constexpr double kBf16Parity = 1e-1;
 constexpr double kSmallBf16Tensor = 1e-2;  // of the largest: below, rounding is all there is
 
 TEST_P(SmallGradients, InBf16AreNearThoseInF32OnEveryInstructionSet) {

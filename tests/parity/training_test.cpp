@@ -22,8 +22,9 @@ constexpr double kLossParity = 1e-3;       // the bar, relative
 constexpr double kParameterParity = 1e-3;  // of norms, after fifty steps of rounding
 // bf16 has 8 bits. Autocast also keeps what goes from one operation to the next in it, where valence keeps f32, so the
 // two runs go apart by their rounding: 2^-8 a number, over fifty steps.
-constexpr double kBf16LossParity = 2e-2;
-constexpr double kBf16ParameterParity = 5e-3;
+constexpr double kBf16LossParity = 5e-3;
+// A bias of keys has no gradient but rounding, which AdamW makes steps of: the two runs' go apart by 1.2 %.
+constexpr double kBf16ParameterParity = 2e-2;
 
 std::uint64_t bits_of(const std::string& name, std::uint64_t seed, std::size_t i) {
   std::uint64_t state = 0xCBF29CE484222325U;
@@ -87,8 +88,8 @@ TEST_P(Training, FiftyStepsAreThoseOfTrainer) {
   const ModelSpec original = parse_config(Json::parse(model.config_json, "config.json").value()).value();
   const TrainingOptions options = options_of(golden);
   const auto room = [&](std::span<const Shape> shapes) { return lora_room(shapes, options.lora.r); };
-  auto base =
-      make_base_model(model.config_json, checkpoint, {original.head.labels, original.head.problem_type}, {.seed = 1, .room_beside = room});
+  auto base = make_base_model(model.config_json, checkpoint, {original.head.labels, original.head.problem_type},
+                              {.seed = 1, .room_beside = room});
   ASSERT_TRUE(base.has_value()) << base.error().to_string();
 
   ThreadPool pool(2);
