@@ -255,14 +255,8 @@ class TrainTest(InTemporaryFolder):
         self.assert_refused(self.train(data, "--precision", "int8"), 2, "--precision", "fp32 or bf16")
 
     def test_killed_runs_go_on_to_the_same_bits(self):
-        self.check_killed_runs(6)
-
-    def test_killed_runs_in_bf16_go_on_to_the_same_bits(self):
-        self.check_killed_runs(2, "--precision", "bf16")
-
-    def check_killed_runs(self, attempts, *how):
         data = self.csv("train.csv", rows(400))
-        options = ["--num-train-epochs", "12", "--save-strategy", "steps", "--save-steps", "7", "--quiet", *how]
+        options = ["--num-train-epochs", "12", "--save-strategy", "steps", "--save-steps", "7", "--quiet"]
         begin = time.monotonic()
         whole = self.train(data, *options, output="whole")
         seconds = time.monotonic() - begin
@@ -270,7 +264,7 @@ class TrainTest(InTemporaryFolder):
         expected = (self.folder / "whole" / "model.safetensors").read_bytes()
         generator = random.Random(5)
         killed = 0
-        for attempt in range(attempts):
+        for attempt in range(6):
             output = self.folder / f"cut{attempt}"
             command = [BINARY, "train", str(data), "-m", str(self.model), "--output-dir", str(output), "--threads", "2", *options]
             for _ in range(200):  # the run gets further each time, for checkpoints are kept
@@ -286,6 +280,27 @@ class TrainTest(InTemporaryFolder):
             self.assertEqual((output / "model.safetensors").read_bytes(), expected)
             self.assertFalse((output / "training_state.safetensors").exists())
         self.assertGreater(killed, 0)
+
+    def test_a_killed_run_in_bf16_goes_on_to_the_same_bits(self):
+        data = self.csv("train.csv", rows(400))
+        command = [BINARY, "train", str(data), "-m", str(self.model), "--precision", "bf16", "--num-train-epochs", "6",
+                   "--save-strategy", "steps", "--save-steps", "5", "--threads", "1", "--output-dir"]
+        whole = valence(*command[1:], self.folder / "whole")
+        self.assertEqual(whole.returncode, 0, whole.stderr.decode())
+        output = self.folder / "cut"
+        process = subprocess.Popen(command + [str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (output / "training_state.safetensors").exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+        in_f32 = valence(*[("fp32" if word == "bf16" else word) for word in command[1:]], output, "--resume", "--quiet")
+        self.assert_refused(in_f32, 2, "bf16 is false, but the run to go on with had true")
+        resumed = valence(*command[1:], output, "--resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr.decode())
+        self.assertIn("going on after step", resumed.stderr.decode())
+        self.assertEqual((output / "model.safetensors").read_bytes(),
+                         (self.folder / "whole" / "model.safetensors").read_bytes())
 
     def test_an_interrupt_says_how_to_go_on(self):
         data = self.csv("train.csv", rows(2000))

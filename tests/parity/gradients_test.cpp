@@ -264,9 +264,9 @@ TEST_P(SmallGradients, WithDropoutAreTheSlopeOfTheLoss) {
 }
 
 // A product of operands with 8 bits is off by 2^-9 of its terms, each its own way, on every layer there and back.
-// torch's autocast (2.15, CPU) is off by as much from its own f32: on distilbert_tiny, where the texts' gradients
-// nearly cancel, by 6.6 %, and on bert_tiny by 4.3 %.
-constexpr double kBf16Parity = 1e-1;
+// torch's autocast (2.15, CPU) is off by as much from its own f32 on these small models of random weights: by 10.5 % on
+// bert_regression, whose relu switches, by 6.6 % on distilbert_tiny, by 4.3 % on bert_tiny.
+constexpr double kBf16Parity = 0.15;
 constexpr double kSmallBf16Tensor = 1e-2;  // of the largest: below, rounding is all there is
 
 TEST_P(SmallGradients, InBf16AreNearThoseInF32OnEveryInstructionSet) {
