@@ -6,6 +6,7 @@
 namespace valence::kernels {
 
 constinit const TrainingKernels kTrainingPortable = training_kernels<SimdPortable>();
-constinit const Bf16Products kBf16ProductsPortable = widened_bf16_products<SimdPortable>("bf16 in f32 arithmetic, portable");
+constinit const Bf16Products kBf16ProductsPortable =
+    widened_bf16_products<SimdPortable>("bf16 in f32 arithmetic, portable");
 
 }  // namespace valence::kernels
