@@ -556,6 +556,8 @@ async function checksOfOurServer() {
     await panel(page, 'Live').locator('.record').nth(20).waitFor();
     await control(hostile, { alert: { rule: strings[0], stream: strings[1], channel: strings[2], phase: 'firing', since_ms: 0, count: 1, hits: 1, statistic: 1, threshold: 0.5, message: strings[9] } });
     await look();
+    const tallest = await page.evaluate(() => document.documentElement.scrollHeight - document.querySelector('main').getBoundingClientRect().bottom - window.scrollY);
+    assert.ok(tallest < 10, `${tallest} px below the end of the page`);
     await shot(page, 'hostile-overview');
     await accessible(page, 'a hostile overview');
     await panel(page, 'Alerts').locator('.alert').first().getByRole('button').click();

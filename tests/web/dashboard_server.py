@@ -12,6 +12,7 @@ import http.server
 import json
 import pathlib
 import queue
+import sys
 import threading
 import time
 import urllib.parse
@@ -82,6 +83,10 @@ class DashboardServer(http.server.ThreadingHTTPServer):
         self.event_serial = 0
         self.requests_seen = []
         threading.Thread(target=self._live, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a browser that closes is no error
+            super().handle_error(request, client_address)
 
     def publish(self, kind, data):
         with self.lock:

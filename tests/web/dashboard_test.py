@@ -117,6 +117,7 @@ class Browser(unittest.TestCase):
             print(f"{'FAILED' if result['failure'] else 'ok'}: {result['name']} {result['note']}{result['failure']}", file=sys.stderr, flush=True)
             with self.subTest(result["name"]):
                 self.assertFalse(result["failure"], result["failure"])
+        program.stdout.close()
         self.assertEqual(program.wait(timeout=60), 0)
         self.assertGreater(checks, 0)
         print(f"screenshots: {artefacts}", file=sys.stderr)
