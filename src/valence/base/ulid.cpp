@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-
-#include "valence/base/siphash.h"
+#include <random>
 
 namespace valence {
 namespace {
@@ -14,9 +13,14 @@ constexpr std::size_t kDigitsInAll = 26;
 constexpr std::int64_t kMaxTimeMs = (std::int64_t{1} << 48) - 1;
 constexpr std::uint64_t kHighMask = 0xFFFF;
 
+std::uint64_t seed_of_system() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32U | device();
+}
+
 }  // namespace
 
-UlidSource::UlidSource(const Clock& clock) : UlidSource(clock, SipHashKey::random().low ^ mixed(clock.unix_ms())) {}
+UlidSource::UlidSource(const Clock& clock) : UlidSource(clock, seed_of_system()) {}
 
 std::string UlidSource::next() {
   const std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -15,7 +16,9 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
-constexpr std::size_t kChunkLine = 1024;  // a chunk's size with its extensions, or a trailer
+constexpr std::size_t kChunkExtensions = 1024;
+// Of a chunk's size with its extensions, or of a trailer, while its end has not come: above what a whole line may have.
+constexpr std::size_t kChunkLine = kChunkExtensions + 64;
 
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -117,6 +120,11 @@ struct RequestParser::Impl {
   std::size_t checked = 0;       // bytes of it that were looked through
   bool skipped_line = false;     // before this request
   std::optional<Parser> parser;  // of the head, and of a body in chunks
+  // A long line is refused however its bytes arrive, also when they come at once.
+  std::function<void(std::uint64_t, boost::beast::string_view, boost::system::error_code&)> check_chunk =
+      [](std::uint64_t, boost::beast::string_view extensions, boost::system::error_code& failed) {
+        if (extensions.size() > kChunkExtensions) failed = http::error::bad_chunk_extension;
+      };
   std::string body;
   HttpRequest request;
   bool streamed = false;
@@ -288,6 +296,7 @@ void RequestParser::expect_body(std::size_t max_bytes, bool streamed) {
   impl_->body_left = impl_->request.content_length.value_or(0);
   impl_->body.clear();
   impl_->parser->eager(true);
+  impl_->parser->on_chunk_header(impl_->check_chunk);
   impl_->state = State::kBody;
 }
 
