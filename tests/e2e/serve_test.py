@@ -359,23 +359,23 @@ class Overload(unittest.TestCase):
     def busy(self, pool, server):
         """Requests that keep the compute thread busy for a while, and have begun to."""
         text = "This is a long text about many things. " * 60
-        slow = [pool.submit(server.request, "POST", "/v1/classify", {"texts": [text] * 256}, timeout=200) for _ in range(8)]
+        slow = [pool.submit(server.request, "POST", "/v1/classify", {"texts": [text] * 64}, timeout=200) for _ in range(4)]
         end = time.monotonic() + 60
-        while server.metric("valence_queue_texts") < 1000 and time.monotonic() < end:
+        while server.metric("valence_queue_texts") < 150 and time.monotonic() < end:
             pass
         return slow
 
     def test_a_deadline_that_passes_in_the_queue_is_a_504(self):
-        with Server("--max-queue-delay-ms", "600000", "--request-timeout-ms", "200000", "--max-batch-tokens", "200000") as server:
-            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        with Server("--max-queue-delay-ms", "600000", "--request-timeout-ms", "200000") as server:
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 slow = self.busy(pool, server)
                 status, reply = server.classify("I love it", timeout_ms=1)
                 self.assertEqual((status, reply.get("error_type", "")), (504, "DeadlineExceeded"))
                 self.assertEqual({future.result()[0] for future in slow}, {200})
 
     def test_requests_of_clients_that_left_are_not_computed(self):
-        with Server("--max-queue-delay-ms", "600000", "--request-timeout-ms", "200000", "--max-batch-tokens", "200000") as server:
-            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        with Server("--max-queue-delay-ms", "600000", "--request-timeout-ms", "200000") as server:
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 slow = self.busy(pool, server)
                 for _ in range(20):
                     with socket.create_connection(("127.0.0.1", server.port)) as connection:
