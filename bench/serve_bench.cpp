@@ -1,6 +1,6 @@
 // What `valence serve` costs beside the model: CPU time of the server outside tokenize-to-scores, requests per second,
 // latency of a single client. Starts build/valence (or the program in VALENCE_BINARY) with the built-in model and one
-// compute thread, and loads it over loopback from one thread.
+// compute thread, without history, and loads it over loopback from one thread.
 //
 //   build/bench/serve_bench [SECONDS a measurement]
 #include <fmt/format.h>
@@ -36,7 +36,9 @@ class Server {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
     ::posix_spawn_file_actions_addclose(&actions, pipe_ends[0]);
-    std::vector<std::string> words{program, "serve", "--port", "0", "--threads", "1"};
+    std::vector<std::string> words{program,     "serve", "--port",       "0",
+                                   "--threads", "1",     "--no-history", "--max-queue-delay-ms",
+                                   "600000"};  // nothing refused: all is work
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);

@@ -1,6 +1,7 @@
 """What the tests of `valence serve` share: a running server, and HTTP both polite and raw."""
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -20,9 +21,13 @@ KEY_LINES = f"# keys of the tests\nread web {READ_KEY}\nadmin ops {ADMIN_KEY}\n"
 class Server:
     """`valence serve` on a free port of loopback, as a context manager."""
 
-    def __init__(self, *arguments, wait=True, scheme="http"):
+    def __init__(self, *arguments, wait=True, scheme="http", home=None):
+        self._home = None if home else tempfile.TemporaryDirectory(prefix="valence-serve-")
+        home = str(home or self._home.name)
+        environment = {**os.environ, "HOME": home, "XDG_DATA_HOME": home + "/data", "XDG_STATE_HOME": home + "/state",
+                       "XDG_CONFIG_HOME": home + "/config"}
         self.process = subprocess.Popen([BINARY, "serve", "--port", "0", "--threads", "1", *map(str, arguments)],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.lines = []
         self.port = None
         self._listening = threading.Event()
@@ -58,6 +63,8 @@ class Server:
                 self.process.wait()
         self._reader.join(5)
         self.process.stderr.close()
+        if self._home:
+            self._home.cleanup()
 
     def connect(self, timeout=30):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kLargestSecretFile = 64 * 1024;
 constexpr std::size_t kShortestSecret = 16;
+constexpr std::size_t kMostDays = 36'500;
+constexpr std::size_t kMostMegabytes = 100'000'000;
 constexpr std::size_t kLargestPort = 65'535;
 constexpr std::size_t kMostIoThreads = 64;
 constexpr std::size_t kMostConnections = 1'000'000;
@@ -107,6 +109,20 @@ Status interpret_service(const ServeArguments& arguments, pipeline::ServiceOptio
   return {};
 }
 
+Status interpret_history(const ServeArguments& arguments, ServeHistoryOptions& history) {
+  history.enabled = !arguments.no_history;
+  history.place = arguments.history_db;
+  history.spool_directory = arguments.spool_dir;
+  const auto text = store::parse_text_policy(arguments.store_text);
+  if (!text) return fail(not_one_of("--store-text", arguments.store_text, {"none", "hash", "full"}));
+  history.text = *text;
+  VALENCE_TRY(const std::size_t days, parse_count("--history-max-age-days", arguments.history_max_age_days, kMostDays));
+  VALENCE_TRY(const std::size_t megabytes, parse_count("--history-max-mb", arguments.history_max_mb, kMostMegabytes));
+  history.retention.max_age_ms = static_cast<std::int64_t>(days) * 24 * 3600 * 1000;
+  history.retention.max_bytes = static_cast<std::uint64_t>(megabytes) << 20U;
+  return {};
+}
+
 Status interpret_ingest(const ServeArguments& arguments, server::IngestOptions& ingest) {
   if (!arguments.ingest_secret_file.empty()) {
     VALENCE_TRY(std::string secret, read_file(arguments.ingest_secret_file, kLargestSecretFile));
@@ -165,6 +181,23 @@ void declare_serve_options(CLI::App& app, ServeArguments& arguments) {
   app.add_option("--ingest-id-path", arguments.ingest_id_path, "Where an id may be [id]")
       ->type_name("PATH")
       ->group(ingest);
+  const auto history = "History";
+  app.add_option("--history-db", arguments.history_db, "A file, or postgresql://... [the user's]")
+      ->type_name("PLACE")
+      ->group(history);
+  app.add_flag("--no-history", arguments.no_history, "Keep none")->group(history);
+  app.add_option("--store-text", arguments.store_text, "What is kept of a text: none, hash or full [hash]")
+      ->type_name("WHAT")
+      ->group(history);
+  app.add_option("--spool-dir", arguments.spool_dir, "Where records lie on their way to the history [the user's]")
+      ->type_name("DIR")
+      ->group(history);
+  app.add_option("--history-max-age-days", arguments.history_max_age_days, "Older records go [no limit]")
+      ->type_name("N")
+      ->group(history);
+  app.add_option("--history-max-mb", arguments.history_max_mb, "The oldest records go beyond it [no limit]")
+      ->type_name("N")
+      ->group(history);
   const auto model = "Models and compute";
   app.add_option("-m,--model", arguments.models, "A model, or NAME=REF; may be repeated [default, the built-in one]")
       ->type_name("[NAME=]REF")
@@ -212,6 +245,7 @@ Result<ServeOptions> interpret(const ServeArguments& arguments) {
   VALENCE_TRY_STATUS(interpret_service(arguments, options.service));
   VALENCE_TRY_STATUS(interpret_access(arguments, options));
   VALENCE_TRY_STATUS(interpret_ingest(arguments, options.ingest));
+  VALENCE_TRY_STATUS(interpret_history(arguments, options.history));
   VALENCE_TRY(options.drain_delay,
               parse_milliseconds("--drain-delay-ms", arguments.drain_delay_ms, options.drain_delay));
   return options;

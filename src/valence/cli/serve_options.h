@@ -8,6 +8,7 @@
 
 #include "valence/base/error.h"
 #include "valence/classifier.h"
+#include "valence/cli/serve_history.h"
 #include "valence/cli/serve_models.h"
 #include "valence/pipeline/service.h"
 #include "valence/server/access.h"
@@ -44,6 +45,12 @@ struct ServeArguments {
   std::string ingest_secret_file;
   std::vector<std::string> ingest_text_paths;
   std::string ingest_id_path = "id";
+  std::string history_db;
+  bool no_history = false;
+  std::string store_text = "hash";
+  std::string spool_dir;
+  std::string history_max_age_days;
+  std::string history_max_mb;
 };
 
 /// The same as the layers below take it.
@@ -54,6 +61,7 @@ struct ServeOptions {
   server::TransportOptions transport;
   server::AccessOptions access;
   server::IngestOptions ingest;
+  ServeHistoryOptions history;
   std::chrono::milliseconds drain_delay{5000};
   bool is_public = false;  ///< listens beyond this machine
 };

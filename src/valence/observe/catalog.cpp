@@ -79,7 +79,7 @@ std::vector<MetricInfo> make_catalog() {
        {"model", "outcome"}},
       {Metric::kSentimentRatio,
        "valence_sentiment_ratio",
-       "Share of a label among the last texts of a stream.",
+       "Share of a label among the last texts of a stream; window: how many.",
        kGauge,
        {"stream", "label", "window"}},
       {Metric::kSinkErrors, "valence_sink_errors_total", "Batches of records that a sink did not take.", kCounter},

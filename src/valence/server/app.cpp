@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 
 namespace valence::server {
 namespace {
@@ -33,38 +34,48 @@ constexpr std::string_view kNdjson = "application/x-ndjson";
 
 }  // namespace
 
-/// Handles of one route's metrics.
-struct App::RouteMetrics {
-  std::string name;
-  std::vector<std::pair<int, observe::Counter>> answers;  // by status; few
-  std::optional<observe::Histogram> seconds;  // once there is something to observe
+/// How the requests of each route were answered. Thread-safe.
+class App::RouteCounts {
+ public:
+  RouteCounts(observe::Metrics& metrics, const std::vector<Route>& routes) : metrics_(metrics) {
+    for (const Route& route : routes) routes_.push_back({.name = std::string(route.pattern)});
+    routes_.push_back({.name = "none"});
+  }
+
+  /// `route` -1: none took it.
+  void add(int route, int status, double seconds) {
+    const std::lock_guard lock(mutex_);
+    OneRoute& counts = route < 0 ? routes_.back() : routes_[static_cast<std::size_t>(route)];
+    auto known = std::find_if(counts.answers.begin(), counts.answers.end(),
+                              [status](const auto& each) { return each.first == status; });
+    if (known == counts.answers.end()) {
+      counts.answers.emplace_back(status, metrics_.counter(Metric::kRequests, {counts.name, std::to_string(status)}));
+      known = std::prev(counts.answers.end());
+    }
+    known->second.add();
+    if (!counts.seconds) counts.seconds = metrics_.histogram(Metric::kRequestDuration, {counts.name});
+    counts.seconds->observe(seconds);
+  }
+
+ private:
+  struct OneRoute {
+    std::string name;
+    std::vector<std::pair<int, observe::Counter>> answers = {};  // by status; few
+    std::optional<observe::Histogram> seconds = std::nullopt;    // once there is something to observe
+  };
+
+  observe::Metrics& metrics_;
+  std::mutex mutex_;
+  std::vector<OneRoute> routes_;
 };
 
 App::App(ServerContext& context, Access access, std::vector<Route> routes)
-    : context_(context), access_(std::move(access)), router_(std::move(routes)) {
-  for (std::size_t i = 0; i <= router_.routes().size(); ++i) {
-    auto metrics = std::make_unique<RouteMetrics>();
-    metrics->name = i < router_.routes().size() ? std::string(router_.routes()[i].pattern) : "none";
-    metrics_.push_back(std::move(metrics));
-  }
-}
+    : context_(context),
+      access_(std::move(access)),
+      router_(std::move(routes)),
+      counts_(std::make_shared<RouteCounts>(context.metrics, router_.routes())) {}
 
 App::~App() = default;
-
-void App::count(int route, int status, double seconds) {
-  const std::lock_guard lock(mutex_);
-  RouteMetrics& metrics = route < 0 ? *metrics_.back() : *metrics_[static_cast<std::size_t>(route)];
-  auto known = std::find_if(metrics.answers.begin(), metrics.answers.end(),
-                            [status](const auto& each) { return each.first == status; });
-  if (known == metrics.answers.end()) {
-    metrics.answers.emplace_back(status,
-                                 context_.metrics.counter(Metric::kRequests, {metrics.name, std::to_string(status)}));
-    known = std::prev(metrics.answers.end());
-  }
-  known->second.add();
-  if (!metrics.seconds) metrics.seconds = context_.metrics.histogram(Metric::kRequestDuration, {metrics.name});
-  metrics.seconds->observe(seconds);
-}
 
 std::optional<Problem> App::refuse(const HttpRequest& request, const Router::Match& match) const {
   const Route* const route = match.route < 0 ? nullptr : &router_.route(match.route);
@@ -110,7 +121,7 @@ BodyPlan App::plan(HttpRequest& request) {
     if (!match.allowed.empty() && match.route < 0) plan.refusal->headers.emplace_back("Allow", match.allowed);
     if (refused->kind == ProblemKind::kUnauthorized) plan.refusal->headers.emplace_back("WWW-Authenticate", "Bearer");
     plan.refusal->close = context_.lifecycle.closing;
-    count(match.route, plan.refusal->status, 0);
+    counts_->add(match.route, plan.refusal->status, 0);
     return plan;
   }
   request.parameters = std::move(match.parameters);
@@ -125,10 +136,11 @@ std::shared_ptr<BodyReader> App::handle(HttpRequest request, std::shared_ptr<Exc
   const Route& route = router_.route(index);
   const bool streamed = route.body == RouteBody::kStream && media_type(request.header("content-type")) == kNdjson;
   const auto begin = context_.clock.now();
-  auto call = std::make_shared<Call>(
-      std::move(request), std::move(exchange), route.style, [this, index, begin](const Call&, int status) {
-        count(index, status, std::chrono::duration<double>(context_.clock.now() - begin).count());
-      });
+  auto call =
+      std::make_shared<Call>(std::move(request), std::move(exchange), route.style,
+                             [counts = counts_, &clock = context_.clock, index, begin](const Call&, int status) {
+                               counts->add(index, status, std::chrono::duration<double>(clock.now() - begin).count());
+                             });
   if (streamed) return route.open_stream(std::move(call));
   route.handle(std::move(call));
   return nullptr;
@@ -143,7 +155,7 @@ HttpResponse App::protocol_error(int status, std::string_view what) {
   HttpResponse response = to_response({kind, std::string(what)}, ErrorStyle::kNative, id);
   response.headers.emplace_back("X-Request-Id", id);
   response.close = true;
-  count(-1, response.status, 0);
+  counts_->add(-1, response.status, 0);
   return response;
 }
 

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,14 +70,12 @@ class App final : public HttpHandler {
 
  private:
   [[nodiscard]] std::optional<Problem> refuse(const HttpRequest& request, const Router::Match& match) const;
-  void count(int route, int status, double seconds);
 
-  struct RouteMetrics;
+  class RouteCounts;
   ServerContext& context_;
   Access access_;
   Router router_;
-  std::mutex mutex_;                                    // guards the handles
-  std::vector<std::unique_ptr<RouteMetrics>> metrics_;  // [routes + 1]; the last is of what no route took
+  std::shared_ptr<RouteCounts> counts_;  // shared: an answer from another thread may come after this has gone
 };
 
 /// The model a request asks for; where it names none, the first.

@@ -1,14 +1,17 @@
 #include "valence/server/request_parser.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <charconv>
-#include <functional>
 #include <limits>
 #include <optional>
 #include <utility>
+
+#include "valence/server/chunked_body.h"
 
 namespace valence::server {
 namespace {
@@ -16,9 +19,6 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
-constexpr std::size_t kChunkExtensions = 1024;
-// Of a chunk's size with its extensions, or of a trailer, while its end has not come: above what a whole line may have.
-constexpr std::size_t kChunkLine = kChunkExtensions + 64;
 
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -112,19 +112,12 @@ std::optional<Fault> check_target(std::string_view target) {
 }  // namespace
 
 struct RequestParser::Impl {
-  using Parser = http::parser<true, http::string_body>;
-
   RequestLimits limits;
   State state = State::kHead;
-  std::string pending;           // the head so far, or the beginning of a chunk line
-  std::size_t checked = 0;       // bytes of it that were looked through
-  bool skipped_line = false;     // before this request
-  std::optional<Parser> parser;  // of the head, and of a body in chunks
-  // A long line is refused however its bytes arrive, also when they come at once.
-  std::function<void(std::uint64_t, boost::beast::string_view, boost::system::error_code&)> check_chunk =
-      [](std::uint64_t, boost::beast::string_view extensions, boost::system::error_code& failed) {
-        if (extensions.size() > kChunkExtensions) failed = http::error::bad_chunk_extension;
-      };
+  std::string pending;        // the head so far
+  std::size_t checked = 0;    // bytes of it that were looked through
+  bool skipped_line = false;  // before this request
+  ChunkedBody chunks;
   std::string body;
   HttpRequest request;
   bool streamed = false;
@@ -179,14 +172,14 @@ std::size_t RequestParser::Impl::feed_head(std::string_view bytes) {
 
 void RequestParser::Impl::parse_head() {
   if (const auto wrong = check_lines(pending, limits)) return fail(wrong->status, wrong->what);
-  parser.emplace();
-  parser->header_limit(static_cast<std::uint32_t>(limits.head_bytes + 1));
-  parser->body_limit(boost::none);
+  http::parser<true, http::empty_body> parser;
+  parser.header_limit(static_cast<std::uint32_t>(limits.head_bytes + 1));
+  parser.body_limit(boost::none);  // bodies are read by ourselves
   boost::system::error_code failed;
-  parser->put(boost::asio::buffer(pending), failed);
+  parser.put(boost::asio::buffer(pending), failed);
   if (failed && failed != http::error::need_more) return fail(400, "the request is not HTTP/1: " + failed.message());
-  if (!parser->is_header_done()) return fail(400, "the request is not HTTP/1");
-  const auto& head = parser->get();
+  if (!parser.is_header_done()) return fail(400, "the request is not HTTP/1");
+  const auto& head = parser.get();
   if (head.version() != 10 && head.version() != 11) return fail(400, "the version is not HTTP/1.0 or 1.1");
   request = {};
   request.method = std::string(head.method_string());
@@ -219,39 +212,16 @@ std::size_t RequestParser::Impl::feed_sized(std::string_view bytes) {
 }
 
 std::size_t RequestParser::Impl::feed_chunked(std::string_view bytes) {
-  // The parser wants whole chunk lines: an incomplete one is kept and offered again with what follows.
-  const std::size_t held = pending.size();
-  std::string_view offered = bytes;
-  if (held > 0) {
-    pending.append(bytes);
-    offered = pending;
-  }
-  std::size_t used = 0;
-  while (used < offered.size() && !parser->is_done()) {
-    boost::system::error_code failed;
-    const std::size_t step = parser->put(boost::asio::buffer(offered.substr(used)), failed);
-    used += step;
-    if (failed == http::error::need_more) break;
-    if (failed) {
-      fail(400, "the body is broken: " + failed.message());
-      return bytes.size();
-    }
-    if (step == 0) break;
-  }
-  body += std::exchange(parser->get().body(), {});
+  const std::size_t taken = chunks.feed(bytes, body);
+  // The size first: in smaller pieces it would have been seen before what follows was broken.
   if (!streamed && body.size() > max_body) {
     fail(413, "the body is too long");
-    return bytes.size();
-  }
-  if (parser->is_done()) {
+  } else if (chunks.error() != nullptr) {
+    fail(400, fmt::format("the body is broken: {}", chunks.error()));
+  } else if (chunks.done()) {
     complete();
-    pending.clear();
-    return used - held;
   }
-  std::string rest(offered.substr(used));
-  if (rest.size() > kChunkLine) fail(400, "the line of a chunk is too long");
-  pending = std::move(rest);
-  return bytes.size();
+  return taken;
 }
 
 void RequestParser::Impl::complete() {
@@ -295,15 +265,13 @@ void RequestParser::expect_body(std::size_t max_bytes, bool streamed) {
   }
   impl_->body_left = impl_->request.content_length.value_or(0);
   impl_->body.clear();
-  impl_->parser->eager(true);
-  impl_->parser->on_chunk_header(impl_->check_chunk);
+  impl_->chunks = {};
   impl_->state = State::kBody;
 }
 
 std::string RequestParser::take_body() { return std::exchange(impl_->body, {}); }
 
 void RequestParser::reset() {
-  impl_->parser.reset();
   impl_->request = {};
   impl_->pending.clear();
   impl_->checked = 0;
