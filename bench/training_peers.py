@@ -5,7 +5,9 @@
 
 Both learn all parameters of DIR in f32 with AdamW, dynamic padding on Trainer's side, for as many steps on each of sst2
 (short texts) and imdb (cut at 512 tokens); they take turns, and the median of --rounds counts. Rates are real tokens,
-padding left out, per second of training steps; memory is the peak of the process. Needs torch, transformers, accelerate.
+padding left out, per second of training steps; memory is the peak of the process. With --bf16, Trainer's bf16=True and
+`valence train --bf16` take their turns as well, and valence is held against the faster of Trainer's two; on a CPU where
+valence finds f32 faster, its column is f32 again. Needs torch, transformers, accelerate.
 """
 
 import argparse
@@ -86,13 +88,14 @@ def run_trainer(arguments, rows, batch, steps, bf16, seed):
     return json.loads(out.stdout.decode().splitlines()[-1])
 
 
-def run_valence(arguments, rows, batch, steps, seed, directory):
+def run_valence(arguments, rows, batch, steps, seed, directory, bf16):
     target = pathlib.Path(directory) / "out"
     shutil.rmtree(target, ignore_errors=True)
     process = subprocess.Popen(
         [arguments.valence, "train", rows, "-m", arguments.model, "--output-dir", target, "--max-steps", str(steps),
          "--per-device-train-batch-size", str(batch), "--eval-split", "0", "--save-strategy", "no", "--quiet", "--json",
-         "--threads", str(arguments.threads), "--seed", str(seed)], stdout=subprocess.PIPE)
+         "--threads", str(arguments.threads), "--seed", str(seed)] + (["--bf16"] if bf16 else []),
+        stdout=subprocess.PIPE)
     out = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
@@ -118,12 +121,16 @@ def main():
     parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--bf16", action="store_true", help="Trainer with bf16 autocast too")
+    parser.add_argument("--bf16", action="store_true", help="beside f32, also Trainer's bf16=True and --bf16 of valence")
     arguments = parser.parse_args()
     if arguments.trainer:
         return trainer(arguments)
-    print("| rows | batch | Trainer f32, tokens/s | valence f32, tokens/s | ratio | memory, Trainer | valence | ratio |")
-    print("|---|---|---|---|---|---|---|---|")
+    columns = ["rows", "batch", "Trainer f32, tokens/s", "valence f32, tokens/s", "ratio", "memory, Trainer", "valence",
+               "ratio"]
+    if arguments.bf16:
+        columns += ["Trainer bf16, tokens/s", "valence --bf16, tokens/s", "ratio to Trainer's best"]
+    print("| " + " | ".join(columns) + " |")
+    print("|---" * len(columns) + "|")
     for (name, batch), steps in STEPS.items():
         if arguments.only and name not in arguments.only:
             continue
@@ -131,14 +138,19 @@ def main():
         with tempfile.TemporaryDirectory() as directory:
             rows = str(pathlib.Path(directory) / "rows.csv")
             write_rows(read_rows(source, steps * batch * 4), rows)
-            peer, ours = [], []
+            peer, ours = {False: [], True: []}, {False: [], True: []}
             for seed in range(arguments.rounds):
-                peer.append(run_trainer(arguments, rows, batch, steps, arguments.bf16, seed))
-                ours.append(run_valence(arguments, rows, batch, steps, seed, directory))
-        rate, peer_rate = median(ours, "tokens_per_second"), median(peer, "tokens_per_second")
-        memory, peer_memory = median(ours, "peak_bytes") / 1e6, median(peer, "peak_bytes") / 1e6
-        print(f"| {name} | {batch} | {peer_rate:,.0f} | {rate:,.0f} | {rate / peer_rate:.2f} | {peer_memory:,.0f} MB | "
-              f"{memory:,.0f} MB | {memory / peer_memory:.2f} |", flush=True)
+                for bf16 in (False, True) if arguments.bf16 else (False,):
+                    peer[bf16].append(run_trainer(arguments, rows, batch, steps, bf16, seed))
+                    ours[bf16].append(run_valence(arguments, rows, batch, steps, seed, directory, bf16))
+        rate, peer_rate = median(ours[False], "tokens_per_second"), median(peer[False], "tokens_per_second")
+        memory, peer_memory = median(ours[False], "peak_bytes") / 1e6, median(peer[False], "peak_bytes") / 1e6
+        cells = [name, batch, f"{peer_rate:,.0f}", f"{rate:,.0f}", f"{rate / peer_rate:.2f}", f"{peer_memory:,.0f} MB",
+                 f"{memory:,.0f} MB", f"{memory / peer_memory:.2f}"]
+        if arguments.bf16:
+            rate, peer_bf16 = median(ours[True], "tokens_per_second"), median(peer[True], "tokens_per_second")
+            cells += [f"{peer_bf16:,.0f}", f"{rate:,.0f}", f"{rate / max(peer_rate, peer_bf16):.2f}"]
+        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ target_link_libraries(valence_package PUBLIC tl::expected PRIVATE fmt::fmt PkgCo
 
 install(TARGETS valence_package EXPORT valence ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/valence TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
-install(FILES LICENSE NOTICE TYPE DOC)
+install(FILES LICENSE NOTICE TYPE DOC COMPONENT program)
 if(TARGET valence_program)
-  install(TARGETS valence_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS valence_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/valence)

@@ -4,8 +4,8 @@
     python tools/make_training_goldens.py --out tests/parity/data/training
 
 Small models with random weights by the recipe of tests/support/random_checkpoint.h, random token ids in the order they
-stand, no dropout, one thread, f32: the loss of every step, and at the end the norm of each parameter and its product
-with a vector of random signs.
+stand, no dropout, one thread: the loss of every step, and at the end the norm of each parameter and its product with a
+vector of random signs. In f32, and with Trainer's bf16 (autocast on the CPU).
 
 Needs torch, transformers, accelerate, peft and numpy; their versions are written into the goldens.
 """
@@ -48,6 +48,10 @@ def cases():
         "gpt2_lora": (classifier("gpt2", 64, 2, 2, 200, num_labels=2, n_positions=128, pad_token_id=0, bos_token_id=1,
                                  eos_token_id=2), {**plain, "weight_decay": 0.0},
                       {"r": 4, "lora_alpha": 8, "target_modules": ["c_attn", "c_fc"], "fan_in_fan_out": True}),
+        "bert_full_bf16": (classifier("bert", 64, 2, 2, 200, num_labels=3), {**plain, "bf16": True}, None),
+        "bert_lora_bf16": (classifier("bert", 64, 2, 2, 200, num_labels=3),
+                           {**plain, "weight_decay": 0.0, "bf16": True},
+                           {"r": 4, "lora_alpha": 8, "target_modules": ["query", "value"]}),
     }
 
 

@@ -16,6 +16,7 @@
 #include "valence/error.h"
 #include "valence/precision.h"
 #include "valence/prediction.h"
+#include "valence/tokenizer.h"
 
 namespace valence {
 
@@ -29,7 +30,19 @@ enum class LongText {
 /// What is classified: a text, or two that are read together (premise and hypothesis, question and answer).
 struct TextInput {
   std::string_view text;
-  std::optional<std::string_view> pair = std::nullopt;  ///< an empty one counts as none, as in transformers
+  std::optional<std::string_view> pair = std::nullopt;           ///< an empty one counts as none, as in transformers
+  std::optional<TruncationSide> truncation_side = std::nullopt;  ///< absent: the tokenizer's own
+  /// A sequence that somebody has tokenized already, special tokens included; `text` and `pair` are not looked at. No
+  /// more than max_length ids, each one that the model has an embedding for.
+  std::optional<std::span<const std::int32_t>> token_ids = std::nullopt;
+};
+
+/// Where the time of one classify() went, by the clock on the wall.
+struct ClassifyTimes {
+  double tokenize_seconds = 0;
+  double wait_seconds = 0;  ///< for another call that was using the compute threads
+  double inference_seconds = 0;
+  double scores_seconds = 0;
 };
 
 /// Labels chosen at run time, over a model of natural language inference: how far does a text entail "This example is
@@ -90,6 +103,12 @@ class Classifier {
   /// The same for texts some or all of which are pairs. A zero-shot or token classifier takes no pairs, and pairs are
   /// not read in windows: errors in their places.
   [[nodiscard]] std::vector<Result<Prediction>> classify(std::span<const TextInput> texts) const;
+  /// The same, measured: `times` is overwritten.
+  [[nodiscard]] std::vector<Result<Prediction>> classify(std::span<const TextInput> texts, ClassifyTimes& times) const;
+
+  /// What another function makes of a prediction's logits, by the same rules and with the same temperature as
+  /// classify(). Errors: a prediction without logits.
+  [[nodiscard]] Result<Prediction> rescored(const Prediction& prediction, ScoreFunction function) const;
 
   /// Label names by id, after ClassifierOptions::labels; those of ZeroShotOptions; or the tags of a token classifier.
   [[nodiscard]] const std::vector<std::string>& labels() const;
@@ -105,6 +124,7 @@ class Classifier {
   [[nodiscard]] bool labels_tokens() const;
   [[nodiscard]] std::size_t max_length() const;
   [[nodiscard]] std::size_t threads() const;
+  [[nodiscard]] const Tokenizer& tokenizer() const;
   /// What the encoder runs in (never Precision::kAuto).
   [[nodiscard]] Precision precision() const;
   /// Things about the model that a user should hear of, e.g. unused tensors. Empty when all is well.

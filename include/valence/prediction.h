@@ -35,6 +35,9 @@ struct Prediction {
   float score = 0;                    ///< scores[label_id]
   bool truncated = false;             ///< the text was longer than max_length and only a part of it was read
   std::int32_t windows = 1;           ///< how many pieces a long text was read in (LongText::kWindow)
+  std::uint32_t tokens = 0;           ///< that the encoder read, special ones and all windows included
+  std::vector<float> logits = {};     ///< [num_labels], what `scores` were made of; empty where a label has no logit
+                                      ///< of its own: token classifiers and zero-shot labels
 };
 
 }  // namespace valence

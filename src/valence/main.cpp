@@ -24,7 +24,7 @@ namespace valence::cli {
 namespace {
 
 /// Commands of the contract that this version does not have: told apart from a typing error.
-constexpr std::array kLaterCommands{"serve", "stream", "history", "feedback", "alerts", "config", "completion"};
+constexpr std::array kLaterCommands{"stream", "config", "completion"};
 
 /// "valence models quantize": as one types it.
 std::string full_name(const CLI::App& command) {
@@ -105,10 +105,10 @@ ExitCode run(int argc, char** argv) {
   std::string color = "auto";
   app.add_flag("-q,--quiet", global.quiet, "No progress, notes or warnings");
   app.add_option("--color", color, "auto, always or never [auto]")->type_name("WHEN");
-  std::string config;
-  app.add_option("--config", config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
+  app.add_option("--config", global.config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
   const std::array commands{add_classify(app), add_tokenize(app), add_models(app), add_train(app),
-                            add_eval(app),     add_data(app),     add_bench(app), add_doctor(app)};
+                            add_eval(app),     add_data(app),     add_serve(app),  add_history(app),
+                            add_feedback(app), add_alerts(app),   add_bench(app),  add_doctor(app)};
 
   try {
     app.parse(argc, argv);
@@ -149,7 +149,7 @@ ExitCode run(int argc, char** argv) {
     CLI::App* asked = command.app;  // [quantize] holds the settings of `valence models quantize`
     while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
     const Status set =
-        config_files(config).and_then([&](const auto& files) { return apply_settings(*asked, files, names); });
+        config_files(global.config).and_then([&](const auto& files) { return apply_settings(*asked, files, names); });
     if (!set) {
       print_error(set.error());
       return exit_code_for(set.error().code());

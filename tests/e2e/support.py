@@ -77,7 +77,7 @@ def safetensors(tensors):
     return struct.pack("<Q", len(text)) + text + body
 
 
-def write_tiny_model(folder, **changes):
+def write_tiny_model(folder, seed=7, **changes):
     """A Hugging Face directory that valence loads: 2 layers of 16, labels negative and positive."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def write_tiny_model(folder, **changes):
               "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
               "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12,
               "id2label": {"0": "negative", "1": "positive"}, "label2id": {"negative": 0, "positive": 1}}
-    tensors = tensors_of(config, random.Random(7))
+    tensors = tensors_of(config, random.Random(seed))
     config.update(changes)
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "model.safetensors").write_bytes(safetensors(tensors))

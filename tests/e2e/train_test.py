@@ -1,6 +1,7 @@
 """valence train, from files to a model that valence loads: what is learned, cut and refused."""
 import csv
 import json
+import os
 import random
 import resource
 import signal
@@ -229,11 +230,49 @@ class TrainTest(InTemporaryFolder):
 
     def test_the_same_seed_gives_the_same_bits_whatever_the_threads(self):
         data = self.csv("train.csv", rows(80))
-        for output, threads in (("one", "1"), ("two", "2")):
-            result = valence("train", data, "-m", self.model, "--output-dir", self.folder / output, "--threads", threads)
-            self.assertEqual(result.returncode, 0, result.stderr.decode())
-        self.assertEqual((self.folder / "one" / "model.safetensors").read_bytes(),
-                         (self.folder / "two" / "model.safetensors").read_bytes())
+        models = {}
+        for precision in ("fp32", "bf16"):
+            for threads in ("1", "2"):
+                output = self.folder / (precision + threads)
+                result = valence("train", data, "-m", self.model, "--output-dir", output, "--threads", threads,
+                                 "--precision", precision)
+                self.assertEqual(result.returncode, 0, result.stderr.decode())
+                models[precision, threads] = (output / "model.safetensors").read_bytes()
+        for precision in ("fp32", "bf16"):
+            self.assertEqual(models[precision, "1"], models[precision, "2"])
+        self.assertNotEqual(models["fp32", "1"], models["bf16", "1"])
+
+    def test_bf16_learns_what_f32_does(self):
+        data = self.csv("train.csv", rows(200))
+        for index, how in enumerate((["--learning-rate", "5e-3"],
+                                     ["--method", "lora", "--learning-rate", "2e-2", "--target-modules", "query,value,dense"],
+                                     ["--method", "head", "--bf16", "--learning-rate", "2e-2"])):
+            with self.subTest(how=how):
+                accuracies = []
+                for precision in (["--precision", "bf16"], ["--precision", "fp32"]):
+                    options = [option for option in how if precision[1] == "bf16" or option != "--bf16"]
+                    result = self.train(data, *options, *precision, "--num-train-epochs", "6", "--json",
+                                        output=f"{precision[1]}{index}")
+                    self.assertEqual(result.returncode, 0, result.stderr.decode())
+                    report = json.loads(result.stdout)
+                    self.assertEqual(report["options"]["bf16"], "true" if precision[1] == "bf16" else "false")
+                    accuracies.append(report["best"]["eval_accuracy"])
+                self.assertAlmostEqual(*accuracies, delta=0.05)
+
+    def test_bf16_is_taken_where_it_is_fast_and_said_where_it_is_not(self):
+        data = self.csv("train.csv", rows(60))
+        (self.folder / "train.toml").write_text("[train]\nbf16 = true\n")
+        slow = {**os.environ, "VALENCE_ISA": "portable"}  # which multiplies nothing but f32
+        plain = self.train(data, output="plain", env=slow)
+        self.assertEqual(plain.returncode, 0, plain.stderr.decode())
+        expected = (self.folder / "plain" / "model.safetensors").read_bytes()
+        for index, how in enumerate((["--bf16"], ["--config", self.folder / "train.toml"])):
+            asked = self.train(data, *how, output=f"asked{index}", env=slow)
+            self.assertEqual(asked.returncode, 0, asked.stderr.decode())
+            self.assertIn("products stay in f32 (--precision bf16 insists)", asked.stderr.decode())
+            self.assertEqual((self.folder / f"asked{index}" / "model.safetensors").read_bytes(), expected)
+        self.assert_refused(self.train(data, "--bf16", "--precision", "fp32"), 2, "--bf16", "--precision fp32")
+        self.assert_refused(self.train(data, "--precision", "int8"), 2, "--precision", "fp32 or bf16")
 
     def test_killed_runs_go_on_to_the_same_bits(self):
         data = self.csv("train.csv", rows(400))
@@ -261,6 +300,27 @@ class TrainTest(InTemporaryFolder):
             self.assertEqual((output / "model.safetensors").read_bytes(), expected)
             self.assertFalse((output / "training_state.safetensors").exists())
         self.assertGreater(killed, 0)
+
+    def test_a_killed_run_in_bf16_goes_on_to_the_same_bits(self):
+        data = self.csv("train.csv", rows(400))
+        command = [BINARY, "train", str(data), "-m", str(self.model), "--precision", "bf16", "--num-train-epochs", "6",
+                   "--save-strategy", "steps", "--save-steps", "5", "--threads", "1", "--output-dir"]
+        whole = valence(*command[1:], self.folder / "whole")
+        self.assertEqual(whole.returncode, 0, whole.stderr.decode())
+        output = self.folder / "cut"
+        process = subprocess.Popen(command + [str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (output / "training_state.safetensors").exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+        in_f32 = valence(*[("fp32" if word == "bf16" else word) for word in command[1:]], output, "--resume", "--quiet")
+        self.assert_refused(in_f32, 2, "bf16 is false, but the run to go on with had true")
+        resumed = valence(*command[1:], output, "--resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr.decode())
+        self.assertIn("going on after step", resumed.stderr.decode())
+        self.assertEqual((output / "model.safetensors").read_bytes(),
+                         (self.folder / "whole" / "model.safetensors").read_bytes())
 
     def test_an_interrupt_says_how_to_go_on(self):
         data = self.csv("train.csv", rows(2000))

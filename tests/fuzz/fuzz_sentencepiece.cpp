@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "fuzz/protobuf_mutator.h"
 #include "fuzz/tokenizer_texts.h"
 #include "valence/tokenizer/legacy_sentencepiece.h"
 
@@ -20,6 +21,13 @@ constexpr std::string_view kSettings =
     R"({"unk_token":"<unk>","cls_token":"<s>","sep_token":"</s>","bos_token":"<s>","eos_token":"</s>","extra_ids":2})";
 
 }  // namespace
+
+#ifdef VALENCE_FUZZ
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
+  return valence::testing::mutate_protobuf(data, size, max_size, seed, 1);
+}
+#endif
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const valence::tokenizer::TokenSettings settings = {.config =

@@ -19,6 +19,7 @@ namespace valence::cli {
 struct GlobalOptions {
   bool quiet = false;
   ColorMode color = ColorMode::kAuto;
+  std::string config;  ///< --config; empty where it was not given
 };
 
 /// Adds the command to `app`; the function returned runs it after parsing, if it was chosen.
@@ -49,8 +50,22 @@ Command add_data_split(CLI::App& data);
 Command add_data_balance(CLI::App& data);
 Command add_data_label(CLI::App& data);
 Command add_data_convert(CLI::App& data);
+Command add_alerts(CLI::App& app);
+/// Subcommands of `alerts`.
+Command add_alerts_check(CLI::App& alerts);
+Command add_alerts_test(CLI::App& alerts);
+Command add_alerts_status(CLI::App& alerts);
+Command add_alerts_silence(CLI::App& alerts);
 Command add_doctor(CLI::App& app);
+Command add_serve(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
+Command add_feedback(CLI::App& app);
+Command add_history(CLI::App& app);
+/// Subcommands of `history`.
+Command add_history_query(CLI::App& history);
+Command add_history_export(CLI::App& history);
+Command add_history_delete(CLI::App& history);
+Command add_history_stats(CLI::App& history);
 
 }  // namespace valence::cli

@@ -1,15 +1,14 @@
 /// \file
 /// `valence models rm`: a model out of the cache.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 #include <string>
 
 #include "valence/cli/cached_model.h"
 #include "valence/cli/command.h"
+#include "valence/cli/confirm.h"
 #include "valence/cli/quantities.h"
 #include "valence/cli/terminal.h"
 #include "valence/hub/remove.h"
@@ -37,15 +36,6 @@ std::string plan_text(const hub::RemovalPlan& plan) {
   return text + fmt::format("{} to be freed\n", file_size(plan.freed_bytes));
 }
 
-/// Whether the person at the terminal says yes.
-bool confirmed() {
-  std::fputs("Remove it? [y/N] ", stderr);
-  std::fflush(stderr);
-  char answer[16] = "";
-  if (std::fgets(answer, sizeof answer, stdin) == nullptr) return false;
-  return answer[0] == 'y' || answer[0] == 'Y';
-}
-
 ExitCode remove(const RemoveArguments& arguments, const GlobalOptions& global) {
   const auto cache = open_cache();
   if (!cache) return failed(cache.error());
@@ -55,17 +45,7 @@ ExitCode remove(const RemoveArguments& arguments, const GlobalOptions& global) {
   const auto plan = hub::plan_removal(*cache, *ref, only_revision);
   if (!plan) return failed(plan.error());
   if (arguments.dry_run) return print_to_stdout(plan_text(*plan));
-  if (!arguments.yes) {
-    if (!is_terminal(STDIN_FILENO) || !is_terminal(STDERR_FILENO)) {
-      return failed({ErrorCode::kInvalidArgument, arguments.ref, "is not removed without being sure",
-                     "add --yes; --dry-run shows what would go"});
-    }
-    std::fputs(plan_text(*plan).c_str(), stderr);
-    if (!confirmed()) {
-      print_note("nothing is removed");
-      return ExitCode::kSomeRowsFailed;
-    }
-  }
+  if (const auto code = refused(arguments.yes, arguments.ref, plan_text(*plan), "Remove it?")) return *code;
   if (const Status removed = hub::remove(*cache, *plan); !removed) return failed(removed.error());
   if (!global.quiet) print_note(fmt::format("{}: removed, {} freed", arguments.ref, file_size(plan->freed_bytes)));
   return ExitCode::kOk;

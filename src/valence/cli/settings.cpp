@@ -38,7 +38,7 @@ std::vector<std::string> settable_options(const CLI::App& command) {
     for (const std::string& name : option->get_lnames()) {
       const bool of_one_run = name == "help" || name == "text" || name == "pair" || name == "text-pair" ||
                               name == "decode" || name == "data" || name == "output" || name == "resume" ||
-                              name == "yes" || name == "remove-damaged";
+                              name == "yes" || name == "remove-damaged" || name == "everything";
       if (!of_one_run) names.push_back(name);
     }
   }
@@ -154,7 +154,60 @@ Status check_environment(const std::string& command, const std::vector<std::stri
   return {};
 }
 
+/// Deeper ones are of no use to any command, and toml++ bounds its own recursion.
+ConfigValue value_of(const fs::path& file, const toml::node& node) {
+  using Kind = ConfigValue::Kind;
+  ConfigValue value;
+  value.place = fmt::format("{}:{}", file.string(), node.source().begin.line);
+  if (const auto* table = node.as_table()) {
+    value.kind = Kind::kTable;
+    for (const auto& [key, member] : *table) value.members.emplace_back(key.str(), value_of(file, member));
+  } else if (const auto* array = node.as_array()) {
+    value.kind = Kind::kList;
+    for (const auto& item : *array) value.items.push_back(value_of(file, item));
+  } else if (const auto text = node.value_exact<std::string>()) {
+    value.kind = Kind::kText;
+    value.text = *text;
+  } else if (const auto integer = node.value_exact<std::int64_t>()) {
+    value.kind = Kind::kInteger;
+    value.integer = *integer;
+    value.number = static_cast<double>(*integer);
+  } else if (const auto number = node.value_exact<double>()) {
+    value.kind = Kind::kNumber;
+    value.number = *number;
+  } else if (const auto boolean = node.value_exact<bool>()) {
+    value.kind = Kind::kBoolean;
+    value.boolean = *boolean;
+  }
+  return value;
+}
+
 }  // namespace
+
+const ConfigValue* ConfigValue::find(std::string_view key) const {
+  const auto found = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == key; });
+  return found == members.end() ? nullptr : &found->second;
+}
+
+Result<std::optional<ConfigValue>> config_table(const std::vector<fs::path>& files, std::string_view name) {
+  for (const fs::path& file : files) {
+    VALENCE_TRY(const toml::table root, parse(file));
+    const toml::node* const node = root.get(name);
+    if (node == nullptr) continue;
+    if (!node->is_table()) return fail(at(file, node->source(), fmt::format("\"{}\" must be a table", name)));
+    return value_of(file, *node);
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> unknown_key(const ConfigValue& table, const std::vector<std::string>& known) {
+  for (const auto& [key, value] : table.members) {
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      return Error(ErrorCode::kInvalidArgument, value.place, fmt::format("unknown key \"{}\"", key),
+                   did_you_mean(key, known));
+  }
+  return std::nullopt;
+}
 
 UsualConfigFiles usual_config_files() {
   UsualConfigFiles files{.user = {}, .system = "/etc/valence/config.toml"};

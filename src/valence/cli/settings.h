@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "valence/base/error.h"
@@ -35,6 +38,28 @@ Result<std::vector<std::filesystem::path>> config_files(const std::string& expli
 /// `command_names` are the tables that may occur.
 Status apply_settings(CLI::App& command, const std::vector<std::filesystem::path>& files,
                       const std::vector<std::string>& command_names);
+
+/// A value of a configuration file, for tables that are more than options of a command.
+struct ConfigValue {
+  enum class Kind { kText, kInteger, kNumber, kBoolean, kList, kTable, kOther };
+  Kind kind = Kind::kOther;
+  std::string text;                                          ///< of kText
+  std::int64_t integer = 0;                                  ///< of kInteger
+  double number = 0;                                         ///< of kInteger and kNumber
+  bool boolean = false;                                      ///< of kBoolean
+  std::vector<ConfigValue> items;                            ///< of kList
+  std::vector<std::pair<std::string, ConfigValue>> members;  ///< of kTable, in alphabetical order
+  std::string place;                                         ///< "config.toml:12"
+
+  [[nodiscard]] const ConfigValue* find(std::string_view key) const;
+};
+
+/// The table [name] of the first of `files` that has one; nothing where none has. Errors: a file that is no TOML,
+/// something else than a table.
+Result<std::optional<ConfigValue>> config_table(const std::vector<std::filesystem::path>& files, std::string_view name);
+
+/// The error about a key of `table` that none of `known` is, or nothing.
+[[nodiscard]] std::optional<Error> unknown_key(const ConfigValue& table, const std::vector<std::string>& known);
 
 /// The member of `words` that `word` most likely meant; empty when none is near. By edit distance.
 [[nodiscard]] std::string nearest_word(std::string_view word, const std::vector<std::string>& words);

@@ -4,16 +4,18 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 namespace valence::cli {
 namespace {
 
-sigset_t watched_signals() {
+sigset_t watched_signals(bool hangup) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGUSR1);  // how the destructor wakes the watching thread
+  if (hangup) sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -27,22 +29,27 @@ void on_bus_error(int) {
 
 }  // namespace
 
-SignalWatcher::SignalWatcher() {
+SignalWatcher::SignalWatcher(std::function<void()> on_hangup) : on_hangup_(std::move(on_hangup)) {
   std::signal(SIGBUS, on_bus_error);
-  const sigset_t set = watched_signals();
+  const sigset_t set = watched_signals(on_hangup_ != nullptr);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   thread_ = std::thread([this] { watch(); });
 }
 
 void SignalWatcher::watch() {
-  const sigset_t set = watched_signals();
+  const sigset_t set = watched_signals(on_hangup_ != nullptr);
   int signal = 0;
   while (sigwait(&set, &signal) == 0) {
     if (ending_) return;
     if (signal == SIGUSR1) continue;
+    if (signal == SIGHUP) {
+      on_hangup_();
+      continue;
+    }
     int none = 0;
     if (!signal_.compare_exchange_strong(none, signal)) ::_exit(128 + signal);
     stop_ = true;
+    signal_.notify_all();
   }
 }
 

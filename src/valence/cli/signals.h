@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "valence/cli/exit_code.h"
@@ -14,7 +15,9 @@ namespace valence::cli {
 /// a mapped file raises when another process shortens it, ends the program with an error message instead of a crash.
 class SignalWatcher {
  public:
-  SignalWatcher();
+  SignalWatcher() : SignalWatcher(nullptr) {}
+  /// SIGHUP calls `on_hangup`, on the watching thread, instead of ending the program.
+  explicit SignalWatcher(std::function<void()> on_hangup);
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
   ~SignalWatcher();
@@ -23,12 +26,15 @@ class SignalWatcher {
   [[nodiscard]] std::atomic<bool>& stop() { return stop_; }
   /// A signal has come, whoever else raised the flag.
   [[nodiscard]] bool signalled() const { return signal_.load() != 0; }
+  /// Returns when the flag is raised by a signal.
+  void wait() const { signal_.wait(0); }
   /// kInterrupted or kTerminated; only after signalled().
   [[nodiscard]] ExitCode exit_code() const;
 
  private:
   void watch();
 
+  std::function<void()> on_hangup_;
   std::atomic<bool> stop_{false};
   std::atomic<int> signal_{0};
   std::atomic<bool> ending_{false};

@@ -12,6 +12,7 @@
 #include "valence/base/json.h"
 #include "valence/cli/classify_options.h"
 #include "valence/cli/option_values.h"
+#include "valence/kernels/bf16_dispatch.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/pipeline/labelled_texts.h"
 
@@ -58,18 +59,41 @@ CLI::Option* add(CLI::App& app, const std::string& name, T& value, const std::st
   return app.add_option(names, value, help)->type_name(type)->group(group);
 }
 
-/// What learns does so in f32. An encoder that only reads may do it in fewer bits: auto takes bf16 where tiles make it
-/// several times faster.
-Result<Precision> encoder_precision(const std::string& word, train::Method method) {
-  VALENCE_TRY(const Precision asked, parse_precision(word));
-  if (method != train::Method::kHead) {
-    if (asked == Precision::kAuto || asked == Precision::kFp32) return Precision::kFp32;
-    return fail(ErrorCode::kUnsupported, "--precision",
-                fmt::format("{} is not built in yet for layers that learn", word), "leave it out: fp32");
-  }
-  if (asked != Precision::kAuto) return asked;
+/// --bf16 takes bf16 where that is faster than f32, for the products of what learns and for an encoder that only reads;
+/// --precision bf16 whatever it costs, so that its answers can be had on any CPU. Without either, what learns does so
+/// in f32, and an encoder that only reads in bf16 where tiles make it several times faster.
+Status choose_precision(const TrainArguments& arguments, TrainOptions& options) {
+  VALENCE_TRY(const Precision asked, parse_precision(arguments.precision));
   VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
-  return table->isa == kernels::Isa::kAmx ? Precision::kBf16 : Precision::kFp32;
+  const bool learns = options.training.method != train::Method::kHead;
+  const bool names_another = asked != Precision::kAuto && asked != Precision::kBf16;
+  if (learns && names_another && asked != Precision::kFp32) {
+    return fail(ErrorCode::kUnsupported, "--precision",
+                fmt::format("{} is not built in for layers that learn", arguments.precision), "fp32 or bf16");
+  }
+  if (arguments.bf16 && names_another) {
+    return fail(ErrorCode::kInvalidArgument, "--bf16",
+                fmt::format("does not go with --precision {}", arguments.precision), "leave out one of them");
+  }
+  const bool fast = kernels::bf16_products_are_fast(*table);
+  // Of a head alone, --precision is about the encoder.
+  const bool insists = asked == Precision::kBf16 && (learns || arguments.bf16);
+  options.training.bf16 = insists || (arguments.bf16 && fast);
+  if (arguments.bf16 && !options.training.bf16) {
+    options.notes.push_back(
+        fmt::format("--bf16: {} kernels on this CPU multiply f32 at least as fast, so products "
+                    "stay in f32{}",
+                    kernels::name(table->isa), learns ? " (--precision bf16 insists)" : ""));
+  }
+  if (insists && !fast) {
+    options.notes.emplace_back("--precision bf16: f32 would be at least as fast with these kernels");
+  }
+  if (learns || asked == Precision::kFp32) return {};
+  options.precision = asked != Precision::kAuto          ? asked
+                      : table->isa == kernels::Isa::kAmx ? Precision::kBf16
+                      : arguments.bf16 && fast           ? Precision::kBf16
+                                                         : Precision::kFp32;
+  return {};
 }
 
 Result<std::pair<std::string, float>> parse_class_weight(const std::string& word) {
@@ -192,8 +216,12 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
   add(app, "use_rslora", arguments.use_rslora, "Scale by alpha / sqrt(r) [false]", "BOOL", lora);
 
   const std::string run = "Run";
+  app.add_flag("--bf16", arguments.bf16,
+               "Products in bf16 with f32 sums and parameters, where this CPU does that faster than f32")
+      ->group(run);
   app.add_option("--precision", arguments.precision,
-                 "fp32, or for --method head what the encoder runs in: bf16, fp16, int8 [bf16 with AMX, else fp32]")
+                 "fp32, or bf16 on any CPU; for --method head what the encoder runs in: bf16, fp16, int8 [fp32; head "
+                 "with AMX bf16]")
       ->type_name("P")
       ->group(run);
   app.add_option("--threads", arguments.threads, "[physical cores]")->type_name("N")->group(run);
@@ -247,7 +275,7 @@ Result<TrainOptions> interpret(const TrainArguments& arguments) {
   training.lora = {arguments.r, arguments.lora_alpha, arguments.lora_dropout, arguments.target_modules,
                    arguments.use_rslora};
   VALENCE_TRY_STATUS(training.validate());
-  VALENCE_TRY(options.precision, encoder_precision(arguments.precision, training.method));
+  VALENCE_TRY_STATUS(choose_precision(arguments, options));
   if (arguments.few_shot) {
     if (training.method != train::Method::kFull) {
       return fail(ErrorCode::kInvalidArgument, "--few-shot", "tunes the whole encoder: it goes with --method full");

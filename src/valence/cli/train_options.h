@@ -53,6 +53,7 @@ struct TrainArguments {
   double lora_alpha = 8, lora_dropout = 0;
   std::vector<std::string> target_modules;
   bool use_rslora = false;
+  bool bf16 = false;
   std::string precision = "auto";
   std::string threads;
   bool few_shot = false;
@@ -69,6 +70,7 @@ struct TrainOptions {
   std::vector<std::pair<std::string, float>> class_weights;  ///< by label
   std::size_t threads = 0;                                   ///< 0: physical cores
   Precision precision = Precision::kFp32;                    ///< of an encoder that does not learn
+  std::vector<std::string> notes;                            ///< what was asked for and is done otherwise
 };
 
 void declare_train_options(CLI::App& app, TrainArguments& arguments);

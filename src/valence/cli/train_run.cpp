@@ -18,6 +18,7 @@
 #include "valence/cli/train_card.h"
 #include "valence/cli/train_data.h"
 #include "valence/cli/train_html.h"
+#include "valence/kernels/bf16_dispatch.h"
 #include "valence/kernels/dispatch.h"
 #include "valence/model/config.h"
 #include "valence/train/few_shot.h"
@@ -166,13 +167,14 @@ Status TrainRun::State::make_network() {
   VALENCE_TRY(const kernels::KernelTable* const table, kernels::selected_kernels());
   VALENCE_TRY(const Json config, Json::parse(base->config_json, "config.json"));
   VALENCE_TRY(const train::DropoutSpec dropout, train::dropout_spec(config, base->spec.model_type));
+  const kernels::Bf16Products* const bf16 = training.bf16 ? &kernels::bf16_products(*table) : nullptr;
   train::ParameterSet& parameters = base->parameters;
   if (training.method == train::Method::kLora) {
-    VALENCE_TRY(const auto probe, train::Network::make(*base, dropout, *table, *team));
+    VALENCE_TRY(const auto probe, train::Network::make(*base, {dropout, bf16}, *table, *team));
     VALENCE_TRY_STATUS(train::add_lora_parameters(*probe, training.lora, training.seed, parameters));
   }
   choose_what_learns(*base, training.method);
-  VALENCE_TRY(network, train::Network::make(*base, dropout, *table, *team));
+  VALENCE_TRY(network, train::Network::make(*base, {dropout, bf16}, *table, *team));
   if (training.method == train::Method::kLora) train::attach_lora(*network, parameters, training.lora);
 
   std::vector<train::Target> targets;
@@ -259,6 +261,7 @@ Result<std::unique_ptr<TrainRun>> TrainRun::prepare(const TrainArguments& argume
   auto state = std::make_unique<State>();
   state->arguments = arguments;
   state->options = options;
+  state->notes = options.notes;
   VALENCE_TRY_STATUS(state->check_output());
   state->pool = std::make_unique<ThreadPool>(options.threads == 0 ? usable_cores() : options.threads);
   state->team = std::make_unique<SpinTeam>(*state->pool);

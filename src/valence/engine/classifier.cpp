@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <numeric>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "valence/base/error.h"
 #include "valence/base/thread_pool.h"
@@ -239,12 +241,20 @@ Result<std::unique_ptr<const Classifier::Impl>> Classifier::Impl::make(const Cla
 
 Result<TextSequences> Classifier::Impl::sequences_of(const TextInput& input) const {
   const bool is_pair = input.pair && !input.pair->empty();
+  SequenceLimits own = limits;
+  own.truncation_side = input.truncation_side;
+  if (input.token_ids) {
+    if (labels_tokens || zero_shot) {
+      return fail(ErrorCode::kUnsupported, "", "this model is given texts, not token ids");
+    }
+    return make_given_sequence(*input.token_ids, own);
+  }
   if (labels_tokens && is_pair) {
     return fail(ErrorCode::kUnsupported, "", "the model labels the tokens of one text, not of a pair");
   }
   if (!zero_shot) {
-    return is_pair ? make_pair_sequence(tokenizer, input.text, *input.pair, TruncationStrategy::kLongestFirst, limits)
-                   : make_sequences(tokenizer, input.text, limits);
+    return is_pair ? make_pair_sequence(tokenizer, input.text, *input.pair, TruncationStrategy::kLongestFirst, own)
+                   : make_sequences(tokenizer, input.text, own);
   }
   if (is_pair) return fail(ErrorCode::kUnsupported, "", "zero-shot labels are for one text, not for a pair");
   // An empty premise would be judged by the hypothesis alone.
@@ -253,8 +263,7 @@ Result<TextSequences> Classifier::Impl::sequences_of(const TextInput& input) con
   }
   TextSequences all;
   for (const std::string& hypothesis : zero_shot->hypotheses()) {
-    VALENCE_TRY(auto pair,
-                make_pair_sequence(tokenizer, input.text, hypothesis, TruncationStrategy::kOnlyFirst, limits));
+    VALENCE_TRY(auto pair, make_pair_sequence(tokenizer, input.text, hypothesis, TruncationStrategy::kOnlyFirst, own));
     all.sequences.push_back(std::move(pair.sequences.front()));
     if (!pair.token_type_ids.empty()) all.token_type_ids.push_back(std::move(pair.token_type_ids.front()));
     all.truncated = all.truncated || pair.truncated;
@@ -307,9 +316,12 @@ Result<Prediction> Classifier::Impl::predict(const TextInput& input, const TextS
   } else {
     VALENCE_TRY(const auto merged, merge_logits(logits, text, model_labels.size()));
     prediction = to_prediction(merged, kept, function, temperature);
+    prediction.logits.reserve(kept.size());
+    for (const std::int32_t label : kept) prediction.logits.push_back(merged[static_cast<std::size_t>(label)]);
     prediction.windows = static_cast<std::int32_t>(text.sequences.size());
   }
   prediction.truncated = text.truncated;
+  for (const auto& ids : text.sequences) prediction.tokens += static_cast<std::uint32_t>(ids.size());
   return prediction;
 }
 
@@ -321,8 +333,19 @@ std::vector<Result<Prediction>> Classifier::classify(std::span<const std::string
 }
 
 std::vector<Result<Prediction>> Classifier::classify(std::span<const TextInput> texts) const {
+  ClassifyTimes unused;
+  return classify(texts, unused);
+}
+
+std::vector<Result<Prediction>> Classifier::classify(std::span<const TextInput> texts, ClassifyTimes& times) const {
   const Impl& impl = *impl_;
+  auto since = std::chrono::steady_clock::now();
+  const auto lap = [&since] {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(since, now)).count();
+  };
   const auto tokenized = impl.tokenize(texts);
+  times.tokenize_seconds = lap();
 
   // Texts -> sequences: one each, or several: windows of a long text, the hypotheses of zero-shot labels.
   const std::size_t num_labels = impl.runner->spec().head.labels.size();
@@ -350,11 +373,14 @@ std::vector<Result<Prediction>> Classifier::classify(std::span<const TextInput> 
     for (const std::uint32_t member : plan[batch]) batch_errors[member] = ran.error();
   };
   const std::lock_guard turn(impl.turn);
+  times.wait_seconds = lap();
   if (plan.size() == 1) {
     run(0, 0, &impl.pool);
   } else {
     impl.pool.parallel_for(plan.size(), [&](std::size_t batch, std::size_t worker) { run(batch, worker, nullptr); });
   }
+
+  times.inference_seconds = lap();
 
   std::vector<Result<Prediction>> predictions;
   predictions.reserve(texts.size());
@@ -378,7 +404,24 @@ std::vector<Result<Prediction>> Classifier::classify(std::span<const TextInput> 
     }
     next += text->sequences.size();
   }
+  times.scores_seconds = lap();
   return predictions;
+}
+
+Result<Prediction> Classifier::rescored(const Prediction& prediction, ScoreFunction function) const {
+  if (prediction.logits.empty()) {
+    return fail(ErrorCode::kUnsupported, "", "this model's scores have one function only");
+  }
+  std::vector<std::int32_t> all(prediction.logits.size());
+  std::iota(all.begin(), all.end(), 0);
+  const ScoreFunction resolved = function == ScoreFunction::kModel ? model_function() : function;
+  const bool calibrated = impl_->calibration && impl_->calibration->function == resolved;
+  Prediction other = to_prediction(prediction.logits, all, resolved, calibrated ? impl_->calibration->temperature : 1);
+  other.truncated = prediction.truncated;
+  other.windows = prediction.windows;
+  other.tokens = prediction.tokens;
+  other.logits = prediction.logits;
+  return other;
 }
 
 Result<std::shared_ptr<const Classifier>> Classifier::load(const std::filesystem::path& model_dir,
@@ -421,6 +464,7 @@ const std::optional<Calibration>& Classifier::calibration() const { return impl_
 bool Classifier::labels_tokens() const { return impl_->labels_tokens; }
 std::size_t Classifier::max_length() const { return impl_->limits.max_length; }
 std::size_t Classifier::threads() const { return impl_->pool.size(); }
+const Tokenizer& Classifier::tokenizer() const { return impl_->tokenizer; }
 Precision Classifier::precision() const { return impl_->runner->precision(); }
 const std::vector<std::string>& Classifier::warnings() const { return impl_->warnings; }
 

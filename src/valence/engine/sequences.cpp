@@ -60,6 +60,7 @@ std::vector<TokenWindow> plan_windows(std::size_t content_tokens, std::size_t ca
 Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_view text, const SequenceLimits& limits) {
   const bool window = limits.on_long == LongText::kWindow;
   VALENCE_TRY(Encoding encoding, tokenizer.encode(text, {.max_length = window ? 0 : limits.max_length,
+                                                         .truncation_side = limits.truncation_side,
                                                          .with_offsets = limits.keeps_encoding}));
   const ContentRange content = content_of(encoding);
   const std::size_t content_tokens = encoding.ids.size() - content.prefix - content.suffix;
@@ -90,11 +91,27 @@ Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_vie
   return result;
 }
 
+Result<TextSequences> make_given_sequence(std::span<const std::int32_t> ids, const SequenceLimits& limits) {
+  if (ids.empty()) return fail(ErrorCode::kInvalidData, "", "empty text");
+  if (ids.size() > limits.max_length) return fail(too_long(limits));
+  const auto unknown = std::find_if(
+      ids.begin(), ids.end(), [&](std::int32_t id) { return id < 0 || std::size_t(id) >= limits.embedding_rows; });
+  if (unknown != ids.end()) {
+    return fail(ErrorCode::kInvalidData, "",
+                fmt::format("token id {} is out of range: the model's embedding table has {} rows", *unknown,
+                            limits.embedding_rows));
+  }
+  TextSequences result;
+  drop_trailing(limits.trailing_padding, result.sequences.emplace_back(ids.begin(), ids.end()));
+  return result;
+}
+
 Result<TextSequences> make_pair_sequence(const Tokenizer& tokenizer, std::string_view first, std::string_view second,
                                          TruncationStrategy strategy, const SequenceLimits& limits) {
   const bool cuts = limits.on_long == LongText::kTruncate;
   VALENCE_TRY(Encoding encoding, tokenizer.encode_pair(first, second,
                                                        {.max_length = cuts ? limits.max_length : 0,
+                                                        .truncation_side = limits.truncation_side,
                                                         .truncation_strategy = strategy,
                                                         .with_offsets = false}));
   if (encoding.ids.size() > limits.max_length) {

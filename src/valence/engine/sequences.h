@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ struct SequenceLimits {
   /// GenericForSequenceClassification. Nothing before it sees it, so it is dropped.
   std::int32_t trailing_padding = -1;
   bool keeps_encoding = false;  ///< for heads that label tokens; not with LongText::kWindow
+  std::optional<TruncationSide> truncation_side = std::nullopt;  ///< absent: the tokenizer's own
 };
 
 /// A half-open range of content tokens (special tokens not counted).
@@ -52,6 +54,9 @@ struct TextSequences {
 /// Errors: invalid UTF-8, a text without a single token ("empty text"), an over-long one under LongText::kError, one
 /// that spells an added token without an embedding.
 Result<TextSequences> make_sequences(const Tokenizer& tokenizer, std::string_view text, const SequenceLimits& limits);
+
+/// A sequence that was tokenized elsewhere, as it is. Errors: none or too many ids, one without an embedding.
+Result<TextSequences> make_given_sequence(std::span<const std::int32_t> ids, const SequenceLimits& limits);
 
 /// Both texts in one sequence. Errors as above, and an over-long pair under LongText::kWindow.
 Result<TextSequences> make_pair_sequence(const Tokenizer& tokenizer, std::string_view first, std::string_view second,

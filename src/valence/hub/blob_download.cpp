@@ -58,9 +58,9 @@ class Download {
   PartialBlob& partial() { return partial_; }
 
  private:
-  tl::expected<HttpHead, HubFailure> attempt();
+  tl::expected<net::HttpHead, HubFailure> attempt();
   /// Looks at the answer before its first byte is kept.
-  Status begin(const HttpHead& head, std::uint64_t asked_from);
+  Status begin(const net::HttpHead& head, std::uint64_t asked_from);
   Status keep(std::span<const std::byte> piece);
   [[nodiscard]] tl::unexpected<Error> refuse(std::string what) const {
     return fail(ErrorCode::kRemote, fmt::format("{}/{}", request_.repo, request_.file.name), std::move(what));
@@ -72,16 +72,16 @@ class Download {
   PartialBlob partial_;
   const BlobEvents& events_;
   std::uint64_t most_received_;
-  RetrySchedule schedule_;
+  net::RetrySchedule schedule_;
   bool is_first_attempt_ = true;
   bool was_renewed_ = false;  // a signed address, without a byte since
 };
 
 std::string target_of(const BlobRequest& request) {
-  return fmt::format("/{}/resolve/{}/{}", request.repo, request.commit, percent_encoded(request.file.name, "/"));
+  return fmt::format("/{}/resolve/{}/{}", request.repo, request.commit, net::percent_encoded(request.file.name, "/"));
 }
 
-Status Download::begin(const HttpHead& head, std::uint64_t asked_from) {
+Status Download::begin(const net::HttpHead& head, std::uint64_t asked_from) {
   if (const auto encoding = head.find("content-encoding"); encoding && *encoding != "identity") {
     return refuse(fmt::format("is sent with Content-Encoding {}, which was not asked for", *encoding));
   }
@@ -105,14 +105,14 @@ Status Download::keep(std::span<const std::byte> piece) {
   VALENCE_TRY_STATUS(partial_.append(piece));
   if (partial_.received() > most_received_) {
     most_received_ = partial_.received();
-    schedule_.progress(RetrySchedule::Clock::now());
+    schedule_.progress(net::RetrySchedule::Clock::now());
     was_renewed_ = false;
   }
   events_.progress(partial_.received());
   return {};
 }
 
-tl::expected<HttpHead, HubFailure> Download::attempt() {
+tl::expected<net::HttpHead, HubFailure> Download::attempt() {
   if (!is_first_attempt_) {  // a signed address may have run out
     auto renewed = client_.file_metadata(target_of(request_), request_.commit);
     if (!renewed) return tl::unexpected(std::move(renewed.error()));
@@ -123,7 +123,7 @@ tl::expected<HttpHead, HubFailure> Download::attempt() {
   }
   is_first_attempt_ = false;
   const std::uint64_t from = partial_.received();
-  std::vector<HttpHeader> headers;
+  std::vector<net::HttpHeader> headers;
   if (from > 0) {
     headers.push_back({"Range", fmt::format("bytes={}-", from)});
     // The hub's ETag is of the hub's answers; another host has its own. The hash at the end holds for both.
@@ -131,7 +131,7 @@ tl::expected<HttpHead, HubFailure> Download::attempt() {
   }
   bool begun = false;
   auto head = client_.get(metadata_.location, std::move(headers),
-                          [&](const HttpHead& answer, std::span<const std::byte> piece) -> Status {
+                          [&](const net::HttpHead& answer, std::span<const std::byte> piece) -> Status {
                             if (!begun) VALENCE_TRY_STATUS(begin(answer, from));
                             begun = true;
                             return keep(piece);
@@ -153,7 +153,7 @@ tl::expected<HttpHead, HubFailure> Download::attempt() {
 
 Status Download::receive_all() {
   if (partial_.is_whole()) return {};
-  VALENCE_TRY([[maybe_unused]] const HttpHead head, client_.insist(schedule_, [&] { return attempt(); }));
+  VALENCE_TRY([[maybe_unused]] const net::HttpHead head, client_.insist(schedule_, [&] { return attempt(); }));
   return {};
 }
 
@@ -167,7 +167,7 @@ Status Download::start_over() {
 /// What the file's own answer says against what the listing said: both come from the hub.
 Result<FileMetadata> metadata_of(HubClient& client, const BlobRequest& request) {
   const std::string place = fmt::format("{}/{}", request.repo, request.file.name);
-  RetrySchedule schedule = client.new_schedule();
+  net::RetrySchedule schedule = client.new_schedule();
   VALENCE_TRY(FileMetadata metadata,
               client.insist(schedule, [&] { return client.file_metadata(target_of(request), request.commit); }));
   const auto& listed = request.file;

@@ -31,21 +31,21 @@ std::optional<std::uint64_t> parse_size(std::optional<std::string_view> digits) 
 HubFailure lasting(Error error) { return {.error = std::move(error)}; }
 
 /// "https://host/path": a query may be a signature, which is nobody's business.
-std::string place_of(const Url& url) {
+std::string place_of(const net::Url& url) {
   return url.origin.to_string() + url.target.substr(0, std::min(url.target.find('?'), std::size_t{200}));
 }
 
 }  // namespace
 
 Result<HubClient> HubClient::create(const HubSettings& settings, HubClientOptions options) {
-  VALENCE_TRY(HttpClient http, HttpClient::create({.user_agent = options.user_agent,
-                                                   .ca_file = settings.ca_file,
-                                                   .ca_dir = settings.ca_dir,
-                                                   .stop = options.stop}));
+  VALENCE_TRY(net::HttpClient http, net::HttpClient::create({.user_agent = options.user_agent,
+                                                             .ca_file = settings.ca_file,
+                                                             .ca_dir = settings.ca_dir,
+                                                             .stop = options.stop}));
   return HubClient(std::move(http), settings, std::move(options));
 }
 
-HubClient::HubClient(HttpClient http, const HubSettings& settings, HubClientOptions options)
+HubClient::HubClient(net::HttpClient http, const HubSettings& settings, HubClientOptions options)
     : http_(std::move(http)),
       options_(std::move(options)),
       endpoint_(settings.endpoint),
@@ -54,11 +54,11 @@ HubClient::HubClient(HttpClient http, const HubSettings& settings, HubClientOpti
       metadata_timeout_(settings.metadata_timeout),
       download_timeout_(settings.download_timeout) {}
 
-bool HubClient::is_hub(const Origin& origin) const {
+bool HubClient::is_hub(const net::Origin& origin) const {
   return std::ranges::find(hub_origins_, origin) != hub_origins_.end();
 }
 
-HubFailure HubClient::refusal(const Url& url, const HttpHead& head) const {
+HubFailure HubClient::refusal(const net::Url& url, const net::HttpHead& head) const {
   const int status = head.status;
   const std::string code(head.find("x-error-code").value_or(""));
   std::string said(head.find("x-error-message").value_or("").substr(0, kShownMessageBytes));
@@ -67,12 +67,12 @@ HubFailure HubClient::refusal(const Url& url, const HttpHead& head) const {
   std::string what = fmt::format("the answer is HTTP {}{}", status, said);
   std::string hint;
   std::optional<seconds> retry_after;
-  if (const auto asked = head.find("retry-after")) retry_after = parse_retry_after(*asked);
+  if (const auto asked = head.find("retry-after")) retry_after = net::parse_retry_after(*asked);
   if (!is_hub(url.origin)) {
     // A signed address that has run out is renewed by asking the hub again.
     const bool is_expired = status == 401 || status == 403;
     return {.error = Error(ErrorCode::kRemote, place_of(url), std::move(what)),
-            .may_pass = is_expired || is_passing_status(status),
+            .may_pass = is_expired || net::is_passing_status(status),
             .retry_after = retry_after,
             .status = status};
   }
@@ -97,20 +97,20 @@ HubFailure HubClient::refusal(const Url& url, const HttpHead& head) const {
     hint = "check what the token may read";
   }
   return {.error = Error(ErrorCode::kRemote, place_of(url), std::move(what), std::move(hint)),
-          .may_pass = is_passing_status(status),
+          .may_pass = net::is_passing_status(status),
           .retry_after = retry_after,
           .status = status};
 }
 
-tl::expected<HubClient::Reply, HubFailure> HubClient::send(HttpRequest request, Follow follow,
-                                                           const BodyReceiver& receive) {
-  const std::vector<HttpHeader> headers = request.headers;
+tl::expected<HubClient::Reply, HubFailure> HubClient::send(net::HttpRequest request, Follow follow,
+                                                           const net::BodyReceiver& receive) {
+  const std::vector<net::HttpHeader> headers = request.headers;
   for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {
     request.headers = headers;
     if (token_ && is_hub(request.url.origin))
       request.headers.push_back({"Authorization", "Bearer " + token_->reveal()});
     std::size_t ignored = 0;
-    auto head = http_.send(request, [&](const HttpHead& answer, std::span<const std::byte> piece) -> Status {
+    auto head = http_.send(request, [&](const net::HttpHead& answer, std::span<const std::byte> piece) -> Status {
       if (answer.status == 200 || answer.status == 206) return receive(answer, piece);
       ignored += piece.size();
       if (ignored <= kMaxIgnoredBytes) return {};
@@ -125,7 +125,7 @@ tl::expected<HubClient::Reply, HubFailure> HubClient::send(HttpRequest request, 
       return Reply{.head = std::move(*head), .url = request.url, .elsewhere = std::nullopt};
     }
     const auto location = head->find("location");
-    auto next = resolve_redirect(request.url, location.value_or(""));
+    auto next = net::resolve_redirect(request.url, location.value_or(""));
     if (!location || !next) {
       return tl::unexpected(lasting({ErrorCode::kRemote, place_of(request.url),
                                      fmt::format("HTTP {} leads to no http or https address", head->status)}));
@@ -145,17 +145,17 @@ tl::expected<HubClient::Reply, HubFailure> HubClient::send(HttpRequest request, 
 }
 
 Result<std::string> HubClient::get_text(const std::string& target, std::size_t max_bytes) {
-  Url url = endpoint_;
+  net::Url url = endpoint_;
   url.target += target;
   std::string text;
-  const BodyReceiver receive = [&](const HttpHead&, std::span<const std::byte> piece) -> Status {
+  const net::BodyReceiver receive = [&](const net::HttpHead&, std::span<const std::byte> piece) -> Status {
     if (text.size() + piece.size() > max_bytes) {
       return fail(ErrorCode::kRemote, place_of(url), fmt::format("the answer has more than {} bytes", max_bytes));
     }
     text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
     return {};
   };
-  RetrySchedule schedule = new_schedule();
+  net::RetrySchedule schedule = new_schedule();
   VALENCE_TRY(const Reply reply, insist(schedule, [&] {
                 text.clear();
                 return send({.url = url, .stall_timeout = metadata_timeout_}, Follow::kAnywhere, receive);
@@ -164,12 +164,12 @@ Result<std::string> HubClient::get_text(const std::string& target, std::size_t m
 }
 
 tl::expected<FileMetadata, HubFailure> HubClient::file_metadata(const std::string& target, std::string_view commit) {
-  Url url = endpoint_;
+  net::Url url = endpoint_;
   url.target += target;
-  auto reply = send({.method = HttpRequest::Method::kHead, .url = url, .stall_timeout = metadata_timeout_},
-                    Follow::kOnHub, [](const HttpHead&, std::span<const std::byte>) { return Status(); });
+  auto reply = send({.method = net::HttpRequest::Method::kHead, .url = url, .stall_timeout = metadata_timeout_},
+                    Follow::kOnHub, [](const net::HttpHead&, std::span<const std::byte>) { return Status(); });
   if (!reply) return tl::unexpected(std::move(reply.error()));
-  const HttpHead& head = reply->head;
+  const net::HttpHead& head = reply->head;
   const auto refuse = [&](std::string what) {
     return tl::unexpected(lasting({ErrorCode::kRemote, place_of(url), std::move(what),
                                    "check HF_ENDPOINT and any proxy: this is not how the hub answers"}));
@@ -190,17 +190,17 @@ tl::expected<FileMetadata, HubFailure> HubClient::file_metadata(const std::strin
                       .on_hub = !reply->elsewhere};
 }
 
-tl::expected<HttpHead, HubFailure> HubClient::get(const Url& location, std::vector<HttpHeader> headers,
-                                                  const BodyReceiver& receive) {
+tl::expected<net::HttpHead, HubFailure> HubClient::get(const net::Url& location, std::vector<net::HttpHeader> headers,
+                                                       const net::BodyReceiver& receive) {
   auto reply = send({.url = location, .headers = std::move(headers), .stall_timeout = download_timeout_},
                     Follow::kAnywhere, receive);
   if (!reply) return tl::unexpected(std::move(reply.error()));
   return std::move(reply->head);
 }
 
-Status HubClient::wait_after(RetrySchedule& schedule, const HubFailure& failure) {
+Status HubClient::wait_after(net::RetrySchedule& schedule, const HubFailure& failure) {
   if (!failure.may_pass) return fail(failure.error);
-  const auto wait = schedule.next_wait(RetrySchedule::Clock::now(), failure.retry_after);
+  const auto wait = schedule.next_wait(net::RetrySchedule::Clock::now(), failure.retry_after);
   if (!wait) {
     const Error& error = failure.error;
     std::string what = error.what();
@@ -213,8 +213,8 @@ Status HubClient::wait_after(RetrySchedule& schedule, const HubFailure& failure)
         fmt::format("{}: {}; trying again in {} s", failure.error.where(), failure.error.what(), wait->count()));
   }
   constexpr milliseconds kLookEvery{50};  // at the flag that stops us
-  const auto until = RetrySchedule::Clock::now() + *wait;
-  while (RetrySchedule::Clock::now() < until) {
+  const auto until = net::RetrySchedule::Clock::now() + *wait;
+  while (net::RetrySchedule::Clock::now() < until) {
     if (stopped()) return fail(ErrorCode::kCancelled, failure.error.where(), "the request was stopped");
     std::this_thread::sleep_for(kLookEvery);
   }

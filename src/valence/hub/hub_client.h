@@ -15,9 +15,9 @@
 
 #include "valence/base/error.h"
 #include "valence/hub/blob_name.h"
-#include "valence/hub/http_client.h"
-#include "valence/hub/retry.h"
 #include "valence/hub/settings.h"
+#include "valence/net/http_client.h"
+#include "valence/net/retry.h"
 
 namespace valence::hub {
 
@@ -38,7 +38,7 @@ struct HubFailure {
 
 /// What the hub says of a file before sending it.
 struct FileMetadata {
-  Url location;  ///< where its bytes are, often a signed URL of another host
+  net::Url location;  ///< where its bytes are, often a signed URL of another host
   BlobName name;
   std::optional<std::uint64_t> size_bytes;
   bool on_hub = false;  ///< the bytes come from the hub itself, which gave the ETag
@@ -59,42 +59,44 @@ class HubClient {
   tl::expected<FileMetadata, HubFailure> file_metadata(const std::string& target, std::string_view commit);
 
   /// The bytes at `location`, after redirects; `receive` sees only answers of status 200 and 206. One attempt.
-  tl::expected<HttpHead, HubFailure> get(const Url& location, std::vector<HttpHeader> headers,
-                                         const BodyReceiver& receive);
+  tl::expected<net::HttpHead, HubFailure> get(const net::Url& location, std::vector<net::HttpHeader> headers,
+                                              const net::BodyReceiver& receive);
 
   /// `attempt()`, a tl::expected<T, HubFailure>, again and again while its failures may pass and the schedule allows.
   template <class Attempt>
-  auto insist(RetrySchedule& schedule, Attempt attempt) -> Result<typename decltype(attempt())::value_type> {
+  auto insist(net::RetrySchedule& schedule, Attempt attempt) -> Result<typename decltype(attempt())::value_type> {
     for (;;) {
       auto outcome = attempt();
       if (outcome) return std::move(*outcome);
       VALENCE_TRY_STATUS(wait_after(schedule, outcome.error()));
     }
   }
-  [[nodiscard]] RetrySchedule new_schedule() const { return {options_.patience, RetrySchedule::Clock::now()}; }
+  [[nodiscard]] net::RetrySchedule new_schedule() const {
+    return {options_.patience, net::RetrySchedule::Clock::now()};
+  }
   [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
-  [[nodiscard]] const Url& endpoint() const { return endpoint_; }
+  [[nodiscard]] const net::Url& endpoint() const { return endpoint_; }
 
  private:
   enum class Follow { kOnHub, kAnywhere };
   struct Reply {
-    HttpHead head;
-    Url url;                       ///< who answered
-    std::optional<Url> elsewhere;  ///< with kOnHub: the redirect that was not followed
+    net::HttpHead head;
+    net::Url url;                       ///< who answered
+    std::optional<net::Url> elsewhere;  ///< with kOnHub: the redirect that was not followed
   };
 
-  HubClient(HttpClient http, const HubSettings& settings, HubClientOptions options);
-  tl::expected<Reply, HubFailure> send(HttpRequest request, Follow follow, const BodyReceiver& receive);
-  [[nodiscard]] bool is_hub(const Origin& origin) const;
-  [[nodiscard]] HubFailure refusal(const Url& url, const HttpHead& head) const;
+  HubClient(net::HttpClient http, const HubSettings& settings, HubClientOptions options);
+  tl::expected<Reply, HubFailure> send(net::HttpRequest request, Follow follow, const net::BodyReceiver& receive);
+  [[nodiscard]] bool is_hub(const net::Origin& origin) const;
+  [[nodiscard]] HubFailure refusal(const net::Url& url, const net::HttpHead& head) const;
   /// Waits before the next attempt; the error when there is to be none.
-  Status wait_after(RetrySchedule& schedule, const HubFailure& failure);
+  Status wait_after(net::RetrySchedule& schedule, const HubFailure& failure);
 
-  HttpClient http_;
+  net::HttpClient http_;
   HubClientOptions options_;
-  Url endpoint_;
-  std::vector<Origin> hub_origins_;
-  std::optional<Token> token_;
+  net::Url endpoint_;
+  std::vector<net::Origin> hub_origins_;
+  std::optional<Secret> token_;
   std::chrono::seconds metadata_timeout_;
   std::chrono::seconds download_timeout_;
 };

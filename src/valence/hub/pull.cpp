@@ -42,7 +42,7 @@ std::uint64_t PullPlan::missing_bytes() const {
 
 Result<PullPlan> plan_pull(HubClient& client, const HubCache& cache, const RepoRef& ref, const ChoiceOptions& choice) {
   const std::string target =
-      fmt::format("/api/models/{}/revision/{}?blobs=true", ref.repo, percent_encoded(ref.revision));
+      fmt::format("/api/models/{}/revision/{}?blobs=true", ref.repo, net::percent_encoded(ref.revision));
   VALENCE_TRY(const std::string json, client.get_text(target, kMaxListingBytes));
   VALENCE_TRY(const RepoListing listing,
               parse_listing(json, fmt::format("{}/api/models/{}", client.endpoint().to_string(), ref.repo)));

@@ -86,20 +86,20 @@ Result<std::chrono::seconds> seconds_of(const Environment& environment, const ch
 }
 
 /// The text as a token: line ends and surrounding spaces are not part of one. Nothing is left of an empty one.
-Result<std::optional<Token>> token_of(std::string text, const std::string& source) {
+Result<std::optional<Secret>> token_of(std::string text, const std::string& source) {
   std::erase_if(text, [](char c) { return c == '\r' || c == '\n'; });
   const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string::npos) return std::optional<Token>();
+  if (begin == std::string::npos) return std::optional<Secret>();
   text = text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
   if (std::ranges::any_of(text, [](char c) { return c <= 0x20 || c >= 0x7f; })) {
     return fail(ErrorCode::kInvalidArgument, source, "holds characters that no access token has",
                 "it looks like hf_...");
   }
-  return std::optional(Token(std::move(text)));
+  return std::optional(Secret(std::move(text)));
 }
 
-Result<std::optional<Token>> find_token(const Environment& environment, const fs::path& home) {
-  if (is_true(value_of(environment, "HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return std::optional<Token>();
+Result<std::optional<Secret>> find_token(const Environment& environment, const fs::path& home) {
+  if (is_true(value_of(environment, "HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return std::optional<Secret>();
   for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
     if (auto value = value_of(environment, name)) return token_of(std::move(*value), name);
   }
@@ -107,7 +107,7 @@ Result<std::optional<Token>> find_token(const Environment& environment, const fs
   const fs::path path = given ? fs::path(expanded(*given, environment)) : home / "token";
   auto text = read_file(path, kMaxTokenFileBytes);
   if (text) return token_of(std::move(*text), path.string());
-  if (text.error().code() == ErrorCode::kNotFound) return std::optional<Token>();
+  if (text.error().code() == ErrorCode::kNotFound) return std::optional<Secret>();
   return fail(std::move(text).error());
 }
 
@@ -129,7 +129,7 @@ Result<HubSettings> read_settings(const Environment& environment) {
   HubSettings settings;
   std::string endpoint = value_of(environment, "HF_ENDPOINT").value_or(std::string(kDefaultEndpoint));
   while (endpoint.ends_with('/')) endpoint.pop_back();
-  auto url = parse_url(endpoint);
+  auto url = net::parse_url(endpoint);
   if (!url) return fail(url.error().in("HF_ENDPOINT"));
   settings.endpoint = std::move(*url);
   if (settings.endpoint.target == "/") settings.endpoint.target.clear();

@@ -10,25 +10,15 @@
 #include <utility>
 
 #include "valence/base/error.h"
-#include "valence/hub/url.h"
+#include "valence/base/secret.h"
+#include "valence/net/url.h"
 
 namespace valence::hub {
 
-/// An access token. No formatter takes it, so that no message or log can hold one by accident.
-class Token {
- public:
-  explicit Token(std::string text) : text_(std::move(text)) {}
-  /// Only for the header that carries it.
-  [[nodiscard]] const std::string& reveal() const { return text_; }
-
- private:
-  std::string text_;
-};
-
 struct HubSettings {
-  Url endpoint;                     ///< HF_ENDPOINT; its target has no "/" at the end
+  net::Url endpoint;                ///< HF_ENDPOINT; its target has no "/" at the end
   std::filesystem::path cache_dir;  ///< HF_HUB_CACHE, else <home>/hub, <home> being HF_HOME or below XDG_CACHE_HOME
-  std::optional<Token> token;       ///< HF_TOKEN, else the file HF_TOKEN_PATH or <home>/token
+  std::optional<Secret> token;      ///< HF_TOKEN, else the file HF_TOKEN_PATH or <home>/token
   bool offline = false;             ///< HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE
   std::chrono::seconds metadata_timeout{10};  ///< HF_HUB_ETAG_TIMEOUT: without an answer
   std::chrono::seconds download_timeout{10};  ///< HF_HUB_DOWNLOAD_TIMEOUT: without a byte

@@ -8,6 +8,8 @@
 
 #include "valence/kernels/amx_permission.h"
 #include "valence/kernels/amx_tables.h"
+#include "valence/kernels/bf16_dispatch.h"
+#include "valence/kernels/bf16_product_tables.h"
 #include "valence/kernels/cpu_features.h"
 #include "valence/kernels/cpu_identity.h"
 #include "valence/kernels/f32_tables.h"
@@ -38,7 +40,9 @@ constinit const std::array<IsaEntry, 5> kIsas = {{
     {"portable",
      [](const CpuFeatures&) { return true; },
      {Isa::kPortable, &kF32Portable, &kI8Portable, nullptr, nullptr, &kTrainingPortable}},
-    {"avx2", [](const CpuFeatures& cpu) { return cpu.x86_64_v3; }, {Isa::kAvx2, &kF32Avx2, &kI8Avx2, nullptr, nullptr, &kTrainingAvx2}},
+    {"avx2",
+     [](const CpuFeatures& cpu) { return cpu.x86_64_v3; },
+     {Isa::kAvx2, &kF32Avx2, &kI8Avx2, nullptr, nullptr, &kTrainingAvx2}},
     {"avx_vnni",
      [](const CpuFeatures& cpu) { return cpu.avx_vnni; },
      {Isa::kAvxVnni, &kF32Avx2, &kI8AvxVnni, nullptr, &kI16AvxVnni, &kTrainingAvx2}},
@@ -109,6 +113,25 @@ const EncoderKernels* encoder_kernels(const KernelTable& table, Precision precis
       break;
   }
   return nullptr;
+}
+
+const Bf16Products& bf16_products(const KernelTable& table) {
+  switch (table.isa) {
+    case Isa::kAmx:
+      return kBf16ProductsAmx;
+    case Isa::kAvx512Vnni:
+      return bf16_dot_is_fast() ? kBf16ProductsAvx512Bf16 : kBf16ProductsAvx512;
+    case Isa::kAvxVnni:
+    case Isa::kAvx2:
+      return kBf16ProductsAvx2;
+    case Isa::kPortable:
+      break;
+  }
+  return kBf16ProductsPortable;
+}
+
+bool bf16_products_are_fast(const KernelTable& table) {
+  return table.isa == Isa::kAmx || (table.isa == Isa::kAvx512Vnni && bf16_dot_is_fast());
 }
 
 const Result<const KernelTable*>& selected_kernels() {

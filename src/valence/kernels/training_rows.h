@@ -9,10 +9,17 @@
 namespace valence::kernels {
 namespace {
 
+/// NaN counts for nothing.
 template <class V>
 float greatest_of(const float* row, std::int64_t begin, std::int64_t end) {
+  auto lanes = V::broadcast(-__builtin_inff());
+  std::int64_t i = begin;
+  for (; i + V::kWidth <= end; i += V::kWidth) lanes = V::max(V::load(row + i), lanes);
+  float each[V::kWidth];
+  V::store(each, lanes);
   float greatest = -__builtin_inff();
-  for (std::int64_t i = begin; i < end; ++i) greatest = row[i] > greatest ? row[i] : greatest;
+  for (const float lane : each) greatest = lane > greatest ? lane : greatest;
+  for (; i < end; ++i) greatest = row[i] > greatest ? row[i] : greatest;
   return greatest;
 }
 
@@ -122,8 +129,9 @@ VecOf<V> derivative(VecOf<V> x) {
   return V::broadcast(1.0F);
 }
 
+/// Flattened: a call for each vector would load the coefficients of its polynomials each time.
 template <class V>
-void activation_backward(const ActivationBackwardCall& call) noexcept {
+[[gnu::flatten]] void activation_backward(const ActivationBackwardCall& call) noexcept {
   with_activation(call.activation, [&]<Activation kActivation>() {
     visit_vectors<V>(call.size, [&](std::int64_t i, std::int64_t n) {
       const auto slope = derivative<V, kActivation>(load_some<V>(call.x + i, n));

@@ -8,25 +8,21 @@
 
 #include "valence/tokenizer/bpe.h"
 #include "valence/tokenizer/byte_level.h"
+#include "valence/tokenizer/legacy_family.h"
 #include "valence/tokenizer/legacy_special_tokens.h"
 #include "valence/tokenizer/vocabulary_json.h"
 
 namespace valence::tokenizer {
 namespace {
 
-struct NamedFamily {
-  std::string_view name;
-  BpeFamily family;
-};
-
-constexpr NamedFamily kTokenizerClasses[] = {
+constexpr NamedFamily<BpeFamily> kTokenizerClasses[] = {
     {"RobertaTokenizer", BpeFamily::kRoberta}, {"LongformerTokenizer", BpeFamily::kRoberta},
     {"BartTokenizer", BpeFamily::kRoberta},    {"LEDTokenizer", BpeFamily::kRoberta},
     {"GPT2Tokenizer", BpeFamily::kGpt2},
 };
 
 // As transformers' AutoTokenizer maps them.
-constexpr NamedFamily kModelTypes[] = {
+constexpr NamedFamily<BpeFamily> kModelTypes[] = {
     {"roberta", BpeFamily::kRoberta},
     {"roberta-prelayernorm", BpeFamily::kRoberta},
     {"longformer", BpeFamily::kRoberta},
@@ -41,13 +37,11 @@ constexpr NamedFamily kModelTypes[] = {
     {"phi", BpeFamily::kGpt2},
 };
 
-Result<BpeFamily> family_of(const Json& name, std::span<const NamedFamily> known, std::string_view without_suffix) {
+Result<BpeFamily> known_family(const Json& name, std::span<const NamedFamily<BpeFamily>> known,
+                               std::string_view suffix = {}) {
+  VALENCE_TRY(const auto family, family_of(name, known, suffix));
+  if (family) return *family;
   VALENCE_TRY(const std::string written, name.as_string());
-  std::string_view wanted = written;
-  if (!without_suffix.empty() && wanted.ends_with(without_suffix)) wanted.remove_suffix(without_suffix.size());
-  for (const auto& candidate : known) {
-    if (candidate.name == wanted) return candidate.family;
-  }
   return fail(ErrorCode::kUnsupported, name.where(),
               fmt::format("{}: not a tokenizer that valence can make of vocab.json and merges.txt", in_quotes(written)),
               "save the tokenizer with save_pretrained() of a newer transformers, which writes tokenizer.json");
@@ -93,10 +87,10 @@ constexpr RoleDefault kGpt2Roles[] = {
 Result<BpeFamily> find_bpe_family(const std::optional<Json>& tokenizer_config, const std::optional<Json>& model_config,
                                   const std::string& directory) {
   if (const auto name = tokenizer_config ? tokenizer_config->find("tokenizer_class") : std::nullopt) {
-    return family_of(*name, kTokenizerClasses, "Fast");
+    return known_family(*name, kTokenizerClasses, "Fast");
   }
   if (const auto name = model_config ? model_config->find("model_type") : std::nullopt) {
-    return family_of(*name, kModelTypes, "");
+    return known_family(*name, kModelTypes);
   }
   return fail(ErrorCode::kInvalidData, directory, "vocab.json and merges.txt do not say which tokenizer they are of",
               "set tokenizer_class in tokenizer_config.json to RobertaTokenizer or GPT2Tokenizer");

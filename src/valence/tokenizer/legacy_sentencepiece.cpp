@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "valence/tokenizer/decoders.h"
+#include "valence/tokenizer/legacy_family.h"
 #include "valence/tokenizer/metaspace.h"
 #include "valence/tokenizer/precompiled.h"
 #include "valence/tokenizer/sentencepiece_model.h"
@@ -17,19 +18,14 @@ namespace {
 
 using Family = SentencePieceFamily;
 
-struct NamedFamily {
-  std::string_view name;
-  Family family;
-};
-
-constexpr NamedFamily kTokenizerClasses[] = {
+constexpr NamedFamily<Family> kTokenizerClasses[] = {
     {"AlbertTokenizer", Family::kAlbert},         {"CamembertTokenizer", Family::kCamembert},
     {"DebertaV2Tokenizer", Family::kDebertaV2},   {"T5Tokenizer", Family::kT5},
     {"XLMRobertaTokenizer", Family::kXlmRoberta},
 };
 
 // As transformers' AutoTokenizer maps them.
-constexpr NamedFamily kModelTypes[] = {
+constexpr NamedFamily<Family> kModelTypes[] = {
     {"albert", Family::kAlbert},
     {"camembert", Family::kCamembert},
     {"deberta-v2", Family::kDebertaV2},
@@ -39,17 +35,6 @@ constexpr NamedFamily kModelTypes[] = {
     {"xlm-roberta-xl", Family::kXlmRoberta},
     {"xmod", Family::kXlmRoberta},
 };
-
-Result<std::optional<Family>> family_of(const Json& name, std::span<const NamedFamily> known,
-                                        std::string_view without_suffix) {
-  VALENCE_TRY(const std::string written, name.as_string());
-  std::string_view wanted = written;
-  if (!without_suffix.empty() && wanted.ends_with(without_suffix)) wanted.remove_suffix(without_suffix.size());
-  for (const auto& candidate : known) {
-    if (candidate.name == wanted) return candidate.family;
-  }
-  return std::nullopt;
-}
 
 constexpr RoleDefault kBracketed[] = {{"bos_token", "[CLS]"},  {"eos_token", "[SEP]"}, {"unk_token", "[UNK]"},
                                       {"sep_token", "[SEP]"},  {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
@@ -308,10 +293,10 @@ Result<PostProcessor> Builder::make_post_processor(const AddedTokens& added) con
 Result<std::optional<SentencePieceFamily>> find_sentencepiece_family(const std::optional<Json>& tokenizer_config,
                                                                      const std::optional<Json>& model_config) {
   if (const auto name = tokenizer_config ? tokenizer_config->find("tokenizer_class") : std::nullopt) {
-    return family_of(*name, kTokenizerClasses, "Fast");
+    return family_of<Family>(*name, kTokenizerClasses, "Fast");
   }
   if (const auto name = model_config ? model_config->find("model_type") : std::nullopt) {
-    return family_of(*name, kModelTypes, "");
+    return family_of<Family>(*name, kModelTypes);
   }
   return std::nullopt;
 }

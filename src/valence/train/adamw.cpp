@@ -40,10 +40,18 @@ AdamW::AdamW(ParameterSet& parameters, const AdamWOptions& options, const Schedu
 AdamW::Rates AdamW::rates(std::int64_t step, std::size_t parameter) const {
   const double learning_rate = schedule_.at(step) * rate_[parameter];
   const double decay = parameters_.parameters()[parameter].decays ? options_.weight_decay : 0.0;
-  const auto count = static_cast<double>(step + 1);
-  return {static_cast<float>(1.0 - learning_rate * decay),
-          static_cast<float>(learning_rate / (1.0 - std::pow(options_.adam_beta1, count))),
-          static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(options_.adam_beta2, count)))};
+  const Corrections& corrections = corrections_[static_cast<std::size_t>(step)];
+  return {static_cast<float>(1.0 - learning_rate * decay), static_cast<float>(learning_rate / corrections.first),
+          static_cast<float>(corrections.second)};
+}
+
+/// Two powers take as long as the update of a row: they are computed once a step, not once a row.
+void AdamW::correct_up_to(std::int64_t step) {
+  while (static_cast<std::int64_t>(corrections_.size()) <= step) {
+    const auto count = static_cast<double>(corrections_.size() + 1);
+    corrections_.push_back(
+        {1.0 - std::pow(options_.adam_beta1, count), 1.0 / std::sqrt(1.0 - std::pow(options_.adam_beta2, count))});
+  }
 }
 
 void AdamW::update(std::size_t index, std::size_t first, std::size_t size, float* gradients, float scale,
@@ -94,6 +102,7 @@ void AdamW::replay(std::size_t index, std::int32_t row, std::int64_t until) {
 }
 
 void AdamW::prepare(std::span<const std::int32_t> rows) {
+  correct_up_to(steps_);
   for (std::size_t i = 0; i < row_steps_.size(); ++i) {
     if (row_steps_[i].empty()) continue;
     team_.parallel_for(rows.size(), [&](std::size_t at, std::size_t) { replay(i, rows[at], steps_); });
@@ -101,6 +110,7 @@ void AdamW::prepare(std::span<const std::int32_t> rows) {
 }
 
 void AdamW::finish() {
+  correct_up_to(steps_);
   constexpr std::size_t kRows = 256;
   for (std::size_t i = 0; i < row_steps_.size(); ++i) {
     if (row_steps_[i].empty()) continue;
@@ -142,6 +152,7 @@ double AdamW::gradient_norm(std::span<const std::int32_t> rows) {
 }
 
 double AdamW::step(std::span<const std::int32_t> rows) {
+  correct_up_to(steps_);
   const double norm = gradient_norm(rows);
   const auto all = parameters_.parameters();
   const bool finite = std::isfinite(norm);

@@ -66,6 +66,8 @@ class AdamW {
     float decay, step_size, second_moment_scale;
   };
   [[nodiscard]] Rates rates(std::int64_t step, std::size_t parameter) const;
+  /// Before rates() of steps up to `step`; one thread.
+  void correct_up_to(std::int64_t step);
   void update(std::size_t parameter, std::size_t first, std::size_t size, float* gradients, float scale,
               std::int64_t step);
   void replay(std::size_t parameter, std::int32_t row, std::int64_t until);
@@ -87,6 +89,10 @@ class AdamW {
   };
   std::vector<Piece> pieces_;  // of all parameters that are updated whole
   std::vector<double> squares_;
+  struct Corrections {
+    double first, second;
+  };
+  std::vector<Corrections> corrections_;  // of each step: 1 - beta1^t and 1 / sqrt(1 - beta2^t)
   std::int64_t steps_ = 0;
 };
 

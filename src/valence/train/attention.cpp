@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "valence/train/bf16_attention.h"
+
 namespace valence::train {
 namespace {
 
@@ -33,6 +35,7 @@ void copy_back(const float* from, std::int64_t padded, std::int64_t width, RowsV
 struct Attention::Work {
   const AttentionCall& call;
   const kernels::TrainingKernels& kernels;
+  Bf16Attention* bf16 = nullptr;  ///< null: products in f32
   std::int64_t sequence;
   std::int64_t kv_head;
   std::int64_t first_token;
@@ -125,6 +128,16 @@ struct Attention::Work {
 
   void prepare(bool backward) {
     const std::int64_t width = call.form.head_dim;
+    if (backward) {
+      std::fill_n(dk, keys * dim, 0.0F);
+      std::fill_n(dv, keys * dim, 0.0F);
+    }
+    if (bf16 != nullptr) {
+      bf16->take(part(call.k, first_token, keys, kv_head), part(call.v, first_token, keys, kv_head), backward);
+      // What distances say of a key is in f32.
+      if (has_position_to_content()) copy_padded(part(call.k, first_token, keys, kv_head), width, dim, k);
+      return;
+    }
     copy_padded(part(call.k, first_token, keys, kv_head), width, dim, k);
     copy_padded(part(call.v, first_token, keys, kv_head), width, dim, v);
     kernels.transpose(
@@ -132,8 +145,6 @@ struct Attention::Work {
     if (!backward) return;
     kernels.transpose(
         {.from = v, .from_stride = dim, .rows = keys, .columns = dim, .to = v_turned, .to_stride = stride});
-    std::fill_n(dk, keys * dim, 0.0F);
-    std::fill_n(dv, keys * dim, 0.0F);
   }
 
   /// to = a b^T for rows of `dim`, b given turned.
@@ -274,7 +285,8 @@ struct Attention::Work {
       range.begin = std::min(range.begin, first[slot]);
       end = std::max(end, last[slot]);
     }
-    range.begin = range.begin / kernels::kMaxVectorWidth * kernels::kMaxVectorWidth;
+    const std::int64_t step = bf16 != nullptr ? Bf16Attention::kKeyStep : kernels::kMaxVectorWidth;
+    range.begin = range.begin / step * step;
     range.columns = rounded_up(end) - range.begin;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       range.first[i] = static_cast<std::int32_t>(first[i] - range.begin);
@@ -283,19 +295,41 @@ struct Attention::Work {
     return range;
   }
 
-  /// p = softmax(scale q k^T) of a block, and `dropped`: p as the values see it. Rows of both are `stride` apart.
-  const float* probabilities(std::int64_t head, std::int64_t row, std::int64_t count, const KeyRange& range) {
-    copy_padded(part(call.q, first_row() + row, count, head), call.form.head_dim, dim, q);
-    for (std::int64_t i = 0; i < count * dim; ++i) rows[i] = q[i] * call.form.scale;
-    kernels.multiply({.a = rows,
+  /// to = a b^T for the keys of a range, b (keys or values) given turned.
+  void multiply_across(const float* a, std::int64_t count, const float* turned, const KeyRange& range,
+                       float* to) const {
+    kernels.multiply({.a = a,
                       .a_stride = dim,
-                      .b = k_turned + range.begin,
+                      .b = turned + range.begin,
                       .b_stride = stride,
-                      .c = p,
+                      .c = to,
                       .c_stride = stride,
                       .rows = count,
                       .columns = range.columns,
                       .depth = call.form.head_dim});
+  }
+  /// to = a b over the keys of a range, b (keys or values) as they are.
+  void multiply_along(const float* a, std::int64_t count, const float* b, const KeyRange& range, float* to) const {
+    kernels.multiply({.a = a,
+                      .a_stride = stride,
+                      .b = b + range.begin * dim,
+                      .b_stride = dim,
+                      .c = to,
+                      .c_stride = dim,
+                      .rows = count,
+                      .columns = dim,
+                      .depth = std::min(range.columns, keys - range.begin)});
+  }
+
+  /// p = softmax(scale q k^T) of a block, and `dropped`: p as the values see it. Rows of both are `stride` apart.
+  const float* probabilities(std::int64_t head, std::int64_t row, std::int64_t count, const KeyRange& range) {
+    copy_padded(part(call.q, first_row() + row, count, head), call.form.head_dim, dim, q);
+    for (std::int64_t i = 0; i < count * dim; ++i) rows[i] = q[i] * call.form.scale;
+    if (bf16 != nullptr) {
+      bf16->by_keys({rows, count, dim}, {range.begin, range.columns}, {p, count, stride});
+    } else {
+      multiply_across(rows, count, k_turned, range, p);
+    }
     add_relative(head, row, count, range.begin, range.columns);
     kernels.softmax(
         {.x = {p, count, stride}, .columns = range.columns, .begin = range.first.data(), .end = range.last.data()});
@@ -325,16 +359,13 @@ struct Attention::Work {
       const std::int64_t count = std::min(kQueryBlock, queries() - row);
       const KeyRange range = seen_by(row, count);
       const float* weights = probabilities(head, row, count, range);
-      kernels.multiply({.a = weights,
-                        .a_stride = stride,
-                        .b = v + range.begin * dim,
-                        .b_stride = dim,
-                        .c = rows,
-                        .c_stride = dim,
-                        .rows = count,
-                        .columns = dim,
-                        .depth = std::min(range.columns, keys - range.begin)});
-      copy_back(rows, dim, call.form.head_dim, part(out, first_row() + row, count, head));
+      const RowsView<float> to = part(out, first_row() + row, count, head);
+      if (bf16 != nullptr) {
+        bf16->of_values({weights, count, stride}, {range.begin, std::min(range.columns, keys - range.begin)}, to);
+        continue;
+      }
+      multiply_along(weights, count, v, range, rows);
+      copy_back(rows, dim, call.form.head_dim, to);
     }
   }
 
@@ -346,6 +377,10 @@ struct Attention::Work {
       const float* weights = probabilities(head, row, count, range);
       copy_padded(part(gradient, first_row() + row, count, head), call.form.head_dim, dim, d_out);
       const auto add_to_keys = [&](const float* of_queries, const float* from, float* to) {
+        if (bf16 != nullptr) {
+          bf16->add_transposed({of_queries, count, stride}, {range.begin, seen}, {from, count, dim}, {to, keys, dim});
+          return;
+        }
         kernels.multiply({.left = MultiplyCall::Left::kColumns,
                           .a = of_queries,
                           .a_stride = stride,
@@ -359,28 +394,20 @@ struct Attention::Work {
                           .accumulate = true});
       };
       add_to_keys(weights, d_out, dv);
-      kernels.multiply({.a = d_out,
-                        .a_stride = dim,
-                        .b = v_turned + range.begin,
-                        .b_stride = stride,
-                        .c = dp,
-                        .c_stride = stride,
-                        .rows = count,
-                        .columns = range.columns,
-                        .depth = call.form.head_dim});
+      if (bf16 != nullptr) {
+        bf16->by_values({d_out, count, dim}, {range.begin, range.columns}, {dp, count, stride});
+      } else {
+        multiply_across(d_out, count, v_turned, range, dp);
+      }
       if (call.dropout.any()) drop(head, row, count, range, dp, dp);
       kernels.softmax_backward(
           {.p = {p, count, stride}, .dp = {dp, count, stride}, .columns = range.columns, .scale = call.form.scale});
       add_to_keys(dp, q, dk);
-      kernels.multiply({.a = dp,
-                        .a_stride = stride,
-                        .b = k + range.begin * dim,
-                        .b_stride = dim,
-                        .c = dq,
-                        .c_stride = dim,
-                        .rows = count,
-                        .columns = dim,
-                        .depth = seen});
+      if (bf16 != nullptr) {
+        bf16->of_keys({dp, count, stride}, {range.begin, seen}, {dq, count, dim});
+      } else {
+        multiply_along(dp, count, k, range, dq);
+      }
       relative_backward(head, row, count, range.begin, seen);
       copy_back(dq, dim, call.form.head_dim, part(gradients.q, first_row() + row, count, head));
     }
@@ -393,6 +420,12 @@ void Attention::run(const AttentionCall& call, std::int64_t sequence, std::int64
   auto& scratch = scratch_[member];
   scratch.ensure(work.floats());
   work.take(scratch.data());
+  std::optional<Bf16Attention> bf16;
+  if (bf16_ != nullptr) {
+    auto& packed = bf16_scratch_[member];
+    packed.ensure(Bf16Attention::scratch_bytes(work.keys, call.form.head_dim, kQueryBlock));
+    work.bf16 = &bf16.emplace(*bf16_, work.keys, call.form.head_dim, kQueryBlock, packed.data());
+  }
   work.prepare(gradients != nullptr);
   for (std::int64_t i = 0; i < work.head_group(); ++i) {
     const std::int64_t head = work.kv_head * work.head_group() + i;

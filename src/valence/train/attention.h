@@ -2,12 +2,14 @@
 /// Self-attention that learns: forward, and backward from its inputs alone (scores are computed again).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "valence/base/spin_team.h"
+#include "valence/kernels/bf16_products.h"
 #include "valence/kernels/training_table.h"
 #include "valence/tensor/aligned_buffer.h"
 #include "valence/train/dropout.h"
@@ -57,8 +59,10 @@ struct AttentionCall {
 /// Mutable scratch, one for each member of the team; not thread-safe beyond that.
 class Attention {
  public:
-  Attention(const kernels::KernelTable& kernels, SpinTeam& team)
-      : kernels_(kernels), team_(team), scratch_(team.size()) {}
+  /// `bf16`: products of plain scores and weights round their operands to it; null: all in f32. What relative terms
+  /// add is in f32 either way.
+  Attention(const kernels::KernelTable& kernels, const kernels::Bf16Products* bf16, SpinTeam& team)
+      : kernels_(kernels), bf16_(bf16), team_(team), scratch_(team.size()), bf16_scratch_(team.size()) {}
 
   /// out: [queries, num_heads * head_dim].
   void forward(const AttentionCall& call, RowsView<float> out);
@@ -76,8 +80,10 @@ class Attention {
            const Gradients* gradients, RowsView<const float> d_out, RowsView<float> out);
 
   const kernels::KernelTable& kernels_;
+  const kernels::Bf16Products* bf16_;
   SpinTeam& team_;
   std::vector<AlignedBuffer<float>> scratch_;
+  std::vector<AlignedBuffer<std::byte>> bf16_scratch_;
 };
 
 }  // namespace valence::train

@@ -11,14 +11,14 @@
 
 namespace valence::train {
 
-LayerPass::LayerPass(const EncoderSpec& spec, const DropoutSpec& dropout, const kernels::KernelTable& kernels,
+LayerPass::LayerPass(const EncoderSpec& spec, const NetworkOptions& options, const kernels::KernelTable& kernels,
                      SpinTeam& team)
     : spec_(spec),
-      dropout_(dropout),
+      dropout_(options.dropout),
       kernels_(kernels),
       team_(team),
-      linear_(kernels, team),
-      attention_(kernels, team) {}
+      linear_(kernels, options.bf16, team),
+      attention_(kernels, options.bf16, team) {}
 
 void LayerPass::norm(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out) {
   for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {

@@ -11,8 +11,8 @@
 #include "valence/model/encoder_spec.h"
 #include "valence/tensor/aligned_buffer.h"
 #include "valence/train/attention.h"
-#include "valence/train/dropout_spec.h"
 #include "valence/train/linear.h"
+#include "valence/train/network_options.h"
 
 namespace valence::train {
 
@@ -63,7 +63,8 @@ struct LayerTape {
 /// The scratch and the threads of a forward and backward pass over layers.
 class LayerPass {
  public:
-  LayerPass(const EncoderSpec& spec, const DropoutSpec& dropout, const kernels::KernelTable& kernels, SpinTeam& team);
+  LayerPass(const EncoderSpec& spec, const NetworkOptions& options, const kernels::KernelTable& kernels,
+            SpinTeam& team);
 
   struct Step {
     const Layer* layer = nullptr;

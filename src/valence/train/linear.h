@@ -35,8 +35,8 @@ struct LinearTape {
 /// Forward and backward of Linears over all rows of a batch.
 class LinearPass {
  public:
-  LinearPass(const kernels::KernelTable& kernels, SpinTeam& team)
-      : kernels_(kernels), team_(team), products_(kernels, team) {}
+  LinearPass(const kernels::KernelTable& kernels, const kernels::Bf16Products* bf16, SpinTeam& team)
+      : kernels_(kernels), team_(team), products_(kernels, bf16, team) {}
 
   struct Call {
     const Linear* layer = nullptr;

@@ -30,12 +30,12 @@ Status refuse(const BaseModel& model, std::string_view what) {
 
 }  // namespace
 
-Result<std::unique_ptr<Network>> Network::make(const BaseModel& model, const DropoutSpec& dropout,
+Result<std::unique_ptr<Network>> Network::make(const BaseModel& model, const NetworkOptions& options,
                                                const kernels::KernelTable& kernels, SpinTeam& team) {
   const EncoderSpec& spec = model.spec.encoder;
   if (spec.convolution_width > 0) VALENCE_TRY_STATUS(refuse(model, "a convolution beside the first layer"));
   if (model.spec.head.pooling == Pooling::kNone) VALENCE_TRY_STATUS(refuse(model, "token classification"));
-  return std::unique_ptr<Network>(new Network(model, dropout, kernels, team));
+  return std::unique_ptr<Network>(new Network(model, options, kernels, team));
 }
 
 Linear Network::linear_of(const LinearWeights& weights) {
@@ -87,15 +87,15 @@ Layer Network::layer_of(const LayerWeights& weights) {
   return layer;
 }
 
-Network::Network(const BaseModel& model, const DropoutSpec& dropout, const kernels::KernelTable& kernels,
+Network::Network(const BaseModel& model, const NetworkOptions& options, const kernels::KernelTable& kernels,
                  SpinTeam& team)
     : model_(model),
       spec_(model.spec.encoder),
       head_(model.spec.head),
-      dropout_(dropout),
+      dropout_(options.dropout),
       kernels_(kernels),
       team_(team),
-      pass_(model.spec.encoder, dropout, kernels, team) {
+      pass_(model.spec.encoder, options, kernels, team) {
   const ModelWeights& weights = model.weights;
   if (weights.embeddings.norm) embedding_norm_ = norm_of(*weights.embeddings.norm);
   if (weights.embeddings.relative_norm) relative_norm_ = norm_of(*weights.embeddings.relative_norm);

@@ -21,7 +21,7 @@ namespace valence::train {
 class Network {
  public:
   /// Errors: kUnsupported, naming what cannot be trained yet.
-  static Result<std::unique_ptr<Network>> make(const BaseModel& model, const DropoutSpec& dropout,
+  static Result<std::unique_ptr<Network>> make(const BaseModel& model, const NetworkOptions& options,
                                                const kernels::KernelTable& kernels, SpinTeam& team);
 
   /// logits: [batch_size, num_labels]. The batch's ids must be in range. `random` null: no dropout (evaluation).
@@ -47,7 +47,7 @@ class Network {
   [[nodiscard]] const ModelSpec& spec() const { return model_.spec; }
 
  private:
-  Network(const BaseModel& model, const DropoutSpec& dropout, const kernels::KernelTable& kernels, SpinTeam& team);
+  Network(const BaseModel& model, const NetworkOptions& options, const kernels::KernelTable& kernels, SpinTeam& team);
   [[nodiscard]] Linear linear_of(const LinearWeights& weights);
   [[nodiscard]] Norm norm_of(const LayerNormWeights& weights) const;
   [[nodiscard]] Layer layer_of(const LayerWeights& weights);

@@ -8,9 +8,14 @@
 namespace valence::train {
 namespace {
 
+using kernels::DepthOrder;
+
 // Rows of a weight gradient's sum taken at a time: the turned operand then stays a few megabytes.
 constexpr std::int64_t kRowBlock = 2048;
 constexpr std::int64_t kTurnedColumns = 64;
+// In bf16: few enough for one operand to stay in the level-2 cache a block of features at a time, and enough for the
+// gradient's way from memory and back to take less than its product.
+constexpr std::int64_t kBf16RowBlock = 1024;
 
 std::int64_t blocks_of(std::int64_t size, std::int64_t block) { return (size + block - 1) / block; }
 
@@ -38,8 +43,10 @@ struct Products::Panel {
   std::int64_t columns = 0;  ///< that count, at most a panel's width
 };
 
-Products::Products(const kernels::KernelTable& kernels, SpinTeam& team)
-    : kernels_(kernels), team_(team), columns_(kernels.f32->panel_columns), panels_(team.size()) {}
+Products::Products(const kernels::KernelTable& kernels, const kernels::Bf16Products* bf16, SpinTeam& team)
+    : kernels_(kernels), team_(team), columns_(kernels.f32->panel_columns), panels_(team.size()) {
+  if (bf16 != nullptr) bf16_.emplace(*bf16, team);
+}
 
 Products::Panel Products::panel_of(std::size_t member, std::int64_t depth) {
   auto& buffer = panels_[member];
@@ -56,7 +63,25 @@ void Products::multiply(const Panel& panel, RowsView<const float> x, RowsView<fl
                         .out = out});
 }
 
+void Products::forward_in_bf16(RowsView<const float> x, std::span<const Output> outputs) {
+  right_.clear();
+  bf16_products_.clear();
+  for (const Output& output : outputs) {
+    const LinearParameters& layer = *output.layer;
+    right_.push_back({layer.weight, layer.stride, layer.in_features,
+                      layer.turned ? DepthOrder::kAcrossLines : DepthOrder::kAlongLines});
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const LinearParameters& layer = *outputs[i].layer;
+    bf16_products_.push_back(
+        {std::span(right_).subspan(i, 1), layer.out_features, outputs[i].out, layer.bias, outputs[i].accumulate});
+  }
+  const Segment left{x.data, x.stride, outputs.front().layer->in_features, DepthOrder::kAlongLines};
+  bf16_->multiply({&left, 1}, x.rows, bf16_products_);
+}
+
 void Products::forward(RowsView<const float> x, std::span<const Output> outputs) {
+  if (bf16_) return forward_in_bf16(x, outputs);
   std::size_t items = 0;
   for (const Output& output : outputs)
     items += static_cast<std::size_t>(blocks_of(output.layer->out_features, columns_));
@@ -92,7 +117,22 @@ void Products::forward(RowsView<const float> x, const LinearParameters& layer, R
   forward(x, {&output, 1});
 }
 
+/// One product over the outputs of all layers, laid end to end.
+void Products::input_gradient_in_bf16(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate) {
+  left_.clear();
+  right_.clear();
+  for (const Gradient& gradient : gradients) {
+    const LinearParameters& layer = *gradient.layer;
+    left_.push_back({gradient.dy.data, gradient.dy.stride, layer.out_features, DepthOrder::kAlongLines});
+    right_.push_back({layer.weight, layer.stride, layer.out_features,
+                      layer.turned ? DepthOrder::kAlongLines : DepthOrder::kAcrossLines});
+  }
+  const Bf16Multiplier::Product product{right_, gradients.front().layer->in_features, dx, nullptr, accumulate};
+  bf16_->multiply(left_, dx.rows, {&product, 1});
+}
+
 void Products::input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate) {
+  if (bf16_) return input_gradient_in_bf16(gradients, dx, accumulate);
   const std::int64_t in_features = gradients.front().layer->in_features;
   team_.parallel_for(
       static_cast<std::size_t>(blocks_of(in_features, columns_)), [&](std::size_t item, std::size_t member) {
@@ -150,6 +190,18 @@ void Products::add_weight_gradient(const LinearParameters& layer, RowsView<const
                      });
 }
 
+void Products::add_weight_gradient_in_bf16(const LinearParameters& layer, RowsView<const float> dy,
+                                           RowsView<const float> x) {
+  const RowsView<const float> rows_of = layer.turned ? x : dy;
+  const RowsView<const float> columns_of = layer.turned ? dy : x;
+  const std::int64_t rows = layer.turned ? layer.in_features : layer.out_features;
+  const std::int64_t columns = layer.turned ? layer.out_features : layer.in_features;
+  const Segment left{rows_of.data, rows_of.stride, x.rows, DepthOrder::kAcrossLines};
+  const Segment right{columns_of.data, columns_of.stride, x.rows, DepthOrder::kAcrossLines};
+  const Bf16Multiplier::Product product{{&right, 1}, columns, {layer.d_weight, rows, layer.stride}, nullptr, true};
+  bf16_->multiply({&left, 1}, rows, {&product, 1});
+}
+
 void Products::weight_gradient(std::span<const Gradient> gradients, RowsView<const float> x) {
   for (const Gradient& gradient : gradients) {
     const LinearParameters& layer = *gradient.layer;
@@ -165,10 +217,12 @@ void Products::weight_gradient(std::span<const Gradient> gradients, RowsView<con
           });
     }
     if (layer.d_weight == nullptr) continue;
-    for (std::int64_t row = 0; row < x.rows; row += kRowBlock) {
-      const std::int64_t rows = std::min(kRowBlock, x.rows - row);
-      add_weight_gradient(layer, {gradient.dy.data + row * gradient.dy.stride, rows, gradient.dy.stride},
-                          {x.data + row * x.stride, rows, x.stride});
+    const std::int64_t row_block = bf16_ ? kBf16RowBlock : kRowBlock;
+    for (std::int64_t row = 0; row < x.rows; row += row_block) {
+      const std::int64_t rows = std::min(row_block, x.rows - row);
+      const RowsView<const float> own_dy{gradient.dy.data + row * gradient.dy.stride, rows, gradient.dy.stride};
+      const RowsView<const float> own_x{x.data + row * x.stride, rows, x.stride};
+      bf16_ ? add_weight_gradient_in_bf16(layer, own_dy, own_x) : add_weight_gradient(layer, own_dy, own_x);
     }
   }
 }

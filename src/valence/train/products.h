@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "valence/base/spin_team.h"
 #include "valence/kernels/training_table.h"
 #include "valence/tensor/aligned_buffer.h"
+#include "valence/train/bf16_multiplier.h"
 
 namespace valence::train {
 
@@ -33,7 +35,8 @@ struct LinearParameters {
 /// computes what.
 class Products {
  public:
-  Products(const kernels::KernelTable& kernels, SpinTeam& team);
+  /// `bf16`: operands are rounded to it, sums stay f32; null: all in f32.
+  Products(const kernels::KernelTable& kernels, const kernels::Bf16Products* bf16, SpinTeam& team);
 
   struct Output {
     const LinearParameters* layer = nullptr;
@@ -58,12 +61,18 @@ class Products {
   void multiply(const Panel& panel, RowsView<const float> x, RowsView<float> out, bool accumulate) const;
   [[nodiscard]] Panel panel_of(std::size_t member, std::int64_t depth);
   void add_weight_gradient(const LinearParameters& layer, RowsView<const float> dy, RowsView<const float> x);
+  void forward_in_bf16(RowsView<const float> x, std::span<const Output> outputs);
+  void input_gradient_in_bf16(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate);
+  void add_weight_gradient_in_bf16(const LinearParameters& layer, RowsView<const float> dy, RowsView<const float> x);
 
   const kernels::KernelTable& kernels_;
   SpinTeam& team_;
   std::int64_t columns_;                      // of a panel
   std::vector<AlignedBuffer<float>> panels_;  // one a member
   AlignedBuffer<float> turned_;               // the left operand of a weight gradient, [features][rows]
+  std::optional<Bf16Multiplier> bf16_;
+  std::vector<Segment> left_, right_;  // of bf16_'s products
+  std::vector<Bf16Multiplier::Product> bf16_products_;
 };
 
 }  // namespace valence::train

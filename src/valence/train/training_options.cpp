@@ -59,6 +59,7 @@ std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingOptio
     all.emplace_back(std::move(name), fmt::format("{}", value));
   };
   add("method", static_cast<int>(options.method));
+  add("bf16", options.bf16);
   add("learning_rate", options.learning_rate);
   add("num_train_epochs", options.num_train_epochs);
   add("max_steps", options.max_steps);

@@ -34,6 +34,7 @@ struct LoraOptions {
 
 struct TrainingOptions {
   Method method = Method::kFull;
+  bool bf16 = false;  ///< products of bf16 operands, summed in f32; parameters and all else f32
   double learning_rate = 5e-5;
   double num_train_epochs = 3;
   std::int64_t max_steps = -1;  ///< > 0: instead of num_train_epochs

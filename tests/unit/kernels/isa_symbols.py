@@ -16,6 +16,8 @@ EXPECTED = {
     "bf16_amx.cpp.o": {"valence::kernels::kBf16Amx"},
     "fp16_amx.cpp.o": {"valence::kernels::kFp16Amx"},
     "bf16_avx512.cpp.o": {"valence::kernels::kBf16Avx512"},
+    "bf16_products_amx.cpp.o": {"valence::kernels::kBf16ProductsAmx"},
+    "bf16_products_avx512_bf16.cpp.o": {"valence::kernels::kBf16ProductsAvx512Bf16"},
     "f32_portable.cpp.o": {"valence::kernels::kF32Portable"},
     "i16_avx512_vnni.cpp.o": {"valence::kernels::kI16Avx512Vnni"},
     "i16_avx_vnni.cpp.o": {"valence::kernels::kI16AvxVnni"},
@@ -24,6 +26,9 @@ EXPECTED = {
     "i8_avx_vnni.cpp.o": {"valence::kernels::kI8AvxVnni"},
     "i8_avx512_vnni.cpp.o": {"valence::kernels::kI8Avx512Vnni"},
     "i8_portable.cpp.o": {"valence::kernels::kI8Portable"},
+    "training_avx2.cpp.o": {"valence::kernels::kBf16ProductsAvx2", "valence::kernels::kTrainingAvx2"},
+    "training_avx512.cpp.o": {"valence::kernels::kBf16ProductsAvx512", "valence::kernels::kTrainingAvx512"},
+    "training_portable.cpp.o": {"valence::kernels::kBf16ProductsPortable", "valence::kernels::kTrainingPortable"},
 }
 # A defined symbol that other files see: an address, then an upper-case type or one of the weak and unique ones. Left out:
 # the address of the exception personality (data), and what the address sanitizer adds for each global.

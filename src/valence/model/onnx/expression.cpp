@@ -1,30 +1,50 @@
 #include "valence/model/onnx/expression.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 #include <utility>
 
 namespace valence::onnx {
 namespace {
 
+/// Keys are only ever compared, by the thousand for a graph: bytes, each list led by its length.
+template <class T>
+void append(std::string& key, T value) {
+  static_assert(std::is_arithmetic_v<T>);
+  key.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+template <class T>
+void append_all(std::string& key, const std::vector<T>& values) {
+  append(key, values.size());
+  key.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
 void append(std::string& key, const WeightRef& ref) {
-  fmt::format_to(std::back_inserter(key), "w{},{},{},{},{},{},{};", ref.tensor, ref.transposed, ref.scale,
-                 ref.zero_point, ref.axis, ref.first, ref.count);
+  append(key, ref.tensor);
+  if (!ref) return;
+  append(key, ref.transposed);
+  append(key, ref.scale);
+  append(key, ref.zero_point);
+  append(key, ref.axis);
+  append(key, ref.first);
+  append(key, ref.count);
 }
 
 std::string key_of(const Formula& formula) {
-  std::string key = fmt::format("{},{},{},{};", static_cast<int>(formula.kind), formula.a, formula.b, formula.number);
+  std::string key;
+  append(key, static_cast<std::uint8_t>(formula.kind));
+  append(key, formula.a);
+  append(key, formula.b);
+  append(key, formula.number);
   append(key, formula.weight);
   append(key, formula.bias);
-  fmt::format_to(std::back_inserter(key), "n{},o{};", static_cast<const void*>(formula.numbers.get()), formula.offset);
-  for (const std::int64_t extent : formula.shape) fmt::format_to(std::back_inserter(key), "{},", extent);
-  for (const auto& axis : formula.layout) {
-    key += '|';
-    for (const Atom& atom : axis) fmt::format_to(std::back_inserter(key), "{}x{},", atom.size, atom.stride);
-  }
+  append(key, reinterpret_cast<std::uintptr_t>(formula.numbers.get()));
+  append(key, formula.offset);
+  append_all(key, formula.shape);
+  for (const auto& axis : formula.layout) append_all(key, axis);
   return key;
 }
 
@@ -53,12 +73,11 @@ FormulaId Formulas::unary(FormulaKind kind, FormulaId a) {
 }
 
 Numbers Formulas::intern(const Numbers& numbers) {
-  std::string key = fmt::format("{}:{}:", static_cast<int>(is_real(numbers->type)), to_string(numbers->shape));
-  const auto append_bytes = [&](const auto& values) {
-    key.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof values[0]);
-  };
-  append_bytes(numbers->integers);
-  append_bytes(numbers->reals);
+  std::string key;
+  append(key, is_real(numbers->type));
+  append_all(key, numbers->shape);
+  append_all(key, numbers->integers);
+  append_all(key, numbers->reals);
   return numbers_.try_emplace(std::move(key), numbers).first->second;
 }
 

@@ -1,0 +1,19 @@
+# The Debian package: `cpack -G DEB` in the build folder. The program, its unit and licence; the unit's user is systemd's
+# (DynamicUser), so that there is nothing to do at installation.
+install(FILES deploy/systemd/valence.service DESTINATION lib/systemd/system COMPONENT program)
+
+set(CPACK_PACKAGE_NAME valence)
+set(CPACK_PACKAGE_CONTACT "valence developers <valence@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL program)
+set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# Loaded at the first request, so that no tool sees it among the program's libraries.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libcurl4, ca-certificates")
+include(CPack)

@@ -1,0 +1,27 @@
+/// \file
+/// `valence alerts`: rules tried on history, receivers tried out, what fires, what is silenced.
+#include <CLI/CLI.hpp>
+#include <array>
+
+#include "valence/cli/command.h"
+
+namespace valence::cli {
+
+Command add_alerts(CLI::App& parent) {
+  CLI::App* app = parent.add_subcommand("alerts", "Alert rules: try them on history, test receivers, status, silences");
+  app->footer(
+      "Examples:\n  valence alerts check history.csv --rule \"negative > 10% of last 100\"\n"
+      "  valence alerts test slack --dry-run\n  valence alerts status\n"
+      "  valence alerts silence --for 2h --comment \"release day\"");
+  app->require_subcommand(1);
+  const std::array subcommands{add_alerts_check(*app), add_alerts_test(*app), add_alerts_status(*app),
+                               add_alerts_silence(*app)};
+  return {.app = app, .run = [subcommands](const GlobalOptions& global) {
+            for (const Command& subcommand : subcommands) {
+              if (subcommand.app->parsed()) return subcommand.run(global);
+            }
+            return ExitCode::kUsage;  // unreachable: the parser requires one
+          }};
+}
+
+}  // namespace valence::cli

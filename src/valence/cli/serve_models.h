@@ -1,0 +1,66 @@
+/// \file
+/// Models for serving: loaded under a name, identified by their hashes, loaded again while they are in use.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "valence/base/bounded_queue.h"
+#include "valence/base/clock.h"
+#include "valence/base/error.h"
+#include "valence/classifier.h"
+#include "valence/observe/metrics.h"
+#include "valence/pipeline/served_model.h"
+#include "valence/pipeline/service.h"
+#include "valence/server/app.h"
+
+namespace valence::cli {
+
+/// `-m NAME=REF`, or `-m REF`, whose name is "default" where it is the only one.
+struct ModelArgument {
+  std::string name;
+  std::string ref;
+};
+
+/// Errors: a name twice, or one that cannot stand in a URL.
+Result<std::vector<ModelArgument>> parse_model_arguments(const std::vector<std::string>& words);
+
+/// Loads `argument` and hashes its files: version is of the weights (of a single file its sha256, of several the sha256
+/// of their sha256s in the order of their names), config_version of the other files that decide an answer and of the
+/// options.
+Result<std::shared_ptr<const pipeline::ServedModel>> load_served(const ModelArgument& argument,
+                                                                 const ClassifierOptions& options, const Clock& clock);
+
+/// Reloads on a thread of its own, one at a time.
+class ServeReloader final : public server::ModelReloader {
+ public:
+  /// All must outlive this.
+  ServeReloader(const std::vector<ModelArgument>& arguments, const ClassifierOptions& options, const Clock& clock,
+                pipeline::ModelTable& models, pipeline::Service& service, observe::Metrics& metrics);
+  ~ServeReloader() override;
+
+  void reload(const std::string& name, Loaded loaded) override;
+  /// All of them, as after SIGHUP; what goes wrong is told on stderr.
+  void reload_all();
+
+ private:
+  struct Task {
+    std::string name;
+    Loaded loaded;
+  };
+  void serve();
+  Result<std::shared_ptr<const pipeline::ServedModel>> swap(const std::string& name);
+
+  const std::vector<ModelArgument>& arguments_;
+  const ClassifierOptions& options_;
+  const Clock& clock_;
+  pipeline::ModelTable& models_;
+  pipeline::Service& service_;
+  observe::Metrics& metrics_;
+  BoundedQueue<Task> tasks_;
+  std::thread thread_;
+};
+
+}  // namespace valence::cli

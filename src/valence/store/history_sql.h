@@ -1,0 +1,110 @@
+/// \file
+/// Filters and cursors as SQL: what SQLite and PostgreSQL have in common.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "valence/base/error.h"
+#include "valence/store/history_store.h"
+
+namespace valence::store {
+
+enum class SqlDialect { kSqlite, kPostgres };
+
+using SqlValue = std::variant<std::int64_t, double, std::string>;
+
+/// A condition under construction, its values numbered in the order in which they are added.
+class SqlConditions {
+ public:
+  explicit SqlConditions(SqlDialect dialect) : dialect_(dialect) {}
+
+  /// Narrows by `before` + the value's place + `after`, e.g. ("time_ms >= ", 5).
+  void add(std::string_view before, SqlValue value, std::string_view after = {});
+  /// Narrows by a condition without values.
+  void add(std::string_view condition);
+  /// A place for `value` in text that the caller appends itself.
+  [[nodiscard]] std::string place(SqlValue value);
+
+  /// " WHERE a AND b", or nothing.
+  [[nodiscard]] std::string where() const;
+  [[nodiscard]] const std::vector<SqlValue>& values() const { return values_; }
+  [[nodiscard]] SqlDialect dialect() const { return dialect_; }
+
+ private:
+  SqlDialect dialect_;
+  std::string conditions_;
+  std::vector<SqlValue> values_;
+};
+
+/// Narrows to what the filters say, over the columns of tables `record` and `feedback`.
+void add_conditions(SqlConditions& conditions, const HistoryFilter& filter);
+void add_conditions(SqlConditions& conditions, const FeedbackFilter& filter);
+/// Narrows a tally to the request's stream, channel and whole buckets.
+void add_conditions(SqlConditions& conditions, const TrendRequest& request);
+
+/// A place in the order "newest first, then id descending".
+struct HistoryPosition {
+  std::int64_t time_ms = 0;
+  std::string id;
+};
+[[nodiscard]] std::string cursor_of(const HistoryPosition& position);
+/// kInvalidArgument for what cursor_of does not make.
+[[nodiscard]] Result<HistoryPosition> parse_cursor(std::string_view cursor);
+
+/// Checks the limit and narrows to what comes after the page's cursor.
+[[nodiscard]] Status add_conditions(SqlConditions& conditions, const PageRequest& page);
+
+/// The filter's fields for the access log; of subject and search only that they were used.
+[[nodiscard]] std::string describe(const HistoryFilter& filter);
+
+/// The level of a tally that answers in a bucket, and its step.
+inline constexpr int kMinuteLevel = 0;
+inline constexpr int kHourLevel = 1;
+inline constexpr int kDayLevel = 2;
+[[nodiscard]] int tally_level(TimeBucket bucket);
+
+/// The score in millionths, as tallies add it.
+[[nodiscard]] std::int64_t score_micro(double score);
+
+/// Reads rows of a tally (any order) into a trend.
+class TrendBuilder {
+ public:
+  explicit TrendBuilder(const TrendRequest& request) : request_(request) {}
+  /// `stream` and `channel` are empty where the request does not tell them apart.
+  void add(std::int64_t bucket_ms, std::string_view stream, std::string_view channel, std::string_view label,
+           std::uint64_t texts, std::int64_t micro);
+  [[nodiscard]] Trend finish();
+
+ private:
+  struct Row {
+    std::int64_t from_ms;
+    std::string stream;
+    std::string channel;
+    std::string label;
+    std::uint64_t texts;
+    std::int64_t micro;
+  };
+  TrendRequest request_;
+  std::vector<Row> rows_;
+};
+
+/// What a batch of new records adds to the tallies.
+struct TallyRow {
+  int level = 0;
+  std::int64_t bucket_ms = 0;
+  std::string_view stream;
+  std::string_view channel;
+  std::string_view label;
+  std::int64_t texts = 0;
+  std::int64_t with_text = 0;
+  std::int64_t micro = 0;
+};
+
+/// One row for each level and key that occurs, ascending; views into `records`.
+[[nodiscard]] std::vector<TallyRow> tallies_of(const std::vector<const StoredRecord*>& records);
+
+}  // namespace valence::store

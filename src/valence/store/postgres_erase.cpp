@@ -1,0 +1,124 @@
+// Deletion in postgres_store.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "valence/store/postgres_store.h"
+
+namespace valence::store {
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kHourMs = 60 * kMinuteMs;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
+constexpr std::int64_t kTombstoneLifeMs = 90 * kDayMs;
+
+/// Removes the records in doomed and what was counted of them.
+Status erase_doomed(PostgresConnection& connection, bool keep_corrections) {
+  constexpr std::array kLevels{std::pair(kMinuteLevel, kMinuteMs), std::pair(kHourLevel, kHourMs),
+                               std::pair(kDayLevel, kDayMs)};
+  for (const auto& [level, step_ms] : kLevels) {
+    VALENCE_TRY_STATUS(connection.execute(fmt::format(
+        "INSERT INTO tally AS t(level, bucket_ms, stream, channel, label, texts, with_text, score_micro)"
+        " SELECT {0}, time_ms - ((time_ms % {1}) + {1}) % {1} AS b, stream, channel, label, -count(*),"
+        " -count(*) FILTER (WHERE text <> ''), -sum(score_micro) FROM doomed JOIN record USING (id)"
+        " GROUP BY b, stream, channel, label ORDER BY b, stream, channel, label"
+        " ON CONFLICT (level, bucket_ms, stream, channel, label) DO UPDATE SET texts = t.texts + excluded.texts,"
+        " with_text = t.with_text + excluded.with_text, score_micro = t.score_micro + excluded.score_micro",
+        level, step_ms)));
+  }
+  if (!keep_corrections) {
+    VALENCE_TRY_STATUS(connection.execute("DELETE FROM feedback WHERE record_id IN (SELECT id FROM doomed)"));
+  }
+  return connection.execute(
+      "DELETE FROM tally WHERE texts <= 0; DELETE FROM record WHERE id IN (SELECT id FROM doomed)");
+}
+
+/// Lets the server use the places of what was deleted; it keeps their bytes until then.
+Status tidy(PostgresConnection& connection) {
+  for (const char* table : {"record", "feedback", "tally"}) {
+    VALENCE_TRY_STATUS(connection.execute(fmt::format("VACUUM {}", table)));
+  }
+  return {};
+}
+
+Result<std::uint64_t> erase_oldest(PostgresConnection& connection, const std::string& which) {
+  VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
+  VALENCE_TRY(const PostgresRows marked, connection.query("INSERT INTO doomed SELECT id FROM record " + which));
+  VALENCE_TRY_STATUS(erase_doomed(connection, true));
+  VALENCE_TRY_STATUS(transaction.commit());
+  return marked.changed();
+}
+
+}  // namespace
+
+Result<Erased> PostgresStore::erase(const HistoryFilter& filter, const EraseOptions& options) {
+  return with_connection(
+      [&](PostgresConnection& connection) -> Result<Erased> { return erase_in(connection, filter, options); });
+}
+
+Result<Erased> PostgresStore::erase_in(PostgresConnection& connection, const HistoryFilter& filter,
+                                       const EraseOptions& options) {
+  Erased erased;
+  VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
+  SqlConditions conditions(SqlDialect::kPostgres);
+  add_conditions(conditions, filter);
+  VALENCE_TRY(const PostgresRows marked,
+              connection.query("INSERT INTO doomed SELECT id FROM record" + conditions.where(), conditions.values()));
+  erased.records = marked.changed();
+  VALENCE_TRY(const PostgresRows before, connection.query("SELECT count(*) FROM feedback"));
+  const std::int64_t now_ms = clock_->unix_ms();
+  VALENCE_TRY_STATUS(
+      connection.execute(fmt::format("DELETE FROM tombstone WHERE time_ms < {}; INSERT INTO tombstone SELECT id, {} "
+                                     "FROM doomed ON CONFLICT DO NOTHING",
+                                     now_ms - kTombstoneLifeMs, now_ms)));
+  VALENCE_TRY_STATUS(erase_doomed(connection, options.keep_corrections));
+  if (!options.keep_corrections) {
+    // Of corrections that belong to no record, or to one that is gone, what a filter says of them.
+    SqlConditions of_feedback(SqlDialect::kPostgres);
+    if (filter.subject && !filter.subject->empty()) of_feedback.add("subject = ", storable_text(*filter.subject));
+    if (filter.text_sha256) of_feedback.add("text_sha256 = ", *filter.text_sha256);
+    if (filter.id) of_feedback.add("record_id = ", *filter.id);
+    if (!of_feedback.where().empty() || filter.is_empty()) {
+      VALENCE_TRY([[maybe_unused]] const PostgresRows removed,
+                  connection.query("DELETE FROM feedback" + of_feedback.where(), of_feedback.values()));
+    }
+  }
+  VALENCE_TRY(const PostgresRows after, connection.query("SELECT count(*) FROM feedback"));
+  erased.corrections = static_cast<std::uint64_t>(before.integer(0, 0) - after.integer(0, 0));
+  if (options.dry_run) return erased;  // rolled back
+  VALENCE_TRY_STATUS(transaction.commit());
+  VALENCE_TRY_STATUS(tidy(connection));
+  return erased;
+}
+
+Result<Erased> PostgresStore::retain(const Retention& retention, std::int64_t now_ms) {
+  return with_connection([&](PostgresConnection& connection) -> Result<Erased> {
+    Erased erased;
+    if (retention.max_age_ms > 0) {
+      VALENCE_TRY(erased.records,
+                  erase_oldest(connection, fmt::format("WHERE time_ms < {}", now_ms - retention.max_age_ms)));
+    }
+    if (retention.max_bytes > 0) {
+      // The files of a table do not shrink, so the rows themselves are measured; indexes are about as large again.
+      VALENCE_TRY(const PostgresRows size,
+                  connection.query("SELECT 2 * coalesce(sum(pg_column_size(r.*)), 0)::bigint, count(*) FROM record r"));
+      const auto used = static_cast<double>(size.integer(0, 0));
+      const auto most = static_cast<double>(retention.max_bytes);
+      if (used > most) {
+        const auto surplus = std::ceil((1 - most / used) * static_cast<double>(size.integer(0, 1)));
+        VALENCE_TRY(const std::uint64_t removed,
+                    erase_oldest(connection, fmt::format("ORDER BY time_ms, id LIMIT {:.0f}", surplus)));
+        erased.records += removed;
+      }
+    }
+    if (erased.records > 0) {
+      VALENCE_TRY_STATUS(tidy(connection));
+    }
+    return erased;
+  });
+}
+
+}  // namespace valence::store

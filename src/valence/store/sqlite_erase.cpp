@@ -1,0 +1,174 @@
+// Deletion in sqlite_store: records, what was counted of them, their words, and every copy of their bytes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <system_error>
+
+#include "valence/store/sqlite_reader.h"
+#include "valence/store/sqlite_schema.h"
+
+namespace valence::store {
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kHourMs = 60 * kMinuteMs;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
+/// An id this long deleted does not come back from a spool.
+constexpr std::int64_t kTombstoneLifeMs = 90 * kDayMs;
+/// Records that one transaction of retain() deletes: writers wait that long.
+constexpr std::uint64_t kRetainBatch = 50'000;
+
+/// The begin of the minute, hour or day, also before 1970.
+std::string bucket_sql(std::int64_t step_ms) { return fmt::format("time_ms - ((time_ms % {0}) + {0}) % {0}", step_ms); }
+
+Status subtract_tallies(SqliteDatabase& database) {
+  for (const auto& [level, step_ms] :
+       {std::pair(kMinuteLevel, kMinuteMs), std::pair(kHourLevel, kHourMs), std::pair(kDayLevel, kDayMs)}) {
+    VALENCE_TRY_STATUS(database.execute(fmt::format(
+        "INSERT INTO tally(level, bucket_ms, stream, channel, label, texts, with_text, score_micro)"
+        " SELECT {}, {} AS b, stream, channel, label, -count(*), -sum(text <> ''), -sum(score_micro(score))"
+        " FROM temp.doomed JOIN record USING (seq) WHERE true GROUP BY b, stream, channel, label"
+        " ON CONFLICT DO UPDATE SET texts = texts + excluded.texts, with_text = with_text + excluded.with_text,"
+        " score_micro = score_micro + excluded.score_micro",
+        level, bucket_sql(step_ms))));
+  }
+  return database.execute("DELETE FROM tally WHERE texts <= 0");
+}
+
+}  // namespace
+
+Result<std::uint64_t> SqliteStore::mark_doomed(SqliteDatabase& database, const HistoryFilter& filter) {
+  SqlConditions conditions(SqlDialect::kSqlite);
+  add_conditions(conditions, filter);
+  VALENCE_TRY_STATUS(database.execute("DELETE FROM temp.doomed"));
+  VALENCE_TRY(SqliteStatement mark,
+              database.prepare("INSERT INTO temp.doomed SELECT seq FROM record" + conditions.where()));
+  bind_values(mark, conditions.values());
+  VALENCE_TRY_STATUS(mark.run());
+  return static_cast<std::uint64_t>(database.changes());
+}
+
+Status SqliteStore::erase_doomed(SqliteDatabase& database, bool keep_corrections) {
+  VALENCE_TRY_STATUS(subtract_tallies(database));
+  VALENCE_TRY_STATUS(
+      database.execute("INSERT INTO search(search, rowid, words) SELECT 'delete', seq, search_words(text)"
+                       " FROM temp.doomed JOIN record USING (seq) WHERE text <> ''"));
+  if (!keep_corrections) {
+    VALENCE_TRY_STATUS(
+        database.execute("DELETE FROM feedback WHERE record_id <> ''"
+                         " AND record_id IN (SELECT id FROM temp.doomed JOIN record USING (seq))"));
+  }
+  // secure_delete clears a cell where it lies, but not copies that moving cells between pages leaves in their gaps. A
+  // value of the same size is written in place, so that only filler can be copied from here on.
+  VALENCE_TRY_STATUS(database.execute(
+      "UPDATE record SET text = CAST(zeroblob(length(CAST(text AS BLOB))) AS TEXT), subject = "
+      "CAST(zeroblob(length(CAST(subject AS BLOB))) AS TEXT),"
+      " metadata = CAST(zeroblob(length(CAST(metadata AS BLOB))) AS TEXT) WHERE seq IN (SELECT seq FROM temp.doomed)"));
+  VALENCE_TRY_STATUS(database.execute("DELETE FROM record WHERE seq IN (SELECT seq FROM temp.doomed)"));
+  return {};
+}
+
+Result<Erased> SqliteStore::erase(const HistoryFilter& filter, const EraseOptions& options) {
+  const std::lock_guard lock(writer_mutex_);
+  VALENCE_TRY(SqliteDatabase* const database, writer());
+  Erased erased;
+  {
+    VALENCE_TRY(SqliteTransaction transaction, SqliteTransaction::begin(*database));
+    VALENCE_TRY(erased.records, mark_doomed(*database, filter));
+    VALENCE_TRY(const std::int64_t corrections_before, database->integer("SELECT count(*) FROM feedback"));
+    const std::int64_t now_ms = clock_->unix_ms();
+    VALENCE_TRY_STATUS(database->execute(
+        fmt::format("DELETE FROM tombstone WHERE time_ms < {}; INSERT OR IGNORE INTO tombstone(id, time_ms)"
+                    " SELECT id, {} FROM temp.doomed JOIN record USING (seq)",
+                    now_ms - kTombstoneLifeMs, now_ms)));
+    VALENCE_TRY_STATUS(erase_doomed(*database, options.keep_corrections));
+    if (!options.keep_corrections) {
+      // Of corrections that belong to no record, or to one that is gone, what a filter says of them.
+      SqlConditions conditions(SqlDialect::kSqlite);
+      if (filter.subject && !filter.subject->empty()) conditions.add("subject = ", storable_text(*filter.subject));
+      if (filter.text_sha256) conditions.add("text_sha256 = ", *filter.text_sha256);
+      if (filter.id) conditions.add("record_id = ", *filter.id);
+      if (!conditions.where().empty() || filter.is_empty()) {
+        VALENCE_TRY(SqliteStatement remove, database->prepare("DELETE FROM feedback" + conditions.where()));
+        bind_values(remove, conditions.values());
+        VALENCE_TRY_STATUS(remove.run());
+      }
+    }
+    VALENCE_TRY(const std::int64_t corrections_after, database->integer("SELECT count(*) FROM feedback"));
+    erased.corrections = static_cast<std::uint64_t>(corrections_before - corrections_after);
+    if (options.dry_run) return erased;  // rolled back
+    VALENCE_TRY_STATUS(transaction.commit());
+  }
+  VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kRewrite));
+  return erased;
+}
+
+Result<Erased> SqliteStore::erase_oldest(SqliteDatabase& database, std::uint64_t records) {
+  VALENCE_TRY(SqliteTransaction transaction, SqliteTransaction::begin(database));
+  VALENCE_TRY_STATUS(database.execute(fmt::format(
+      "DELETE FROM temp.doomed; INSERT INTO temp.doomed SELECT seq FROM record ORDER BY time_ms, id LIMIT {}",
+      records)));
+  Erased erased{.records = static_cast<std::uint64_t>(database.changes())};
+  VALENCE_TRY_STATUS(erase_doomed(database, true));
+  VALENCE_TRY_STATUS(transaction.commit());
+  return erased;
+}
+
+Result<Erased> SqliteStore::retain(const Retention& retention, std::int64_t now_ms) {
+  const std::lock_guard lock(writer_mutex_);
+  VALENCE_TRY(SqliteDatabase* const database, writer());
+  Erased erased;
+  while (retention.max_age_ms > 0) {
+    VALENCE_TRY(const std::int64_t old, database->integer(fmt::format("SELECT count(*) FROM record WHERE time_ms < {}",
+                                                                      now_ms - retention.max_age_ms)));
+    if (old == 0) break;
+    VALENCE_TRY(const Erased batch, erase_oldest(*database, std::min(static_cast<std::uint64_t>(old), kRetainBatch)));
+    erased.records += batch.records;
+  }
+  if (erased.records > 0) {
+    VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kInPlace));
+  }
+  while (retention.max_bytes > 0) {
+    VALENCE_TRY(const std::int64_t page_size, database->integer("PRAGMA page_size"));
+    VALENCE_TRY(const std::int64_t pages, database->integer("PRAGMA page_count"));
+    VALENCE_TRY(const std::int64_t free_pages, database->integer("PRAGMA freelist_count"));
+    VALENCE_TRY(
+        const std::int64_t records,
+        database->integer(fmt::format("SELECT coalesce(sum(texts), 0) FROM tally WHERE level = {}", kDayLevel)));
+    const auto used = static_cast<double>((pages - free_pages) * page_size);
+    const auto most = static_cast<double>(retention.max_bytes);
+    if (used <= most || records == 0) break;
+    const auto surplus = static_cast<std::uint64_t>(std::ceil((1 - most / used) * static_cast<double>(records)));
+    VALENCE_TRY(const Erased batch, erase_oldest(*database, std::clamp(surplus, std::uint64_t{1}, kRetainBatch)));
+    if (batch.records == 0) break;
+    erased.records += batch.records;
+    VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kInPlace));
+  }
+  return erased;
+}
+
+Result<bool> SqliteStore::scrub(SqliteDatabase& database, Scrub how) {
+  // FTS5 keeps the words of deleted rows in its segments until they are merged into one (SQLite 3.40; measured).
+  VALENCE_TRY_STATUS(database.execute("INSERT INTO search(search) VALUES ('optimize')"));
+  bool clean = true;
+  switch (how) {
+    case Scrub::kInPlace:
+      VALENCE_TRY_STATUS(database.execute("PRAGMA incremental_vacuum"));
+      break;
+    case Scrub::kRewrite:
+      // Indexes over what was deleted may have left copies in the gaps of their pages. Needs as much free disk as the
+      // history has; where that is missing, or a reader is in the way, the deletion itself stands.
+      clean = database.execute("VACUUM").has_value();
+      break;
+  }
+  for (int version = 1; version < sqlite_migrations().back().version; ++version) {
+    std::error_code absent;
+    std::filesystem::remove(sqlite_backup_path(path_, version), absent);
+  }
+  VALENCE_TRY(SqliteStatement checkpoint, database.prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+  VALENCE_TRY([[maybe_unused]] const bool one_row, checkpoint.step());
+  return clean && checkpoint.integer(0) == 0;
+}
+
+}  // namespace valence::store

@@ -1,0 +1,121 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/temporary_directory.h"
+#include "unit/store/history_records.h"
+#include "valence/store/label_queue.h"
+#include "valence/store/label_studio.h"
+#include "valence/store/sqlite_store.h"
+
+namespace valence::store::testing {
+namespace {
+
+using Scores = std::vector<pipeline::LabelScore>;
+
+TEST(LabelQueue, ATossUpIsUncertainAndASureAnswerIsNot) {
+  EXPECT_NEAR(uncertainty_of(Scores{{"a", 0.5F}, {"b", 0.5F}}, 0.5F), 1, 1e-6);
+  EXPECT_NEAR(uncertainty_of(Scores{{"a", 1.0F}, {"b", 0.0F}}, 1.0F), 0, 1e-6);
+  // Margin 0.5, entropy of (0.75, 0.25) over ln 2: 0.8113.
+  EXPECT_NEAR(uncertainty_of(Scores{{"a", 0.75F}, {"b", 0.25F}}, 0.75F), (0.5 + 0.811278) / 2, 1e-5);
+  EXPECT_NEAR(uncertainty_of({}, 0.75F), 0.5, 1e-6);
+}
+
+QueueItem item(const std::string& id, const std::string& text, double uncertainty) {
+  return {.record = stored({.id = id, .text = text}), .uncertainty = uncertainty};
+}
+
+TEST(LabelQueue, TakesTheUncertainButNoTwoAlike) {
+  const std::vector<QueueItem> items{item("a", "the battery died after a week", 0.90),
+                                     item("b", "the battery died after a week!", 0.89),
+                                     item("c", "delivery took forever", 0.70), item("d", "lovely colours", 0.10)};
+  EXPECT_EQ(choose_diverse(items, 2), (std::vector<std::size_t>{0, 2}));
+  EXPECT_EQ(choose_diverse(items, 10), (std::vector<std::size_t>{0, 2, 3}));  // the same words again are no gain
+}
+
+TEST(LabelQueue, LeavesOutWhatPeopleHaveCorrectedAndWhatHasNoText) {
+  const valence::testing::TemporaryDirectory directory;
+  auto store = SqliteStore::open(directory.path() / "history.db");
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->write(std::vector{stored({.id = "a", .time_ms = 1, .score = 0.5F, .text = "one thing"}),
+                                          stored({.id = "b", .time_ms = 2, .score = 0.6F, .text = "another matter"}),
+                                          stored({.id = "c", .time_ms = 3, .score = 0.9F, .text = "third text"}),
+                                          stored({.id = "d", .time_ms = 4, .text = "hidden"}, TextPolicy::kHash)}));
+  ASSERT_TRUE((*store)->add_feedback({.record_id = "a", .label = "positive"}));
+  const auto queue = make_label_queue(**store, {.count = 5});
+  ASSERT_TRUE(queue) << queue.error().to_string();
+  ASSERT_EQ(queue->items.size(), 2U);
+  EXPECT_EQ(queue->items[0].record.record.id, "b");
+  EXPECT_EQ(queue->items[1].record.record.id, "c");
+  EXPECT_EQ(queue->without_text, 1U);
+  EXPECT_EQ(queue->scanned, 3U);
+}
+
+TEST(LabelStudio, WhatIsExportedComesBackAsItWas) {
+  const std::vector<Feedback> corrections{{.id = "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                                           .time_ms = 1'768'478'400'123,
+                                           .record_id = "r1",
+                                           .text = "naïve \"quote\"\n🙂 \\",
+                                           .label = "positive",
+                                           .predicted = "negative",
+                                           .stream = "reviews",
+                                           .channel = "ios",
+                                           .subject = "ann",
+                                           .note = "irony",
+                                           .source = "page",
+                                           .model_version = "0123456789ab"},
+                                          {.id = "f2", .time_ms = 5, .text = "t", .label = "x", .source = "api"}};
+  const auto back = parse_label_studio(label_studio_of(corrections), "tasks.json");
+  ASSERT_TRUE(back) << back.error().to_string();
+  ASSERT_EQ(back->corrections.size(), 2U);
+  EXPECT_EQ(back->unlabelled, 0U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Feedback& a = corrections[i];
+    const Feedback& b = back->corrections[i];
+    EXPECT_EQ(std::tie(a.id, a.time_ms, a.record_id, a.text, a.label, a.predicted, a.stream, a.channel, a.subject,
+                       a.note, a.source, a.model_version),
+              std::tie(b.id, b.time_ms, b.record_id, b.text, b.label, b.predicted, b.stream, b.channel, b.subject,
+                       b.note, b.source, b.model_version));
+  }
+}
+
+// The shape of Label Studio's own JSON export (labelstud.io/guide/export, "JSON"), written by hand.
+constexpr const char* kExport = R"([
+ {"id": 11, "data": {"text": "great phone", "record_id": "r9"}, "created_at": "2026-01-05T10:00:00Z", "meta": {}, "project": 1,
+  "annotations": [
+   {"id": 1, "was_cancelled": false, "completed_by": 1, "lead_time": 3.5,
+    "result": [{"id": "x1", "type": "choices", "value": {"choices": ["neutral"]}, "origin": "manual", "to_name": "text", "from_name": "label"}]},
+   {"id": 2, "was_cancelled": false,
+    "result": [{"id": "x2", "type": "choices", "value": {"choices": ["positive"]}, "to_name": "text", "from_name": "label"}]}],
+  "predictions": []},
+ {"id": 12, "data": {"text": "skipped"}, "annotations": [{"id": 3, "was_cancelled": true, "result": []}]},
+ {"id": 13, "data": {"text": "not done"}, "annotations": []}
+])";
+
+TEST(LabelStudio, ItsOwnExportGivesTheLastAnnotationOfEachTaskAndTheSameIdsTwice) {
+  const auto first = parse_label_studio(kExport, "export.json");
+  ASSERT_TRUE(first) << first.error().to_string();
+  ASSERT_EQ(first->corrections.size(), 1U);
+  EXPECT_EQ(first->unlabelled, 2U);
+  EXPECT_EQ(first->corrections[0].text, "great phone");
+  EXPECT_EQ(first->corrections[0].label, "positive");
+  EXPECT_EQ(first->corrections[0].record_id, "r9");
+  EXPECT_EQ(first->corrections[0].source, "label-studio");
+  const auto second = parse_label_studio(kExport, "export.json");
+  ASSERT_TRUE(second);
+  EXPECT_EQ(first->corrections[0].id, second->corrections[0].id);
+}
+
+TEST(LabelStudio, WhatIsNoExportIsRefusedWithItsPlace) {
+  for (
+      const char* text :
+      {"", "{}", "[1]", "[{}]", R"([{"data": {}}])", R"([{"data": {"text": 5}}])",
+       R"([{"data": {"text": "t"}, "annotations": [{"result": [{"type": "choices", "value": {"choices": ["a", "b"]}}]}]}])"}) {
+    const auto refused = parse_label_studio(text, "f.json");
+    ASSERT_FALSE(refused) << text;
+    EXPECT_NE(refused.error().to_string().find("f.json"), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace valence::store::testing

@@ -1,0 +1,141 @@
+"""The dashboard: what is in its bundle, what its sources may not say, and how it behaves in a real browser.
+
+    python3 -B tests/web/dashboard_test.py -v
+    VALENCE_DASHBOARD_URL=http://127.0.0.1:8080/ python3 -B tests/web/dashboard_test.py -v Browser    (a running `valence serve --store-text full`)
+"""
+
+import filecmp
+import gzip
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from dashboard_data import DashboardData  # noqa: E402
+from dashboard_server import DashboardServer  # noqa: E402
+from xss_strings import xss_strings  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WEB = ROOT / "web"
+DIST = WEB / "dist"
+MAX_GZIP_BYTES = 150_000
+FILES = ["assets/dashboard.css", "assets/dashboard.js", "assets/favicon.svg", "index.html"]
+
+# What turns a string into markup, style or program.
+FORBIDDEN = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|\bsrcdoc\b|createContextualFragment|"
+                       r"DOMParser|\beval\s*\(|new Function|setAttribute\s*\(\s*['\"](?:on|style)|\bstyle=\"|\bcssText\b|https?://(?!127\.0\.0\.1)")
+
+
+def node():
+    """Why the tools are not there; empty when they are."""
+    if not shutil.which("node"):
+        return "node is missing: ./dev test installs nodejs where it may"
+    if not (WEB / "node_modules" / "vite").is_dir():
+        return "web/node_modules is missing: npm ci --prefix web (./dev test does it where it may)"
+    return ""
+
+
+def chromium():
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+
+class Bundle(unittest.TestCase):
+    def test_has_these_files_and_no_others(self):
+        self.assertEqual(sorted(str(path.relative_to(DIST)) for path in DIST.rglob("*") if path.is_file()), FILES)
+
+    def test_is_small(self):
+        size = sum(len(gzip.compress((DIST / name).read_bytes(), mtime=0)) for name in FILES)
+        print(f"bundle: {size} bytes with gzip", file=sys.stderr)
+        self.assertLessEqual(size, MAX_GZIP_BYTES)
+
+    def test_page_has_no_inline_script_or_style(self):
+        page = (DIST / "index.html").read_text()
+        self.assertNotRegex(page, r"<style|\sstyle=|\son\w+=")
+        for tag in re.findall(r"<script[^>]*>(?s:.)*?</script>", page):
+            self.assertRegex(tag, r'^<script [^>]*src="/assets/dashboard\.js"></script>$')
+
+    def test_equals_a_fresh_build(self):
+        if why := node():
+            self.skipTest(why)
+        with tempfile.TemporaryDirectory() as fresh:
+            subprocess.run(["node", "node_modules/vite/bin/vite.js", "build", "--outDir", fresh, "--logLevel", "error"], cwd=WEB, check=True,
+                           timeout=600)
+            _, different, missing = filecmp.cmpfiles(DIST, fresh, FILES, shallow=False)
+        self.assertEqual((different, missing), ([], []), "run: npm run build --prefix web, and commit web/dist")
+
+
+class Sources(unittest.TestCase):
+    def test_no_text_becomes_markup_and_nothing_is_fetched_from_elsewhere(self):
+        for path in sorted((WEB / "src").rglob("*")) + [WEB / "index.html"]:
+            if path.suffix in (".ts", ".tsx", ".css", ".html"):
+                for number, line in enumerate(path.read_text().splitlines(), 1):
+                    self.assertNotRegex(line, FORBIDDEN, f"{path.relative_to(ROOT)}:{number}")
+
+    def test_the_rule_sees_what_it_forbids(self):
+        for line in ["x.innerHTML = y", "<p dangerouslySetInnerHTML={{ __html: y }} />", 'fetch("https://example.org")', "eval (y)"]:
+            self.assertRegex(line, FORBIDDEN)
+
+    def test_dependencies_are_pinned_and_locked(self):
+        package = json.loads((WEB / "package.json").read_text())
+        locked = json.loads((WEB / "package-lock.json").read_text())["packages"]
+        for name, version in {**package["dependencies"], **package["devDependencies"]}.items():
+            self.assertEqual(locked[f"node_modules/{name}"]["version"], version)
+        for name, entry in locked.items():
+            if name:
+                self.assertIn("integrity", entry, name)
+
+    def test_types_hold(self):
+        if why := node():
+            self.skipTest(why)
+        done = subprocess.run(["node", "node_modules/typescript/bin/tsc", "--noEmit"], cwd=WEB, capture_output=True, text=True, timeout=600)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+
+class Browser(unittest.TestCase):
+    def test_every_feature(self):
+        if why := node():
+            self.skipTest(why)
+        if not chromium():
+            self.skipTest("chromium is missing: ./dev test installs it where it may")
+        real = os.environ.get("VALENCE_DASHBOARD_URL")
+        urls = {"real": real} if real else self.serve()
+        artefacts = pathlib.Path(os.environ.get("VALENCE_ARTEFACTS", ROOT / "build" / "dashboard"))
+        environment = {**os.environ, "VALENCE_SOURCE_DIR": str(ROOT), "VALENCE_DASHBOARD_URLS": json.dumps(urls),
+                       "VALENCE_ARTEFACTS": str(artefacts), "VALENCE_XSS_STRINGS": json.dumps(xss_strings()), "CHROMIUM": chromium()}
+        program = subprocess.Popen(["node", str(ROOT / "tests" / "web" / "browser_checks.mjs")], env=environment, stdout=subprocess.PIPE, text=True)
+        checks = 0
+        for line in program.stdout:
+            result = json.loads(line)
+            checks += 1
+            print(f"{'FAILED' if result['failure'] else 'ok'}: {result['name']} {result['note']}{result['failure']}", file=sys.stderr, flush=True)
+            with self.subTest(result["name"]):
+                self.assertFalse(result["failure"], result["failure"])
+        program.stdout.close()
+        self.assertEqual(program.wait(timeout=60), 0)
+        self.assertGreater(checks, 0)
+        print(f"screenshots: {artefacts}", file=sys.stderr)
+
+    def serve(self):
+        """A server for each kind of answers; the live feed of the last two is quiet."""
+        made = {
+            "plain": DashboardServer(("127.0.0.1", 0), DashboardData()),
+            "hostile": DashboardServer(("127.0.0.1", 0), DashboardData(hostile=True), live_seconds=0),
+            "keyed": DashboardServer(("127.0.0.1", 0), DashboardData(), "read-key-0123456789", "admin-key-0123456789"),
+            "hashed": DashboardServer(("127.0.0.1", 0), DashboardData(text_policy="hash"), live_seconds=0),
+        }
+        for server in made.values():
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.addCleanup(server.server_close)
+            self.addCleanup(server.shutdown)
+        return {name: f"http://127.0.0.1:{server.server_port}/" for name, server in made.items()}
+
+
+if __name__ == "__main__":
+    unittest.main()
