@@ -92,6 +92,23 @@ void learned_baseline(std::uint64_t count) {
   }
 }
 
+/// One stream that learns from its first 5,000 texts, and from all that follow up to kEnoughLearnedTexts.
+void learning_baseline(std::uint64_t count) {
+  fmt::print("baseline learned from 5000 texts on, over {} texts\n", count);
+  for (const double share : {0.02, 0.1, 0.3}) {
+    for (const int chosen : {2'000, 50'000}) {
+      Texts texts(kSeed);
+      const auto detector = make_detector(
+          rule_of(fmt::format("negative above usual, learn 5000, one false alarm in {} -> x", chosen)), 0);
+      const auto seen = alarms(*detector, texts, share, count);
+      const Learned learned = detector->learned().value_or(Learned());
+      fmt::print("  usual {:4.0f} %  learned {:6.3f} %  chosen {:6}  ratio of rates {:.2f}\n", 100 * share,
+                 100 * static_cast<double>(learned.hits) / static_cast<double>(learned.texts), chosen,
+                 static_cast<double>(seen) * chosen / static_cast<double>(count));
+    }
+  }
+}
+
 void delays() {
   fmt::print("texts from a step of 10 % to the alarm, one false alarm in 50000, {} trials\n", kTrials);
   for (const char* condition : {"negative above 10%", "negative changes from 10%"}) {
@@ -141,5 +158,6 @@ int main(int argc, char** argv) {
   valence::alert::fixed_rule(count / 10);
   valence::alert::given_baseline(count);
   valence::alert::learned_baseline(count);
+  valence::alert::learning_baseline(5 * count);
   valence::alert::delays();
 }

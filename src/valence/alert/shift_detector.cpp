@@ -68,10 +68,12 @@ void ShiftDetector::observe(std::int64_t, bool hit) {
   if (ready_) {
     up_.add(hit, hit);
     if (kind_ == RuleKind::kChange) down_.add(!hit, hit);
-    if (up_.is_over()) return begin_alarm(true);
-    if (down_.is_over()) return begin_alarm(false);
   }
+  // Also of the texts that lead to an alarm: each false one is rich in hits, and a share that leaves them out sinks
+  // below the true one, which brings the next alarm sooner. A true alarm adds only the few texts that it took.
   learn(hit);
+  if (up_.is_over()) return begin_alarm(true);
+  if (down_.is_over()) return begin_alarm(false);
 }
 
 void ShiftDetector::begin_alarm(bool rising) {
@@ -79,10 +81,6 @@ void ShiftDetector::begin_alarm(bool rising) {
   rising_ = rising;
   since_change_ = (rising ? up_ : down_).since_zero;
   resolve_sum_ = 0;
-  if (!is_given()) {  // texts since the change are not usual ones; the last was not learned yet
-    learned_.texts -= std::min(learned_.texts, since_change_.count - 1);
-    learned_.hits -= std::min(learned_.hits, since_change_.hits - (rising && since_change_.hits > 0 ? 1 : 0));
-  }
 }
 
 void ShiftDetector::observe_alarm(bool hit) {

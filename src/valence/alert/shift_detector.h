@@ -9,7 +9,7 @@
 
 namespace valence::alert {
 
-/// A learned share is learned anew from all quiet texts each time they have doubled, up to this many.
+/// A learned share is learned anew from all texts outside alarms each time they have doubled, up to this many.
 inline constexpr std::uint64_t kEnoughLearnedTexts = 200'000;
 /// After a change, so many texts say what is usual now.
 inline constexpr std::uint64_t kSettleTexts = kMinLearnTexts;
@@ -46,7 +46,7 @@ class ShiftDetector final : public Detector {
   std::uint64_t first_learn_texts_;
   double false_alarm_texts_;
   std::uint64_t next_design_texts_;
-  Learned learned_;        // of quiet texts
+  Learned learned_;        // of texts outside alarms
   Learned designed_from_;  // what the charts stand on
   Chart up_;
   Chart down_;  // only for kChange

@@ -84,6 +84,20 @@ TEST(BaselineRule, FalseAlarmsComeAsOftenAsChosenWithAGivenBaseline) {
   EXPECT_NEAR(rate * 5000, 1, 0.2);
 }
 
+// 10 million texts: 5,000 false alarms are expected, of which 20 % are fourteen standard deviations.
+TEST(BaselineRule, FalseAlarmsComeAsOftenAsChosenHoweverLongALearnedBaselineIsUsed) {
+  for (const std::uint64_t learned : {std::uint64_t{5'000}, kEnoughLearnedTexts}) {
+    const auto rule = parse_rule_line("negative above usual, learn 5000, one false alarm in 2000 -> slack");
+    ASSERT_TRUE(rule);
+    const auto detector = make_detector(*rule, 0, Learned{.texts = learned, .hits = learned / 10});
+    Texts texts(7);
+    const double rate = static_cast<double>(alarms_in(*detector, texts, 0.1, 10'000'000)) / 1e7;
+    EXPECT_NEAR(rate * 2000, 1, 0.2) << learned;
+    const Learned after = detector->learned().value();
+    EXPECT_NEAR(static_cast<double>(after.hits) / static_cast<double>(after.texts), 0.1, 0.003) << learned;
+  }
+}
+
 TEST(BaselineRule, StepFromTenToTwentyPercentIsSeenWithin150TextsAtOneFalseAlarmIn50000) {
   for (const char* line : {"negative above 10%, one false alarm in 50000 -> slack",
                            "negative changes from 10%, one false alarm in 50000 -> slack"}) {
