@@ -188,6 +188,19 @@ std::string describe(const HistoryFilter& filter) {
   return words.empty() ? "everything" : storable_text(words);
 }
 
+std::string latest_correction(std::string_view id) {
+  // The comparison with '' lets both databases take their index over the corrections of records.
+  return fmt::format(
+      "coalesce((SELECT label FROM feedback WHERE record_id = {} AND record_id <> '' ORDER BY time_ms DESC, id DESC"
+      " LIMIT 1), '')",
+      id);
+}
+
+std::string set_correction(SqlDialect dialect) {
+  const std::string_view id = dialect == SqlDialect::kSqlite ? "?1" : "$1";
+  return fmt::format("UPDATE record SET correction = {} WHERE id = {}", latest_correction(id), id);
+}
+
 int tally_level(TimeBucket bucket) {
   switch (bucket) {
     case TimeBucket::kMinute:

@@ -61,6 +61,11 @@ struct HistoryPosition {
 /// The filter's fields for the access log; of subject and search only that they were used.
 [[nodiscard]] std::string describe(const HistoryFilter& filter);
 
+/// An expression: the label of the latest correction of the record whose id is `id`, itself an expression; or ''.
+[[nodiscard]] std::string latest_correction(std::string_view id);
+/// A statement that brings the correction of the record with the id $1 (?1) up to date.
+[[nodiscard]] std::string set_correction(SqlDialect dialect);
+
 /// The level of a tally that answers in a bucket, and its step.
 inline constexpr int kMinuteLevel = 0;
 inline constexpr int kHourLevel = 1;

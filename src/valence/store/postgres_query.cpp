@@ -32,11 +32,6 @@ Result<StoredRecord> record_of(const PostgresRows& rows, std::size_t row) {
   return stored;
 }
 
-/// Of the record $1: the latest of its corrections, or none.
-constexpr const char* kSetCorrection =
-    "UPDATE record SET correction = coalesce((SELECT label FROM feedback WHERE record_id = $1 AND record_id <> ''"
-    " ORDER BY time_ms DESC, id DESC LIMIT 1), '') WHERE id = $1";
-
 }  // namespace
 
 Result<HistoryPage> PostgresStore::query(const HistoryFilter& filter, const PageRequest& page) {
@@ -97,6 +92,7 @@ Result<Feedback> PostgresStore::add_feedback(Feedback feedback) {
   VALENCE_TRY_STATUS(complete_feedback(feedback, *this, ids_, *clock_));
   return with_connection([&](PostgresConnection& connection) -> Result<Feedback> {
     VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
+    VALENCE_TRY_STATUS(lock_corrections(connection, CorrectionLock::kCorrections));
     VALENCE_TRY(
         [[maybe_unused]] const PostgresRows added,
         connection.query("INSERT INTO feedback(id, time_ms, record_id, text, text_sha256, label, predicted,"
@@ -106,7 +102,8 @@ Result<Feedback> PostgresStore::add_feedback(Feedback feedback) {
                          {feedback.id, feedback.time_ms, feedback.record_id, feedback.text, sha256_hex(feedback.text),
                           feedback.label, feedback.predicted, feedback.stream, feedback.channel, feedback.subject,
                           feedback.note, feedback.source, feedback.model_version}));
-    VALENCE_TRY([[maybe_unused]] const PostgresRows corrected, connection.query(kSetCorrection, {feedback.record_id}));
+    VALENCE_TRY([[maybe_unused]] const PostgresRows corrected,
+                connection.query(set_correction(SqlDialect::kPostgres), {feedback.record_id}));
     VALENCE_TRY_STATUS(transaction.commit());
     return feedback;
   });
@@ -141,11 +138,12 @@ Result<FeedbackPage> PostgresStore::feedback(const FeedbackFilter& filter, const
 Result<bool> PostgresStore::erase_feedback(const std::string& id) {
   return with_connection([&](PostgresConnection& connection) -> Result<bool> {
     VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
+    VALENCE_TRY_STATUS(lock_corrections(connection, CorrectionLock::kCorrections));
     VALENCE_TRY(const PostgresRows removed,
                 connection.query("DELETE FROM feedback WHERE id = $1 RETURNING record_id", {id}));
     if (removed.size() == 0) return false;
     VALENCE_TRY([[maybe_unused]] const PostgresRows corrected,
-                connection.query(kSetCorrection, {std::string(removed.text(0, 0))}));
+                connection.query(set_correction(SqlDialect::kPostgres), {std::string(removed.text(0, 0))}));
     VALENCE_TRY_STATUS(transaction.commit());
     return true;
   });

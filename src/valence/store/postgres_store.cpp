@@ -11,7 +11,8 @@ namespace valence::store {
 namespace {
 
 constexpr int kSchemaVersion = 1;
-constexpr std::int64_t kSchemaLock = 0x76616C68;  // of whoever makes the tables
+constexpr std::int64_t kSchemaLock = 0x76616C68;      // of whoever makes the tables
+constexpr std::int64_t kCorrectionLock = 0x76616C69;  // of whoever writes a record's correction
 
 constexpr const char* kVersion1 = R"(
 CREATE TABLE record(
@@ -159,6 +160,11 @@ Status PostgresStore::prepare_schema(PostgresConnection& connection) {
   return transaction.commit();
 }
 
+Status PostgresStore::lock_corrections(PostgresConnection& connection, CorrectionLock whose) {
+  return connection.execute(fmt::format("SELECT pg_advisory_xact_lock{}({})",
+                                        whose == CorrectionLock::kRecords ? "_shared" : "", kCorrectionLock));
+}
+
 Result<std::size_t> PostgresStore::write(std::span<const StoredRecord> records) {
   if (records.empty()) return std::size_t{0};
   return with_connection([&](PostgresConnection& connection) { return write_to(connection, records); });
@@ -167,16 +173,19 @@ Result<std::size_t> PostgresStore::write(std::span<const StoredRecord> records) 
 Result<std::size_t> PostgresStore::write_to(PostgresConnection& connection, std::span<const StoredRecord> records) {
   VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
   VALENCE_TRY_STATUS(connection.copy("COPY staging FROM STDIN", staging_lines(records)));
+  VALENCE_TRY_STATUS(lock_corrections(connection, CorrectionLock::kRecords));
+  // A correction may come before its record, which waits in the spool.
   VALENCE_TRY(
       const PostgresRows inserted,
-      connection.query(
+      connection.query(fmt::format(
           "INSERT INTO record(id, time_ms, stream, channel, subject, text, text_sha256, label, score, score_micro,"
-          " scores, model, model_version, config_version, tokens, truncated, metadata, words)"
+          " scores, model, model_version, config_version, tokens, truncated, metadata, words, correction)"
           " SELECT DISTINCT ON (id) id, time_ms, stream, channel, subject, text, text_sha256, label, score,"
           " score_micro, scores, model, model_version, config_version, tokens, truncated, metadata,"
-          " array_to_tsvector(array_remove(string_to_array(words, ' '), ''))"
+          " array_to_tsvector(array_remove(string_to_array(words, ' '), '')), {}"
           " FROM staging s WHERE NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.id = s.id)"
-          " ORDER BY id, place ON CONFLICT (id) DO NOTHING RETURNING id"));
+          " ORDER BY id, place ON CONFLICT (id) DO NOTHING RETURNING id",
+          latest_correction("s.id"))));
   std::unordered_map<std::string_view, const StoredRecord*> first_of;
   for (const StoredRecord& stored : records) first_of.emplace(stored.record.id, &stored);
   std::vector<const StoredRecord*> added;

@@ -49,6 +49,10 @@ class PostgresStore final : public HistoryStore {
   auto with_connection(const Work& work) -> decltype(work(std::declval<PostgresConnection&>()));
   [[nodiscard]] Result<PostgresConnection> connect();
   Status prepare_schema(PostgresConnection& connection);
+  /// Until the transaction ends: a record and its correction that come at the same time would not see each other.
+  /// Writers of records do not wait for each other.
+  enum class CorrectionLock { kRecords, kCorrections };
+  static Status lock_corrections(PostgresConnection& connection, CorrectionLock whose);
   [[nodiscard]] Result<std::size_t> write_to(PostgresConnection& connection, std::span<const StoredRecord> records);
   [[nodiscard]] Result<Erased> erase_in(PostgresConnection& connection, const HistoryFilter& filter,
                                         const EraseOptions& options);

@@ -13,10 +13,6 @@ constexpr const char* kInsertFeedback =
     "INSERT INTO feedback(id, time_ms, record_id, text, text_sha256, label, predicted, stream, channel, subject, note,"
     " source, model_version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
     " ON CONFLICT(id) DO NOTHING";
-/// Of the record ?1: the latest of its corrections, or none.
-constexpr const char* kSetCorrection =
-    "UPDATE record SET correction = coalesce((SELECT label FROM feedback WHERE record_id = ?1 AND record_id <> ''"
-    " ORDER BY time_ms DESC, id DESC LIMIT 1), '') WHERE id = ?1";
 
 }  // namespace
 
@@ -37,7 +33,7 @@ Result<Feedback> SqliteStore::add_feedback(Feedback feedback) {
   }
   VALENCE_TRY_STATUS(insert->run());
   if (!feedback.record_id.empty()) {
-    VALENCE_TRY(SqliteStatement* const correct, database->cached(kSetCorrection));
+    VALENCE_TRY(SqliteStatement* const correct, database->cached(set_correction(SqlDialect::kSqlite)));
     correct->bind(1, feedback.record_id);
     VALENCE_TRY_STATUS(correct->run());
   }
@@ -89,7 +85,7 @@ Result<bool> SqliteStore::erase_feedback(const std::string& id) {
     VALENCE_TRY(SqliteStatement* const remove, database->cached("DELETE FROM feedback WHERE id = ?1"));
     remove->bind(1, id);
     VALENCE_TRY_STATUS(remove->run());
-    VALENCE_TRY(SqliteStatement* const correct, database->cached(kSetCorrection));
+    VALENCE_TRY(SqliteStatement* const correct, database->cached(set_correction(SqlDialect::kSqlite)));
     correct->bind(1, record_id);
     VALENCE_TRY_STATUS(correct->run());
     VALENCE_TRY_STATUS(transaction.commit());

@@ -15,12 +15,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// SELECT rather than VALUES, for the question whether the id was deleted.
-constexpr const char* kInsertRecord =
-    "INSERT INTO record(id, time_ms, stream, channel, subject, text, text_sha256, label, score, scores, model,"
-    " model_version, config_version, tokens, truncated, metadata)"
-    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16"
-    " WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE id = ?1) ON CONFLICT(id) DO NOTHING";
+const std::string& insert_record() {
+  // SELECT rather than VALUES, for the question whether the id was deleted. A correction may come before its record,
+  // which waits in the spool.
+  static const std::string kStatement = fmt::format(
+      "INSERT INTO record(id, time_ms, stream, channel, subject, text, text_sha256, label, score, scores, model,"
+      " model_version, config_version, tokens, truncated, metadata, correction)"
+      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, {}"
+      " WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE id = ?1) ON CONFLICT(id) DO NOTHING",
+      latest_correction("?1"));
+  return kStatement;
+}
 constexpr const char* kInsertWords = "INSERT INTO search(rowid, words) VALUES (last_insert_rowid(), search_words(?1))";
 constexpr const char* kAddTally =
     "INSERT INTO tally(level, bucket_ms, stream, channel, label, texts, with_text, score_micro)"
@@ -125,7 +130,7 @@ Result<std::size_t> SqliteStore::write(std::span<const StoredRecord> records) {
   VALENCE_TRY(SqliteDatabase* const database, writer());
   if (records.empty()) return std::size_t{0};
   VALENCE_TRY(SqliteTransaction transaction, SqliteTransaction::begin(*database));
-  VALENCE_TRY(SqliteStatement* const insert, database->cached(kInsertRecord));
+  VALENCE_TRY(SqliteStatement* const insert, database->cached(insert_record()));
   VALENCE_TRY(SqliteStatement* const insert_words, database->cached(kInsertWords));
   std::vector<const StoredRecord*> added;
   added.reserve(records.size());

@@ -371,6 +371,18 @@ TEST_P(HistoryContract, ACorrectionTellsWhatItsRecordTellsAndTheLatestCounts) {
   EXPECT_EQ(page->items.at(0).correction, "neutral");
 }
 
+TEST_P(HistoryContract, ACorrectionThatComesBeforeItsRecordIsNotLostOnIt) {
+  ASSERT_TRUE(store_->add_feedback({.time_ms = 2, .record_id = "a", .text = "not bad", .label = "positive"}));
+  ASSERT_TRUE(store_->add_feedback({.time_ms = 1, .record_id = "a", .text = "not bad", .label = "neutral"}));
+  ASSERT_TRUE(store_->add_feedback({.text = "of no record", .label = "neutral"}));
+  write({stored({.id = "a", .time_ms = kNoonMs, .text = "not bad"}), stored({.id = "b", .time_ms = kNoonMs})}, 2);
+  const auto page = store_->query({.corrected = true}, {});
+  ASSERT_TRUE(page) << page.error().to_string();
+  ASSERT_EQ(page->items.size(), 1U);
+  EXPECT_EQ(page->items[0].record.id, "a");
+  EXPECT_EQ(page->items[0].correction, "positive");
+}
+
 TEST_P(HistoryContract, ACorrectionNeedsATextAndALabel) {
   write({stored({.id = "h", .time_ms = 1, .text = "hashed"}, TextPolicy::kHash)}, 1);
   EXPECT_EQ(store_->add_feedback({.record_id = "h", .label = "positive"}).error().code(), ErrorCode::kInvalidData);
