@@ -118,6 +118,27 @@ void add_conditions(SqlConditions& conditions, const TrendRequest& request) {
   add_equal(conditions, "channel", request.channel);
 }
 
+std::optional<SqlConditions> loose_corrections(SqlDialect dialect, const HistoryFilter& filter) {
+  SqlConditions conditions(dialect);
+  if (filter.is_empty()) return conditions;
+  const bool names_any = (filter.subject && !filter.subject->empty()) || filter.text_sha256 || filter.id;
+  const bool asks_records = filter.label || filter.model || filter.model_version || filter.search || filter.min_score ||
+                            filter.max_score || filter.corrected;
+  if (!names_any || asks_records) return std::nullopt;
+  if (filter.from_ms) conditions.add("time_ms >= ", *filter.from_ms);
+  if (filter.to_ms) conditions.add("time_ms < ", *filter.to_ms);
+  add_equal(conditions, "record_id", filter.id);
+  add_equal(conditions, "stream", filter.stream);
+  add_equal(conditions, "channel", filter.channel);
+  add_equal(conditions, "subject", filter.subject);
+  add_equal(conditions, "text_sha256", filter.text_sha256);
+  std::string same_record = "record.id = feedback.record_id";
+  if (filter.subject) same_record += " AND record.subject = feedback.subject";
+  if (filter.text_sha256) same_record += " AND record.text_sha256 = feedback.text_sha256";
+  conditions.add(fmt::format("NOT EXISTS (SELECT 1 FROM record WHERE {})", same_record));
+  return conditions;
+}
+
 std::string cursor_of(const HistoryPosition& position) {
   std::string cursor = encode_base64(fmt::format("{}{}:{}", kCursorMark, position.time_ms, position.id));
   while (cursor.ends_with('=')) cursor.pop_back();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -45,6 +46,12 @@ void add_conditions(SqlConditions& conditions, const HistoryFilter& filter);
 void add_conditions(SqlConditions& conditions, const FeedbackFilter& filter);
 /// Narrows a tally to the request's stream, channel and whole buckets.
 void add_conditions(SqlConditions& conditions, const TrendRequest& request);
+
+/// Which corrections go by what they say themselves when the records of `filter` are gone, over the columns of
+/// `feedback`: those that name its subject, text or id, within its stream, channel and times. One whose record is there
+/// goes only where its record does not say the same: then the filter has decided about the record. Nothing: none goes,
+/// also where the filter asks for what only a record has.
+[[nodiscard]] std::optional<SqlConditions> loose_corrections(SqlDialect dialect, const HistoryFilter& filter);
 
 /// A place in the order "newest first, then id descending".
 struct HistoryPosition {

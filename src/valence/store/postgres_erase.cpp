@@ -36,6 +36,22 @@ Status erase_doomed(PostgresConnection& connection, bool keep_corrections) {
       "DELETE FROM tally WHERE texts <= 0; DELETE FROM record WHERE id IN (SELECT id FROM doomed)");
 }
 
+Status erase_loose_corrections(PostgresConnection& connection, const HistoryFilter& filter) {
+  const auto loose = loose_corrections(SqlDialect::kPostgres, filter);
+  if (!loose) return {};
+  SqlConditions of_records = *loose;
+  of_records.add("EXISTS (SELECT 1 FROM record WHERE id = record_id)");
+  VALENCE_TRY(const PostgresRows corrected,
+              connection.query("SELECT DISTINCT record_id FROM feedback" + of_records.where(), of_records.values()));
+  VALENCE_TRY([[maybe_unused]] const PostgresRows removed,
+              connection.query("DELETE FROM feedback" + loose->where(), loose->values()));
+  for (std::size_t row = 0; row < corrected.size(); ++row) {
+    VALENCE_TRY([[maybe_unused]] const PostgresRows set,
+                connection.query(set_correction(SqlDialect::kPostgres), {std::string(corrected.text(row, 0))}));
+  }
+  return {};
+}
+
 /// Lets the server use the places of what was deleted; it keeps their bytes until then.
 Status tidy(PostgresConnection& connection) {
   for (const char* table : {"record", "feedback", "tally"}) {
@@ -63,6 +79,7 @@ Result<Erased> PostgresStore::erase_in(PostgresConnection& connection, const His
                                        const EraseOptions& options) {
   Erased erased;
   VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
+  VALENCE_TRY_STATUS(lock_corrections(connection, CorrectionLock::kCorrections));
   SqlConditions conditions(SqlDialect::kPostgres);
   add_conditions(conditions, filter);
   VALENCE_TRY(const PostgresRows marked,
@@ -76,15 +93,7 @@ Result<Erased> PostgresStore::erase_in(PostgresConnection& connection, const His
                                      now_ms - kTombstoneLifeMs, now_ms)));
   VALENCE_TRY_STATUS(erase_doomed(connection, options.keep_corrections));
   if (!options.keep_corrections) {
-    // Of corrections that belong to no record, or to one that is gone, what a filter says of them.
-    SqlConditions of_feedback(SqlDialect::kPostgres);
-    if (filter.subject && !filter.subject->empty()) of_feedback.add("subject = ", storable_text(*filter.subject));
-    if (filter.text_sha256) of_feedback.add("text_sha256 = ", *filter.text_sha256);
-    if (filter.id) of_feedback.add("record_id = ", *filter.id);
-    if (!of_feedback.where().empty() || filter.is_empty()) {
-      VALENCE_TRY([[maybe_unused]] const PostgresRows removed,
-                  connection.query("DELETE FROM feedback" + of_feedback.where(), of_feedback.values()));
-    }
+    VALENCE_TRY_STATUS(erase_loose_corrections(connection, filter));
   }
   VALENCE_TRY(const PostgresRows after, connection.query("SELECT count(*) FROM feedback"));
   erased.corrections = static_cast<std::uint64_t>(before.integer(0, 0) - after.integer(0, 0));

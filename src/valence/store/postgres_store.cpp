@@ -174,7 +174,8 @@ Result<std::size_t> PostgresStore::write_to(PostgresConnection& connection, std:
   VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
   VALENCE_TRY_STATUS(connection.copy("COPY staging FROM STDIN", staging_lines(records)));
   VALENCE_TRY_STATUS(lock_corrections(connection, CorrectionLock::kRecords));
-  // A correction may come before its record, which waits in the spool.
+  // A correction may come before its record, which waits in the spool. The index over corrections has the default
+  // collation.
   VALENCE_TRY(
       const PostgresRows inserted,
       connection.query(fmt::format(
@@ -185,7 +186,7 @@ Result<std::size_t> PostgresStore::write_to(PostgresConnection& connection, std:
           " array_to_tsvector(array_remove(string_to_array(words, ' '), '')), {}"
           " FROM staging s WHERE NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.id = s.id)"
           " ORDER BY id, place ON CONFLICT (id) DO NOTHING RETURNING id",
-          latest_correction("s.id"))));
+          latest_correction("s.id COLLATE \"default\""))));
   std::unordered_map<std::string_view, const StoredRecord*> first_of;
   for (const StoredRecord& stored : records) first_of.emplace(stored.record.id, &stored);
   std::vector<const StoredRecord*> added;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "valence/store/sqlite_reader.h"
 #include "valence/store/sqlite_schema.h"
@@ -34,6 +36,32 @@ Status subtract_tallies(SqliteDatabase& database) {
         level, bucket_sql(step_ms))));
   }
   return database.execute("DELETE FROM tally WHERE texts <= 0");
+}
+
+Status erase_loose_corrections(SqliteDatabase& database, const HistoryFilter& filter) {
+  const auto loose = loose_corrections(SqlDialect::kSqlite, filter);
+  if (!loose) return {};
+  std::vector<std::string> corrected;
+  SqlConditions of_records = *loose;
+  of_records.add("EXISTS (SELECT 1 FROM record WHERE id = record_id)");
+  {
+    VALENCE_TRY(SqliteStatement find, database.prepare("SELECT DISTINCT record_id FROM feedback" + of_records.where()));
+    bind_values(find, of_records.values());
+    while (true) {
+      VALENCE_TRY(const bool row, find.step());
+      if (!row) break;
+      corrected.emplace_back(find.text(0));
+    }
+  }
+  VALENCE_TRY(SqliteStatement remove, database.prepare("DELETE FROM feedback" + loose->where()));
+  bind_values(remove, loose->values());
+  VALENCE_TRY_STATUS(remove.run());
+  VALENCE_TRY(SqliteStatement* const correct, database.cached(set_correction(SqlDialect::kSqlite)));
+  for (const std::string& id : corrected) {
+    correct->bind(1, std::string_view(id));
+    VALENCE_TRY_STATUS(correct->run());
+  }
+  return {};
 }
 
 }  // namespace
@@ -84,16 +112,7 @@ Result<Erased> SqliteStore::erase(const HistoryFilter& filter, const EraseOption
                     now_ms - kTombstoneLifeMs, now_ms)));
     VALENCE_TRY_STATUS(erase_doomed(*database, options.keep_corrections));
     if (!options.keep_corrections) {
-      // Of corrections that belong to no record, or to one that is gone, what a filter says of them.
-      SqlConditions conditions(SqlDialect::kSqlite);
-      if (filter.subject && !filter.subject->empty()) conditions.add("subject = ", storable_text(*filter.subject));
-      if (filter.text_sha256) conditions.add("text_sha256 = ", *filter.text_sha256);
-      if (filter.id) conditions.add("record_id = ", *filter.id);
-      if (!conditions.where().empty() || filter.is_empty()) {
-        VALENCE_TRY(SqliteStatement remove, database->prepare("DELETE FROM feedback" + conditions.where()));
-        bind_values(remove, conditions.values());
-        VALENCE_TRY_STATUS(remove.run());
-      }
+      VALENCE_TRY_STATUS(erase_loose_corrections(*database, filter));
     }
     VALENCE_TRY(const std::int64_t corrections_after, database->integer("SELECT count(*) FROM feedback"));
     erased.corrections = static_cast<std::uint64_t>(corrections_before - corrections_after);

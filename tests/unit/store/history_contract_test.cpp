@@ -270,6 +270,45 @@ TEST_P(HistoryContract, ErasedRecordsAreGoneWithTheirFiguresAndCorrectionsAndDoN
   EXPECT_EQ(stats->corrections, 1U);
 }
 
+TEST_P(HistoryContract, CorrectionsGoByWhatTheFilterSaysOfTheirRecords) {
+  write({stored({.id = "a", .time_ms = kNoonMs, .text = "one", .stream = "old", .subject = "ann"}),
+         stored({.id = "b", .time_ms = kNoonMs, .text = "two", .stream = "new", .subject = "ann"}),
+         stored({.id = "c", .time_ms = kNoonMs, .text = "three", .stream = "old"})},
+        3);
+  const auto correct = [&](const Feedback& feedback) { ASSERT_TRUE(store_->add_feedback(feedback)); };
+  correct({.record_id = "a", .label = "positive"});
+  correct({.record_id = "b", .label = "positive"});
+  correct({.record_id = "c", .label = "positive", .subject = "ann"});
+  correct({.text = "by itself", .label = "positive", .stream = "old", .subject = "ann"});
+  correct({.text = "by itself", .label = "positive", .stream = "new", .subject = "ann"});
+  correct({.text = "by itself", .label = "positive", .stream = "new", .subject = "bob"});
+  const auto correction_of = [&](const std::string& id) {
+    const auto page = store_->query({.id = id}, {});
+    return page && page->items.size() == 1 ? page->items[0].correction : "absent";
+  };
+
+  // The corrections are older than the record, which stays, and so do they.
+  auto erased = store_->erase({.to_ms = kNoonMs, .id = "a", .subject = "ann"}, {});
+  ASSERT_TRUE(erased) << erased.error().to_string();
+  EXPECT_EQ(erased->corrections, 0U);
+  erased = store_->erase({.stream = "new", .subject = "ann"}, {});
+  ASSERT_TRUE(erased);
+  EXPECT_EQ(erased->records, 1U);
+  EXPECT_EQ(erased->corrections, 2U);
+  EXPECT_EQ(correction_of("a"), "positive");
+  EXPECT_EQ(correction_of("c"), "positive");
+
+  erased = store_->erase({.subject = "ann"}, {});
+  ASSERT_TRUE(erased);
+  EXPECT_EQ(erased->records, 1U);
+  EXPECT_EQ(erased->corrections, 3U);
+  EXPECT_EQ(correction_of("c"), "") << "what ann said of another's text is hers";
+  const auto left = store_->feedback({}, {});
+  ASSERT_TRUE(left);
+  ASSERT_EQ(left->items.size(), 1U);
+  EXPECT_EQ(left->items[0].subject, "bob");
+}
+
 TEST_P(HistoryContract, NothingOfAnErasedTextIsLeftOnTheDisk) {
   std::vector<StoredRecord> records;
   for (int i = 0; i < 500; ++i) {
