@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "valence/base/random.h"
 #include "valence/net/retry.h"
@@ -17,14 +18,34 @@ constexpr milliseconds kBetweenMessages{1000};  // what Slack's webhooks take
 constexpr milliseconds kFirstWait{1000};
 constexpr milliseconds kLongestWait{300'000};
 constexpr std::uint64_t kMaxAnswerBytes = std::uint64_t{64} << 10U;
-constexpr std::size_t kShownAnswerBytes = 60;
+constexpr std::size_t kSeenAnswerBytes = 64;  // longer than any word of Slack's
 
-/// What an answer says of itself, as one line of plain characters.
-std::string shown(std::string_view body) {
-  std::string text;
-  for (const char c : body.substr(0, kShownAnswerBytes)) text += c >= 0x20 && c < 0x7f ? c : ' ';
-  while (text.ends_with(' ')) text.pop_back();
-  return text;
+// What Slack's incoming webhooks answer with, https://api.slack.com/messaging/webhooks#handling_errors and the blocks'
+// and rate limits' own. Any other answer may repeat the address, which is a secret, or a text.
+constexpr std::array<std::string_view, 17> kSlackWords{"action_prohibited",
+                                                       "channel_is_archived",
+                                                       "channel_not_found",
+                                                       "invalid_blocks",
+                                                       "invalid_payload",
+                                                       "invalid_token",
+                                                       "missing_text_or_fallback_or_attachments",
+                                                       "no_active_hooks",
+                                                       "no_service",
+                                                       "no_service_id",
+                                                       "no_team",
+                                                       "no_text",
+                                                       "posting_to_general_channel_denied",
+                                                       "rate_limited",
+                                                       "team_disabled",
+                                                       "too_many_attachments",
+                                                       "user_not_found"};
+
+/// What an answer says of itself, if that is a known word; else nothing.
+std::string_view known_word(std::string_view body) {
+  const auto end = body.find_last_not_of(" \r\n");
+  body = body.substr(0, end == body.npos ? 0 : end + 1);
+  const auto* const found = std::ranges::find(kSlackWords, body);
+  return found == kSlackWords.end() ? std::string_view() : *found;
 }
 
 class HttpSender final : public Sender {
@@ -45,7 +66,7 @@ class HttpSender final : public Sender {
     }
     std::string body;
     const auto receive = [&](const net::HttpHead&, std::span<const std::byte> piece) {
-      const std::size_t room = kShownAnswerBytes - std::min(kShownAnswerBytes, body.size());
+      const std::size_t room = kSeenAnswerBytes - std::min(kSeenAnswerBytes, body.size());
       body.append(reinterpret_cast<const char*>(piece.data()), std::min(room, piece.size()));
       return Status();
     };
@@ -87,7 +108,7 @@ std::unique_ptr<Sender> make_http_sender(const Receiver& receiver, const std::at
 Delivery judge_answer(int status, std::string_view retry_after, std::string_view body) {
   if (status >= 200 && status < 300) return {};
   std::string why = fmt::format("answered {}", status);
-  if (const std::string said = shown(body); !said.empty()) why += fmt::format(" ({})", said);
+  if (const std::string_view said = known_word(body); !said.empty()) why += fmt::format(" ({})", said);
   if (status == 404 || status == 410)
     return {.outcome = Outcome::kGone, .why = why + ": the address is no more; give the receiver a new URL"};
   if (net::is_passing_status(status) || status >= 500)
@@ -102,20 +123,24 @@ Courier::~Courier() { stop(); }
 
 void Courier::offer(OutboundMessage message) {
   std::optional<OutboundMessage> given_up;
+  std::string why;
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= kMaxQueuedMessages) {
-      given_up = std::move(queue_.front());
-      queue_.pop_front();
-      failures_ = 0;
+    if (gone_) {
+      given_up = std::move(message);
+      why = kReceiverIsDisabled;
+    } else {
+      if (queue_.size() >= kMaxQueuedMessages) {
+        given_up = std::move(queue_.front());
+        queue_.pop_front();
+        failures_ = 0;
+        why = fmt::format("{} newer messages wait for this receiver", kMaxQueuedMessages);
+      }
+      queue_.push_back(std::move(message));
+      changed_.notify_all();
     }
-    queue_.push_back(std::move(message));
-    changed_.notify_all();
   }
-  if (given_up) {
-    options_.on_done(*given_up, {.outcome = Outcome::kRefused,
-                                 .why = fmt::format("{} newer messages wait for this receiver", kMaxQueuedMessages)});
-  }
+  if (given_up) options_.on_done(*given_up, {.outcome = Outcome::kRefused, .why = std::move(why)});
 }
 
 std::optional<milliseconds> Courier::step() {
@@ -140,10 +165,17 @@ std::optional<milliseconds> Courier::step() {
     failures_ = 0;
     if (is_first) queue_.pop_front();
   }
+  std::deque<OutboundMessage> given_up;
+  if (delivery.outcome == Outcome::kGone) {
+    gone_ = true;
+    given_up.swap(queue_);
+  }
   next_attempt_ = options_.clock.now() + wait;
   const bool more = !queue_.empty();
   lock.unlock();
   if (delivery.outcome != Outcome::kRetry && is_first) options_.on_done(message, delivery);
+  for (const OutboundMessage& rest : given_up)
+    options_.on_done(rest, {.outcome = Outcome::kRefused, .why = std::string(kReceiverIsDisabled)});
   return more ? std::optional(wait) : std::nullopt;
 }
 

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "valence/alert/receiver.h"
@@ -45,10 +46,13 @@ class Sender {
 /// under way. The receiver must have passed check_receiver.
 [[nodiscard]] std::unique_ptr<Sender> make_http_sender(const Receiver& receiver, const std::atomic<bool>* stop);
 
-/// What the status of an answer means. `body` is what it began with.
+/// What the status of an answer means. `body` is what it began with; of it only words that Slack is known to say are
+/// repeated, for a receiver may echo the request.
 [[nodiscard]] Delivery judge_answer(int status, std::string_view retry_after, std::string_view body);
 
 inline constexpr std::size_t kMaxQueuedMessages = 1000;
+/// Delivery::why of messages that were not sent because of an earlier Outcome::kGone.
+inline constexpr std::string_view kReceiverIsDisabled = "the receiver is disabled";
 
 class Courier {
  public:
@@ -56,7 +60,7 @@ class Courier {
     std::unique_ptr<Sender> sender;
     const Clock& clock;
     std::uint64_t seed = 0;  ///< of the jitter
-    /// Called once a message, without locks, from the courier's thread (or offer's, for one that overflowed): it is
+    /// Called once a message, without locks, from the courier's thread (or offer's, for one that it gives up): it is
     /// sent, or given up.
     std::function<void(const OutboundMessage&, const Delivery&)> on_done;
   };
@@ -65,7 +69,8 @@ class Courier {
   Courier& operator=(const Courier&) = delete;
   ~Courier();
 
-  /// Thread-safe; never waits. When kMaxQueuedMessages wait already, the oldest is given up.
+  /// Thread-safe; never waits. When kMaxQueuedMessages wait already, the oldest is given up; when the receiver is gone,
+  /// this one.
   void offer(OutboundMessage message);
   /// Starts a thread that calls step() when it is time; without it the caller does.
   void start();
@@ -85,6 +90,7 @@ class Courier {
   Clock::TimePoint next_attempt_{};
   unsigned failures_ = 0;  // of the first message, in a row
   std::uint64_t jitter_;
+  bool gone_ = false;  // the receiver: Outcome::kGone
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -91,6 +91,32 @@ TEST_F(CourierTest, OldestMessageIsGivenUpWhenTooManyWait) {
   EXPECT_EQ(done_[0], std::pair(std::string("0"), Outcome::kRefused));
 }
 
+TEST_F(CourierTest, ReceiverThatIsGoneIsSentNothingMore) {
+  answers_ = {{.outcome = Outcome::kGone, .why = "answered 410"}};
+  offer("a");
+  offer("b");
+  EXPECT_EQ(courier_.step(), std::nullopt);
+  offer("c");
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_EQ(courier_.step(), std::nullopt);
+  EXPECT_EQ(got_, (std::vector<std::string>{"a"}));
+  EXPECT_EQ(done_, (std::vector<std::pair<std::string, Outcome>>{
+                       {"a", Outcome::kGone}, {"b", Outcome::kRefused}, {"c", Outcome::kRefused}}));
+}
+
+TEST(Answer, OnlyKnownWordsOfItAreRepeated) {
+  const std::string canary = "/services/T0CANARY/B0CANARY/secret";
+  for (const int status : {301, 400, 404, 410, 429, 500}) {
+    for (const std::string& body :
+         {"No such path: " + canary, canary, "no_service " + canary, std::string("a customer's text")}) {
+      const std::string why = judge_answer(status, "", body).why;
+      EXPECT_EQ(why.find("CANARY"), why.npos) << why;
+      EXPECT_EQ(why.find("customer"), why.npos) << why;
+    }
+  }
+  EXPECT_NE(judge_answer(404, "", "no_service\n").why.find("(no_service)"), std::string::npos);
+}
+
 TEST(Answer, StatusSaysWhatToDo) {
   EXPECT_EQ(judge_answer(200, "", "ok").outcome, Outcome::kSent);
   EXPECT_EQ(judge_answer(204, "", "").outcome, Outcome::kSent);
