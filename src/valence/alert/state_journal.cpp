@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
+#include <thread>
 
 #include "valence/base/file.h"
 #include "valence/base/json.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{64} << 20U;
 constexpr std::uint64_t kCompactAboveBytes = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kHistoryShare = 4;  // compacted when less than a quarter of the file counts
+constexpr std::chrono::milliseconds kLockPoll{5};
 // The first line: what the file is, and of which version.
 constexpr std::string_view kHeader = "{\"valence\":\"alert state\",\"version\":1}\n";
 
@@ -70,8 +72,8 @@ Result<std::string> read_from(int fd, std::uint64_t begin, std::uint64_t end, co
 
 }  // namespace
 
-Result<StateJournal> StateJournal::open(std::filesystem::path path) {
-  StateJournal journal(std::move(path));
+Result<StateJournal> StateJournal::open(std::filesystem::path path, std::chrono::milliseconds lock_wait) {
+  StateJournal journal(std::move(path), lock_wait);
   if (journal.path_.has_parent_path()) {
     std::error_code refused;
     std::filesystem::create_directories(journal.path_.parent_path(), refused);
@@ -86,8 +88,15 @@ Result<Descriptor> StateJournal::lock() const {
   const std::string name = path_.string() + ".lock";
   Descriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.get() < 0) return io_error(name, "cannot be opened");
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return io_error(name, "cannot be locked");
+  // flock() itself has no time limit, and a process that is stopped keeps its lock.
+  const auto give_up_at = std::chrono::steady_clock::now() + lock_wait_;
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) return io_error(name, "cannot be locked");
+    if (std::chrono::steady_clock::now() >= give_up_at)
+      return fail(ErrorCode::kOverloaded, name,
+                  fmt::format("another program has held it for more than {} ms", lock_wait_.count()),
+                  "look for a valence that hangs, e.g. with fuser");
+    std::this_thread::sleep_for(kLockPoll);
   }
   return lock;
 }

@@ -4,6 +4,7 @@
 /// short is cut off. Rewritten when most of it is history.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -19,7 +20,11 @@ namespace valence::alert {
 /// Of values that hold a message's body.
 inline constexpr JsonLimits kBodyLimits{.max_token_bytes = std::size_t{1} << 24U};
 
-/// Not thread-safe; processes wait for each other.
+/// How long a process waits for another one that writes.
+inline constexpr std::chrono::milliseconds kJournalLockWait{2000};
+
+/// Not thread-safe; processes wait for each other, but not for ever: each function that reads or writes the file may be
+/// kOverloaded, and may succeed later.
 class StateJournal {
  public:
   struct Entry {
@@ -28,7 +33,7 @@ class StateJournal {
   };
 
   /// Opens or makes the file and its directory. Errors are kIo, kInvalidData for a file that is no journal.
-  static Result<StateJournal> open(std::filesystem::path path);
+  static Result<StateJournal> open(std::filesystem::path path, std::chrono::milliseconds lock_wait = kJournalLockWait);
 
   /// All of them, or an error and perhaps some of them.
   Status put(const std::vector<Entry>& entries);
@@ -43,13 +48,15 @@ class StateJournal {
   Status compact();
 
  private:
-  explicit StateJournal(std::filesystem::path path) : path_(std::move(path)) {}
+  StateJournal(std::filesystem::path path, std::chrono::milliseconds lock_wait)
+      : path_(std::move(path)), lock_wait_(lock_wait) {}
   Result<Descriptor> lock() const;
   /// Under the lock: the file that is at the path now, read to its end.
   Status catch_up(std::vector<Entry>* news);
   Status rewrite();
 
   std::filesystem::path path_;
+  std::chrono::milliseconds lock_wait_;
   Descriptor file_;
   std::uint64_t inode_ = 0;
   std::uint64_t read_bytes_ = 0;

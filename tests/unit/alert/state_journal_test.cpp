@@ -1,6 +1,8 @@
 #include "valence/alert/state_journal.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include "support/temporary_directory.h"
 #include "valence/base/file.h"
@@ -45,6 +47,22 @@ TEST_F(Journal, FileCutAtEveryByteOpensWithWhatWasWhole) {
     EXPECT_EQ(again->values().count("c"), 1U) << size;
     EXPECT_EQ(again->values().count("b"), size == whole.size() ? 1U : 0U) << size;
   }
+}
+
+TEST_F(Journal, LockThatAnotherProgramKeepsIsNotWaitedForForEver) {
+  auto journal = StateJournal::open(folder_.path() / "state/alerts.journal", std::chrono::milliseconds(20));
+  ASSERT_TRUE(journal);
+  ASSERT_TRUE(journal->put({{"a", "1"}}));
+  {
+    const Descriptor held(::open((folder_.path() / "state/alerts.journal.lock").c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
+    const Status refused = journal->put({{"a", "2"}});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kOverloaded);
+    EXPECT_NE(refused.error().to_string().find("alerts.journal.lock"), std::string::npos);
+  }
+  EXPECT_TRUE(journal->put({{"a", "3"}}));
+  EXPECT_EQ(journal->values().at("a"), "3");
 }
 
 TEST_F(Journal, TwoWritersSeeEachOther) {
