@@ -75,10 +75,7 @@ Result<std::unique_ptr<Alerter>> Alerter::start(Options options) {
   std::unique_ptr<Alerter> alerter(new Alerter(std::move(options), std::move(journal)));
   VALENCE_TRY_STATUS(alerter->restore());
   alerter->make_couriers();
-  for (OutboundMessage& message : std::exchange(alerter->unfinished_, {})) {
-    if (const auto courier = alerter->couriers_.find(message.receiver); courier != alerter->couriers_.end())
-      courier->second->offer(std::move(message));
-  }
+  for (OutboundMessage& message : std::exchange(alerter->unfinished_, {})) alerter->hand_on(std::move(message));
   for (auto& [name, courier] : alerter->couriers_) courier->start();
   alerter->thread_ = std::thread([raw = alerter.get()] { raw->run(); });
   return alerter;
@@ -133,6 +130,7 @@ Status Alerter::restore() {
     }
   }
   std::ranges::sort(unfinished_, {}, &OutboundMessage::created_ms);
+  journal_texts_ = keeps_texts_ || !unfinished_.empty();
   return {};
 }
 
@@ -144,13 +142,11 @@ void Alerter::make_couriers() {
       continue;
     }
     auto sender = options_.make_sender ? options_.make_sender(receiver) : make_http_sender(receiver, &stop_requests_);
-    couriers_[receiver.name] = std::make_unique<Courier>(
-        Courier::Options{.sender = std::move(sender),
-                         .clock = options_.clock,
-                         .seed = ++seed,
-                         .on_done = [this, &receiver](const OutboundMessage& message, const Delivery& delivery) {
-                           on_done(receiver, message, delivery);
-                         }});
+    couriers_[receiver.name] = std::make_unique<Courier>(Courier::Options{
+        .sender = std::move(sender),
+        .clock = options_.clock,
+        .seed = ++seed,
+        .on_done = [this](const OutboundMessage& message, const Delivery& delivery) { on_done(message, delivery); }});
   }
 }
 
@@ -202,14 +198,16 @@ void Alerter::work(std::vector<WaitingText> texts) {
   }
   save(std::move(entries));
   // Only now: what a crash interrupts is sent again under the same id.
-  for (OutboundMessage& message : messages) {
-    if (const auto courier = couriers_.find(message.receiver); courier != couriers_.end()) {
-      courier->second->offer(std::move(message));
-    } else {
-      const auto receiver = std::ranges::find(options_.settings.receivers, message.receiver, &Receiver::name);
-      on_done(*receiver, message, {.outcome = Delivery::Outcome::kRefused, .why = "the receiver is disabled"});
-    }
-  }
+  for (OutboundMessage& message : messages) hand_on(std::move(message));
+}
+
+void Alerter::hand_on(OutboundMessage message) {
+  if (const auto courier = couriers_.find(message.receiver); courier != couriers_.end())
+    return courier->second->offer(std::move(message));
+  const bool is_known = std::ranges::find(options_.settings.receivers, message.receiver, &Receiver::name) !=
+                        options_.settings.receivers.end();
+  on_done(message, {.outcome = Delivery::Outcome::kRefused,
+                    .why = is_known ? std::string(kReceiverIsDisabled) : "there is no such receiver any more"});
 }
 
 void Alerter::save(std::vector<Entry> entries) {
@@ -262,7 +260,7 @@ void Alerter::take_over_foreign_changes() {
   }
 }
 
-void Alerter::on_done(const Receiver& receiver, const OutboundMessage& message, const Delivery& delivery) {
+void Alerter::on_done(const OutboundMessage& message, const Delivery& delivery) {
   const bool sent = delivery.outcome == Delivery::Outcome::kSent;
   std::vector<Entry> entries;
   std::string value = fmt::format(R"({{"state":"{}","receiver":{},"created":{},"ended":{})", sent ? "sent" : "failed",
@@ -270,14 +268,15 @@ void Alerter::on_done(const Receiver& receiver, const OutboundMessage& message, 
   if (!sent) value += fmt::format(R"(,"why":{})", json_string(delivery.why));
   entries.push_back({std::string(kNotificationKey) + message.id, value + "}"});
   if (delivery.outcome == Delivery::Outcome::kGone) {
-    entries.push_back({std::string(kReceiverKey) + receiver.name,
-                       fmt::format(R"({{"url":"{}","disabled":{},"since":{}}})", fingerprint_of(receiver),
+    const auto receiver = std::ranges::find(options_.settings.receivers, message.receiver, &Receiver::name);
+    entries.push_back({std::string(kReceiverKey) + receiver->name,
+                       fmt::format(R"({{"url":"{}","disabled":{},"since":{}}})", fingerprint_of(*receiver),
                                    json_string(delivery.why), now_ms())});
-    const std::lock_guard lock(journal_mutex_);
-    disabled_[receiver.name] = delivery.why;
+    const std::lock_guard lock(book_mutex_);
+    disabled_[receiver->name] = delivery.why;
   }
   if (!sent) {
-    log(fmt::format("alerts: receiver \"{}\" {}: {}", receiver.name,
+    log(fmt::format("alerts: receiver \"{}\" {}: {}", message.receiver,
                     delivery.outcome == Delivery::Outcome::kGone ? "is disabled" : "did not take a message",
                     delivery.why));
   }
@@ -290,7 +289,7 @@ void Alerter::on_done(const Receiver& receiver, const OutboundMessage& message, 
     }
   }
   save(std::move(entries));
-  if (!keeps_texts_) return;
+  if (!journal_texts_) return;
   // Its body quoted texts, which have no business in the file any longer.
   const std::lock_guard lock(journal_mutex_);
   if (const Status compacted = journal_.compact(); !compacted)
@@ -345,7 +344,7 @@ std::vector<AlertTotals> Alerter::totals() const {
 }
 
 std::map<std::string, std::string> Alerter::disabled_receivers() const {
-  const std::lock_guard lock(journal_mutex_);
+  const std::lock_guard lock(book_mutex_);
   return disabled_;
 }
 

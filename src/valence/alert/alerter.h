@@ -95,7 +95,9 @@ class Alerter final : public pipeline::RecordSink, public pipeline::AlertBoard {
   void work(std::vector<WaitingText> texts);
   void save(std::vector<StateJournal::Entry> entries);
   void take_over_foreign_changes();
-  void on_done(const Receiver& receiver, const OutboundMessage& message, const Delivery& delivery);
+  void on_done(const OutboundMessage& message, const Delivery& delivery);
+  /// Hands on a message that is in the journal, or marks it failed where it has no courier.
+  void hand_on(OutboundMessage message);
   void forget_old_notifications(std::vector<StateJournal::Entry>& entries) const;
   [[nodiscard]] std::int64_t now_ms() const;
   void log(const std::string& line) const;
@@ -103,7 +105,8 @@ class Alerter final : public pipeline::RecordSink, public pipeline::AlertBoard {
   Options options_;
   Clock::TimePoint begin_;
   std::int64_t begin_ms_;
-  bool keeps_texts_ = false;  // some rule quotes examples
+  bool keeps_texts_ = false;    // some rule quotes examples
+  bool journal_texts_ = false;  // the journal may hold some, of this run or of an earlier one
   std::atomic<bool> stop_requests_ = false;
 
   mutable std::mutex waiting_mutex_;
@@ -116,11 +119,11 @@ class Alerter final : public pipeline::RecordSink, public pipeline::AlertBoard {
   mutable std::mutex book_mutex_;
   std::unique_ptr<AlertBook> book_;
   std::map<std::string, AlertTotals> totals_;
+  std::map<std::string, std::string> disabled_;
 
   mutable std::mutex journal_mutex_;  // never held while book_mutex_ is asked for
   StateJournal journal_;
   std::vector<StateJournal::Entry> unsaved_;  // what a full disk refused
-  std::map<std::string, std::string> disabled_;
 
   std::map<std::string, std::unique_ptr<Courier>> couriers_;
   std::vector<OutboundMessage> unfinished_;  // of an earlier run

@@ -45,9 +45,12 @@ class AlerterTest : public ::testing::Test {
   std::unique_ptr<Alerter> start() {
     AlertSettings settings{.rules = {*parse_rule_line("negative > 10% of last 100 -> slack")},
                            .receivers = {},
-                           .timing = {.wait_ms = 0},
+                           .timing = timing_,
                            .state_file = folder_.path() / "alerts.journal"};
     settings.receivers.push_back({.name = "slack", .url = Secret("https://hooks.example.com/services/T/B/secret")});
+    if (has_other_receiver_)
+      settings.receivers.push_back({.name = "ops", .url = Secret("https://hooks.example.com/services/T/B/other")});
+    if (other_rule_) settings.rules = {*other_rule_};
     auto alerter =
         Alerter::start({.settings = std::move(settings),
                         .clock = clock_,
@@ -70,6 +73,11 @@ class AlerterTest : public ::testing::Test {
     return all;
   }
 
+  std::string journal() { return *read_file(folder_.path() / "alerts.journal", 1 << 20); }
+
+  GroupTiming timing_{.wait_ms = 0};
+  bool has_other_receiver_ = false;
+  std::optional<Rule> other_rule_;
   testing::TemporaryDirectory folder_;
   ManualClock clock_{1'000'000'000'000};
   Post post_;
@@ -127,6 +135,43 @@ TEST_F(AlerterTest, ReceiverThatIsNoMoreIsDisabledAndSaid) {
   EXPECT_EQ(log_.find("services/T/B"), std::string::npos);
   auto again = start();
   EXPECT_EQ(again->disabled_receivers().count("slack"), 1U);
+}
+
+TEST_F(AlerterTest, ReceiverThatIsNoMoreIsNotToldAgainWhileTheProgramRuns) {
+  timing_ = {.wait_ms = 0, .interval_ms = 0};
+  post_.answer = {.outcome = Outcome::kGone, .why = "answered 410"};
+  auto alerter = start();
+  ASSERT_TRUE(alerter->write(records(100, "negative")));
+  ASSERT_EQ(post_.wait_for(1), 1U);
+  clock_.advance(std::chrono::minutes(10));
+  ASSERT_TRUE(alerter->write(records(100, "positive")));  // resolved: a second message
+  alerter->settle();
+  clock_.advance(std::chrono::minutes(10));
+  ASSERT_TRUE(alerter->write(records(1, "positive")));
+  alerter->settle();
+  alerter->stop();
+  EXPECT_EQ(post_.got.size(), 1U);
+  EXPECT_EQ(alerter->totals()[0].failed, 2U);
+}
+
+TEST_F(AlerterTest, MessageOfAReceiverThatWasRemovedFailsAtTheStartAndItsTextsAreGone) {
+  has_other_receiver_ = true;
+  other_rule_ = *parse_rule_line("negative > 10% of last 100, 3 examples -> ops");
+  post_.answer = {.outcome = Outcome::kRetry, .why = "answered 503"};
+  {
+    auto alerter = start();
+    ASSERT_TRUE(alerter->write(records(100, "negative")));
+    ASSERT_EQ(post_.wait_for(1), 1U);
+  }
+  ASSERT_NE(journal().find("no file may hold"), std::string::npos);
+  has_other_receiver_ = false;
+  other_rule_.reset();
+  auto again = start();
+  EXPECT_EQ(journal().find("about to send"), std::string::npos);
+  EXPECT_EQ(journal().find("no file may hold"), std::string::npos);
+  EXPECT_NE(journal().find("there is no such receiver any more"), std::string::npos);
+  again->stop();
+  EXPECT_EQ(post_.got.size(), 1U);
 }
 
 TEST_F(AlerterTest, SilenceOfAnotherProcessIsTakenOver) {
