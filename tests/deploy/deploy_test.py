@@ -73,6 +73,16 @@ class Kubernetes(unittest.TestCase):
         for document in documents:
             kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
+    def test_the_program_answers_by_the_service_s_name(self):
+        if importlib.util.find_spec("yaml") is None:
+            self.skipTest("PyYAML is not installed (Debian: python3-yaml)")
+        import yaml
+        documents = {document["kind"]: document
+                     for document in yaml.safe_load_all((DEPLOY / "kubernetes/valence.yaml").read_text())}
+        arguments = documents["StatefulSet"]["spec"]["template"]["spec"]["containers"][0]["args"]
+        hosts = arguments[arguments.index("--allowed-hosts") + 1].split(",")
+        self.assertIn(documents["Service"]["metadata"]["name"], hosts)
+
 
 class Package(unittest.TestCase):
     """`cpack -G DEB` of the build this test belongs to, unpacked into a folder."""
