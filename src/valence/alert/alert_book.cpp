@@ -395,6 +395,7 @@ std::string AlertBook::value_of(const std::string& key) const {
       const auto learned = flow.detector->learned();
       std::string value = fmt::format(R"({{"firing":{},"since":{},"cooled":{})", flow.firing, flow.since_ms,
                                       flow.cooled_at_ms.value_or(0));
+      if (flow.firing) value += fmt::format(R"(,"rising":{})", flow.detector->reading().is_rising);
       if (learned) value += fmt::format(R"(,"texts":{},"hits":{})", learned->texts, learned->hits);
       return value + "}";
     }
@@ -462,8 +463,10 @@ Status AlertBook::restore(const Entry& entry) {
     VALENCE_TRY(flow.since_ms, json.integer("since"));
     VALENCE_TRY(const std::int64_t cooled_ms, json.integer("cooled"));
     if (cooled_ms > 0) flow.cooled_at_ms = cooled_ms;
-    flow.detector->set_firing(flow.firing);
     if (!flow.firing) return {};
+    // Absent in what older versions wrote.
+    VALENCE_TRY(const bool rising, json.boolean_or("rising", true));
+    flow.detector->restore_alarm(rising);
     for (const std::string& receiver : rule->receivers) touch(receiver, flow.stream, options_.begin_ms);
     return {};
   }

@@ -16,6 +16,7 @@ namespace valence::alert {
 struct Reading {
   bool is_ready = false;            ///< enough was seen to judge; until then an alarm stays as it is
   bool is_above = false;            ///< reason for an alarm, if it is ready; while one lasts, reason to go on
+  bool is_rising = true;            ///< of an alarm: false where the share has fallen
   WindowCounts window;              ///< the texts it is about: of the window, or since the change
   WindowCounts before;              ///< those before them, for the trend
   double statistic = 0;             ///< what is compared
@@ -43,6 +44,8 @@ class Detector {
   virtual void advance(std::int64_t now_ms) = 0;
   /// An alarm has begun or ended: what follows is judged by the other threshold.
   virtual void set_firing(bool firing) = 0;
+  /// An alarm of an earlier run goes on, until the texts to come say otherwise.
+  virtual void restore_alarm(bool /*rising*/) { set_firing(true); }
   [[nodiscard]] virtual Reading reading() const = 0;
   [[nodiscard]] virtual std::optional<Learned> learned() const { return std::nullopt; }
 };

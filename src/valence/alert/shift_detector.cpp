@@ -103,21 +103,19 @@ void ShiftDetector::observe_alarm(bool hit) {
   up_.since_zero = down_.since_zero = {};
 }
 
-void ShiftDetector::set_firing(bool firing) {
-  // Restored after a restart: the alarm goes on until the texts to come say otherwise.
-  if (firing && !over_ && !firing_ && ready_) {
-    over_ = true;
-    rising_ = true;
-    resolve_sum_ = 0;
-    since_change_ = {};
-  }
-  firing_ = firing;
+void ShiftDetector::restore_alarm(bool rising) {
+  // A rule that was changed meanwhile may have to learn first: there is nothing to compare with.
+  if (!ready_) return;
+  begin_alarm(rising || kind_ != RuleKind::kChange);
+  since_change_ = {};
+  firing_ = true;
 }
 
 Reading ShiftDetector::reading() const {
   Reading reading;
   reading.is_ready = ready_;
   reading.is_above = over_;
+  reading.is_rising = rising_;
   const Chart& chart = over_ || firing_ ? (rising_ ? up_ : down_) : (down_.sum > up_.sum ? down_ : up_);
   reading.window = over_ || firing_ ? since_change_ : chart.since_zero;
   reading.statistic = chart.sum;

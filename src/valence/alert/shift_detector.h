@@ -20,7 +20,8 @@ class ShiftDetector final : public Detector {
 
   void observe(std::int64_t now_ms, bool hit) override;
   void advance(std::int64_t) override {}
-  void set_firing(bool firing) override;
+  void set_firing(bool firing) override { firing_ = firing; }
+  void restore_alarm(bool rising) override;
   [[nodiscard]] Reading reading() const override;
   [[nodiscard]] std::optional<Learned> learned() const override;
 

@@ -14,12 +14,13 @@ constexpr std::int64_t kHour = 60 * kMinute;
 
 class Book : public ::testing::Test {
  protected:
-  void make(std::initializer_list<const char*> lines) {
+  void make(std::initializer_list<const char*> lines, const std::string& name = "") {
     std::vector<Rule> rules;
     for (const char* line : lines) {
       auto rule = parse_rule_line(line);
       ASSERT_TRUE(rule) << rule.error().to_string();
       rules.push_back(*rule);
+      if (!name.empty()) rules.back().name = name;
     }
     book_ = std::make_unique<AlertBook>(AlertBook::Options{
         .rules = rules, .begin_ms = now_, .new_id = [this] { return "id" + std::to_string(++ids_); }});
@@ -217,6 +218,32 @@ TEST_F(Book, ExamplesAreQuotedOnlyWhenAskedFor) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_TRUE(told[0].items[0].examples.empty());
   EXPECT_EQ(told[0].items[1].examples.size(), 2U);
+}
+
+TEST_F(Book, AlarmOfAFallIsStillOneAfterARestart) {
+  make({"negative changes from 50%, one false alarm in 50000 -> slack"});
+  texts(60, "positive");
+  ASSERT_EQ(book_->states().at(0).phase, pipeline::AlertPhase::kFiring);
+  const auto saved = book_->take_changes();
+  make({"negative changes from 50%, one false alarm in 50000 -> slack"});
+  for (const auto& entry : saved) ASSERT_TRUE(book_->restore(entry));
+  texts(60, "positive");  // as low as before; of a rise, they would be the end
+  EXPECT_EQ(book_->states().at(0).phase, pipeline::AlertPhase::kFiring);
+  texts(12, "negative");
+  EXPECT_EQ(book_->states().at(0).phase, pipeline::AlertPhase::kQuiet);
+}
+
+TEST_F(Book, AlarmOfARuleThatMustLearnAgainDoesNotLastForEver) {
+  make({"negative above usual, learn 1000 -> slack"}, "rise");
+  texts(1000, "positive");
+  texts(100, "negative");
+  ASSERT_EQ(book_->states().at(0).phase, pipeline::AlertPhase::kFiring);
+  const auto saved = book_->take_changes();
+  make({"negative above usual, learn 3000 -> slack"}, "rise");
+  for (const auto& entry : saved) ASSERT_TRUE(book_->restore(entry));
+  EXPECT_EQ(book_->states().at(0).phase, pipeline::AlertPhase::kFiring);
+  texts(3000, "positive");
+  EXPECT_EQ(book_->states().at(0).phase, pipeline::AlertPhase::kQuiet);
 }
 
 }  // namespace
