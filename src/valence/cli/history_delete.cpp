@@ -63,11 +63,6 @@ ExitCode erase(const DeleteArguments& arguments, const GlobalOptions& global) {
   }
   const auto erased = (*history)->erase(*filter, {.keep_corrections = arguments.keep_corrections});
   if (!erased) return history_failed(erased.error());
-  const Status noted = (*history)->log_access({.time_ms = SystemClock().unix_ms(),
-                                               .action = "delete",
-                                               .detail = store::describe(*filter),
-                                               .records = erased->records});
-  if (!noted) print_warning(noted.error().to_string());
   if (!erased->scrubbed) {
     print_warning(
         "they are deleted, but bytes of them may still lie in the history's files: another program reads it, or there "

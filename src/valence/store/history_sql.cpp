@@ -209,6 +209,10 @@ std::string describe(const HistoryFilter& filter) {
   return words.empty() ? "everything" : storable_text(words);
 }
 
+std::string retention_by_age(std::int64_t before_ms) { return "to=" + rfc3339_ms(before_ms); }
+
+std::string retention_by_size(std::uint64_t max_bytes) { return fmt::format("max_bytes={}", max_bytes); }
+
 std::string latest_correction(std::string_view id) {
   // The comparison with '' lets both databases take their index over the corrections of records.
   return fmt::format(

@@ -68,6 +68,11 @@ struct HistoryPosition {
 /// The filter's fields for the access log; of subject and search only that they were used.
 [[nodiscard]] std::string describe(const HistoryFilter& filter);
 
+/// AccessEntry::action and detail of what HistoryStore::retain removes.
+inline constexpr std::string_view kRetention = "retention";
+[[nodiscard]] std::string retention_by_age(std::int64_t before_ms);
+[[nodiscard]] std::string retention_by_size(std::uint64_t max_bytes);
+
 /// An expression: the label of the latest correction of the record whose id is `id`, itself an expression; or ''.
 [[nodiscard]] std::string latest_correction(std::string_view id);
 /// A statement that brings the correction of the record with the id $1 (?1) up to date.

@@ -129,8 +129,8 @@ struct EraseOptions {
 struct Erased {
   std::uint64_t records = 0;
   std::uint64_t corrections = 0;
-  /// False when another process kept the store from overwriting the last copies (a reader holds the write-ahead log);
-  /// the next erasure, or the last one to close the store, does it.
+  /// False when something kept the store from overwriting the last copies (a reader that holds the write-ahead log, a
+  /// full disk); the next erasure, or the last one to close the store, does it.
   bool scrubbed = true;
 };
 
@@ -189,7 +189,8 @@ class HistoryStore {
   [[nodiscard]] virtual Result<bool> erase_feedback(const std::string& id) = 0;
 
   /// Removes records, their words and figures, so that no file of the store holds them, and remembers their ids, so
-  /// that nothing writes them again. An empty filter means all records.
+  /// that nothing writes them again. An empty filter means all records. Unless it is a dry run, the access log hears
+  /// of it in the same transaction; of retain() likewise.
   [[nodiscard]] virtual Result<Erased> erase(const HistoryFilter& filter, const EraseOptions& options) = 0;
   /// Removes the oldest records until `retention` holds; corrections stay, they are for training.
   [[nodiscard]] virtual Result<Erased> retain(const Retention& retention, std::int64_t now_ms) = 0;

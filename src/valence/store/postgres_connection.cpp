@@ -162,9 +162,10 @@ Result<PostgresConnection> PostgresConnection::open(const std::string& address) 
   const char* const host = library->host(raw);
   connection.where_ = fmt::format("{}/{}", host == nullptr ? "" : host, library->database(raw));
   VALENCE_TRY_STATUS(
-      connection.execute("SET statement_timeout = 60000; SET lock_timeout = 10000;"
-                         " SET client_min_messages = warning; SET search_path = valence;"
-                         " SET standard_conforming_strings = on"));
+      connection.execute(fmt::format("SET statement_timeout = {}; SET lock_timeout = {};"
+                                     " SET client_min_messages = warning; SET search_path = valence;"
+                                     " SET standard_conforming_strings = on",
+                                     kStatementTimeoutMs, kLockTimeoutMs)));
   return connection;
 }
 

@@ -42,6 +42,10 @@ class PostgresRows {
   pg_result* result_;
 };
 
+/// What a connection waits for one statement, and for a lock, unless it is told otherwise.
+inline constexpr int kStatementTimeoutMs = 60'000;
+inline constexpr int kLockTimeoutMs = 10'000;
+
 /// One thread at a time. After kRemote the connection may be broken: is_broken() tells.
 class PostgresConnection {
  public:

@@ -52,33 +52,47 @@ Status erase_loose_corrections(PostgresConnection& connection, const HistoryFilt
   return {};
 }
 
+/// How long vacuuming a table waits for whoever else does.
+constexpr int kTidyLockTimeoutMs = 1'000;
+/// Records that one transaction of retain() deletes.
+constexpr std::uint64_t kRetainBatch = 5'000;
+
 /// Lets the server use the places of what was deleted; it keeps their bytes until then.
 Status tidy(PostgresConnection& connection) {
+  // Each by itself: VACUUM runs in no transaction, in which SET LOCAL would do.
+  VALENCE_TRY_STATUS(connection.execute("SET statement_timeout = 0"));
+  VALENCE_TRY_STATUS(connection.execute(fmt::format("SET lock_timeout = {}", kTidyLockTimeoutMs)));
+  Status vacuumed;
   for (const char* table : {"record", "feedback", "tally"}) {
-    VALENCE_TRY_STATUS(connection.execute(fmt::format("VACUUM {}", table)));
+    if (const Status done = connection.execute(fmt::format("VACUUM {}", table)); !done) vacuumed = done;
   }
-  return {};
+  VALENCE_TRY_STATUS(connection.execute(
+      fmt::format("SET statement_timeout = {}; SET lock_timeout = {}", kStatementTimeoutMs, kLockTimeoutMs)));
+  return vacuumed;
 }
 
-Result<std::uint64_t> erase_oldest(PostgresConnection& connection, const std::string& which) {
+/// Deleting much takes long, and a limit would only make it start afresh.
+Result<PostgresTransaction> begin_long(PostgresConnection& connection) {
   VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
-  VALENCE_TRY(const PostgresRows marked, connection.query("INSERT INTO doomed SELECT id FROM record " + which));
-  VALENCE_TRY_STATUS(erase_doomed(connection, true));
-  VALENCE_TRY_STATUS(transaction.commit());
-  return marked.changed();
+  VALENCE_TRY_STATUS(connection.execute("SET LOCAL statement_timeout = 0"));
+  return transaction;
 }
 
 }  // namespace
 
 Result<Erased> PostgresStore::erase(const HistoryFilter& filter, const EraseOptions& options) {
-  return with_connection(
-      [&](PostgresConnection& connection) -> Result<Erased> { return erase_in(connection, filter, options); });
+  VALENCE_TRY(Erased erased, with_connection([&](PostgresConnection& connection) -> Result<Erased> {
+                return erase_in(connection, filter, options);
+              }));
+  // By itself: the deletion stands, whatever happens here.
+  if (!options.dry_run) erased.scrubbed = with_connection(tidy).has_value();
+  return erased;
 }
 
 Result<Erased> PostgresStore::erase_in(PostgresConnection& connection, const HistoryFilter& filter,
                                        const EraseOptions& options) {
   Erased erased;
-  VALENCE_TRY(PostgresTransaction transaction, PostgresTransaction::begin(connection));
+  VALENCE_TRY(PostgresTransaction transaction, begin_long(connection));
   VALENCE_TRY_STATUS(lock_corrections(connection, CorrectionLock::kCorrections));
   SqlConditions conditions(SqlDialect::kPostgres);
   add_conditions(conditions, filter);
@@ -98,36 +112,65 @@ Result<Erased> PostgresStore::erase_in(PostgresConnection& connection, const His
   VALENCE_TRY(const PostgresRows after, connection.query("SELECT count(*) FROM feedback"));
   erased.corrections = static_cast<std::uint64_t>(before.integer(0, 0) - after.integer(0, 0));
   if (options.dry_run) return erased;  // rolled back
+  VALENCE_TRY_STATUS(insert_access(
+      connection, {.time_ms = now_ms, .action = "delete", .detail = describe(filter), .records = erased.records}));
   VALENCE_TRY_STATUS(transaction.commit());
-  VALENCE_TRY_STATUS(tidy(connection));
   return erased;
 }
 
-Result<Erased> PostgresStore::retain(const Retention& retention, std::int64_t now_ms) {
-  return with_connection([&](PostgresConnection& connection) -> Result<Erased> {
-    Erased erased;
-    if (retention.max_age_ms > 0) {
-      VALENCE_TRY(erased.records,
-                  erase_oldest(connection, fmt::format("WHERE time_ms < {}", now_ms - retention.max_age_ms)));
-    }
-    if (retention.max_bytes > 0) {
-      // The files of a table do not shrink, so the rows themselves are measured; indexes are about as large again.
-      VALENCE_TRY(const PostgresRows size,
-                  connection.query("SELECT 2 * coalesce(sum(pg_column_size(r.*)), 0)::bigint, count(*) FROM record r"));
-      const auto used = static_cast<double>(size.integer(0, 0));
-      const auto most = static_cast<double>(retention.max_bytes);
-      if (used > most) {
-        const auto surplus = std::ceil((1 - most / used) * static_cast<double>(size.integer(0, 1)));
-        VALENCE_TRY(const std::uint64_t removed,
-                    erase_oldest(connection, fmt::format("ORDER BY time_ms, id LIMIT {:.0f}", surplus)));
-        erased.records += removed;
-      }
-    }
-    if (erased.records > 0) {
-      VALENCE_TRY_STATUS(tidy(connection));
-    }
-    return erased;
+Result<std::uint64_t> PostgresStore::retain_batch(const std::string& which, const std::string& detail) {
+  return with_connection([&](PostgresConnection& connection) -> Result<std::uint64_t> {
+    VALENCE_TRY(PostgresTransaction transaction, begin_long(connection));
+    VALENCE_TRY(const PostgresRows marked, connection.query("INSERT INTO doomed SELECT id FROM record " + which));
+    const std::uint64_t records = marked.changed();
+    if (records == 0) return records;
+    VALENCE_TRY_STATUS(erase_doomed(connection, true));
+    VALENCE_TRY_STATUS(insert_access(
+        connection,
+        {.time_ms = clock_->unix_ms(), .action = std::string(kRetention), .detail = detail, .records = records}));
+    VALENCE_TRY_STATUS(transaction.commit());
+    return records;
   });
+}
+
+Result<std::uint64_t> PostgresStore::surplus_records(std::uint64_t max_bytes) {
+  return with_connection([&](PostgresConnection& connection) -> Result<std::uint64_t> {
+    VALENCE_TRY(PostgresTransaction transaction, begin_long(connection));
+    // The files of a table do not shrink, so the rows themselves are measured; indexes are about as large again.
+    VALENCE_TRY(const PostgresRows size,
+                connection.query("SELECT 2 * coalesce(sum(pg_column_size(r.*)), 0)::bigint, count(*) FROM record r"));
+    const auto used = static_cast<double>(size.integer(0, 0));
+    const auto most = static_cast<double>(max_bytes);
+    if (used <= most) return std::uint64_t{0};
+    return static_cast<std::uint64_t>(std::ceil((1 - most / used) * static_cast<double>(size.integer(0, 1))));
+  });
+}
+
+Result<Erased> PostgresStore::retain(const Retention& retention, std::int64_t now_ms) {
+  Erased erased;
+  if (retention.max_age_ms > 0) {
+    const std::int64_t before_ms = now_ms - retention.max_age_ms;
+    std::uint64_t records = 0;
+    do {
+      VALENCE_TRY(records,
+                  retain_batch(fmt::format("WHERE time_ms < {} ORDER BY time_ms, id LIMIT {}", before_ms, kRetainBatch),
+                               retention_by_age(before_ms)));
+      erased.records += records;
+    } while (records > 0);
+  }
+  if (retention.max_bytes > 0) {
+    VALENCE_TRY(std::uint64_t surplus, surplus_records(retention.max_bytes));
+    while (surplus > 0) {
+      VALENCE_TRY(const std::uint64_t records,
+                  retain_batch(fmt::format("ORDER BY time_ms, id LIMIT {}", std::min(surplus, kRetainBatch)),
+                               retention_by_size(retention.max_bytes)));
+      if (records == 0) break;
+      erased.records += records;
+      surplus -= std::min(surplus, records);
+    }
+  }
+  if (erased.records > 0) erased.scrubbed = with_connection(tidy).has_value();
+  return erased;
 }
 
 }  // namespace valence::store

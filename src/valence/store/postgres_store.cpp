@@ -227,14 +227,15 @@ Result<HistoryStats> PostgresStore::stats() {
   });
 }
 
+Status PostgresStore::insert_access(PostgresConnection& connection, const AccessEntry& entry) {
+  VALENCE_TRY([[maybe_unused]] const PostgresRows done,
+              connection.query("INSERT INTO access(time_ms, action, detail, records) VALUES ($1, $2, $3, $4)",
+                               {entry.time_ms, entry.action, entry.detail, static_cast<std::int64_t>(entry.records)}));
+  return {};
+}
+
 Status PostgresStore::log_access(const AccessEntry& entry) {
-  return with_connection([&](PostgresConnection& connection) -> Status {
-    VALENCE_TRY(
-        [[maybe_unused]] const PostgresRows done,
-        connection.query("INSERT INTO access(time_ms, action, detail, records) VALUES ($1, $2, $3, $4)",
-                         {entry.time_ms, entry.action, entry.detail, static_cast<std::int64_t>(entry.records)}));
-    return {};
-  });
+  return with_connection([&](PostgresConnection& connection) { return insert_access(connection, entry); });
 }
 
 Result<std::vector<AccessEntry>> PostgresStore::access_log(std::size_t limit) {

@@ -54,6 +54,10 @@ class PostgresStore final : public HistoryStore {
   enum class CorrectionLock { kRecords, kCorrections };
   static Status lock_corrections(PostgresConnection& connection, CorrectionLock whose);
   [[nodiscard]] Result<std::size_t> write_to(PostgresConnection& connection, std::span<const StoredRecord> records);
+  static Status insert_access(PostgresConnection& connection, const AccessEntry& entry);
+  /// One transaction, in which the access log hears of it; how many records.
+  [[nodiscard]] Result<std::uint64_t> retain_batch(const std::string& which, const std::string& detail);
+  [[nodiscard]] Result<std::uint64_t> surplus_records(std::uint64_t max_bytes);
   [[nodiscard]] Result<Erased> erase_in(PostgresConnection& connection, const HistoryFilter& filter,
                                         const EraseOptions& options);
 

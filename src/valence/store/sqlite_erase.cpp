@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "valence/store/sqlite_reader.h"
@@ -19,7 +21,9 @@ constexpr std::int64_t kDayMs = 24 * kHourMs;
 /// An id this long deleted does not come back from a spool.
 constexpr std::int64_t kTombstoneLifeMs = 90 * kDayMs;
 /// Records that one transaction of retain() deletes: writers wait that long.
-constexpr std::uint64_t kRetainBatch = 50'000;
+constexpr std::uint64_t kRetainBatch = 5'000;
+/// Between two of them, for a mutex does not queue those who wait.
+constexpr std::chrono::milliseconds kWritersTurn{2};
 
 /// The begin of the minute, hour or day, also before 1970.
 std::string bucket_sql(std::int64_t step_ms) { return fmt::format("time_ms - ((time_ms % {0}) + {0}) % {0}", step_ms); }
@@ -114,80 +118,104 @@ Result<Erased> SqliteStore::erase(const HistoryFilter& filter, const EraseOption
     if (!options.keep_corrections) {
       VALENCE_TRY_STATUS(erase_loose_corrections(*database, filter));
     }
+    VALENCE_TRY_STATUS(insert_access(
+        *database, {.time_ms = now_ms, .action = "delete", .detail = describe(filter), .records = erased.records}));
     VALENCE_TRY(const std::int64_t corrections_after, database->integer("SELECT count(*) FROM feedback"));
     erased.corrections = static_cast<std::uint64_t>(corrections_before - corrections_after);
     if (options.dry_run) return erased;  // rolled back
     VALENCE_TRY_STATUS(transaction.commit());
   }
-  VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kRewrite));
+  erased.scrubbed = scrub(*database, Scrub::kRewrite);
   return erased;
 }
 
-Result<Erased> SqliteStore::erase_oldest(SqliteDatabase& database, std::uint64_t records) {
+Result<std::uint64_t> SqliteStore::retain_batch(SqliteDatabase& database, const std::string& which,
+                                                const std::string& detail) {
   VALENCE_TRY(SqliteTransaction transaction, SqliteTransaction::begin(database));
-  VALENCE_TRY_STATUS(database.execute(fmt::format(
-      "DELETE FROM temp.doomed; INSERT INTO temp.doomed SELECT seq FROM record ORDER BY time_ms, id LIMIT {}",
-      records)));
-  Erased erased{.records = static_cast<std::uint64_t>(database.changes())};
+  VALENCE_TRY_STATUS(database.execute("DELETE FROM temp.doomed"));
+  VALENCE_TRY_STATUS(database.execute("INSERT INTO temp.doomed SELECT seq FROM record " + which));
+  const auto records = static_cast<std::uint64_t>(database.changes());
+  if (records == 0) return records;
   VALENCE_TRY_STATUS(erase_doomed(database, true));
+  VALENCE_TRY_STATUS(insert_access(
+      database,
+      {.time_ms = clock_->unix_ms(), .action = std::string(kRetention), .detail = detail, .records = records}));
   VALENCE_TRY_STATUS(transaction.commit());
-  return erased;
+  return records;
+}
+
+Result<std::uint64_t> SqliteStore::retain_age(std::int64_t before_ms) {
+  const std::lock_guard lock(writer_mutex_);
+  VALENCE_TRY(SqliteDatabase* const database, writer());
+  return retain_batch(*database,
+                      fmt::format("WHERE time_ms < {} ORDER BY time_ms, id LIMIT {}", before_ms, kRetainBatch),
+                      retention_by_age(before_ms));
+}
+
+Result<std::uint64_t> SqliteStore::retain_size(std::uint64_t max_bytes) {
+  const std::lock_guard lock(writer_mutex_);
+  VALENCE_TRY(SqliteDatabase* const database, writer());
+  VALENCE_TRY(const std::int64_t page_size, database->integer("PRAGMA page_size"));
+  VALENCE_TRY(const std::int64_t pages, database->integer("PRAGMA page_count"));
+  VALENCE_TRY(const std::int64_t free_pages, database->integer("PRAGMA freelist_count"));
+  VALENCE_TRY(const std::int64_t records,
+              database->integer(fmt::format("SELECT coalesce(sum(texts), 0) FROM tally WHERE level = {}", kDayLevel)));
+  const auto used = static_cast<double>((pages - free_pages) * page_size);
+  const auto most = static_cast<double>(max_bytes);
+  if (used <= most || records == 0) return std::uint64_t{0};
+  const auto surplus = static_cast<std::uint64_t>(std::ceil((1 - most / used) * static_cast<double>(records)));
+  return retain_batch(*database,
+                      fmt::format("ORDER BY time_ms, id LIMIT {}", std::clamp(surplus, std::uint64_t{1}, kRetainBatch)),
+                      retention_by_size(max_bytes));
 }
 
 Result<Erased> SqliteStore::retain(const Retention& retention, std::int64_t now_ms) {
-  const std::lock_guard lock(writer_mutex_);
-  VALENCE_TRY(SqliteDatabase* const database, writer());
   Erased erased;
+  const auto scrub_in_place = [&]() -> Status {
+    const std::lock_guard lock(writer_mutex_);
+    VALENCE_TRY(SqliteDatabase* const database, writer());
+    erased.scrubbed = scrub(*database, Scrub::kInPlace);
+    return {};
+  };
   while (retention.max_age_ms > 0) {
-    VALENCE_TRY(const std::int64_t old, database->integer(fmt::format("SELECT count(*) FROM record WHERE time_ms < {}",
-                                                                      now_ms - retention.max_age_ms)));
-    if (old == 0) break;
-    VALENCE_TRY(const Erased batch, erase_oldest(*database, std::min(static_cast<std::uint64_t>(old), kRetainBatch)));
-    erased.records += batch.records;
+    VALENCE_TRY(const std::uint64_t records, retain_age(now_ms - retention.max_age_ms));
+    if (records == 0) break;
+    erased.records += records;
+    std::this_thread::sleep_for(kWritersTurn);
   }
   if (erased.records > 0) {
-    VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kInPlace));
+    VALENCE_TRY_STATUS(scrub_in_place());
   }
   while (retention.max_bytes > 0) {
-    VALENCE_TRY(const std::int64_t page_size, database->integer("PRAGMA page_size"));
-    VALENCE_TRY(const std::int64_t pages, database->integer("PRAGMA page_count"));
-    VALENCE_TRY(const std::int64_t free_pages, database->integer("PRAGMA freelist_count"));
-    VALENCE_TRY(
-        const std::int64_t records,
-        database->integer(fmt::format("SELECT coalesce(sum(texts), 0) FROM tally WHERE level = {}", kDayLevel)));
-    const auto used = static_cast<double>((pages - free_pages) * page_size);
-    const auto most = static_cast<double>(retention.max_bytes);
-    if (used <= most || records == 0) break;
-    const auto surplus = static_cast<std::uint64_t>(std::ceil((1 - most / used) * static_cast<double>(records)));
-    VALENCE_TRY(const Erased batch, erase_oldest(*database, std::clamp(surplus, std::uint64_t{1}, kRetainBatch)));
-    if (batch.records == 0) break;
-    erased.records += batch.records;
-    VALENCE_TRY(erased.scrubbed, scrub(*database, Scrub::kInPlace));
+    VALENCE_TRY(const std::uint64_t records, retain_size(retention.max_bytes));
+    if (records == 0) break;
+    erased.records += records;
+    VALENCE_TRY_STATUS(scrub_in_place());
+    std::this_thread::sleep_for(kWritersTurn);
   }
   return erased;
 }
 
-Result<bool> SqliteStore::scrub(SqliteDatabase& database, Scrub how) {
-  // FTS5 keeps the words of deleted rows in its segments until they are merged into one (SQLite 3.40; measured).
-  VALENCE_TRY_STATUS(database.execute("INSERT INTO search(search) VALUES ('optimize')"));
-  bool clean = true;
+bool SqliteStore::scrub(SqliteDatabase& database, Scrub how) {
+  // The deletion itself stands whatever happens here. FTS5 keeps the words of deleted rows in its segments until they
+  // are merged into one (SQLite 3.40; measured).
+  bool clean = database.execute("INSERT INTO search(search) VALUES ('optimize')").has_value();
   switch (how) {
     case Scrub::kInPlace:
-      VALENCE_TRY_STATUS(database.execute("PRAGMA incremental_vacuum"));
+      clean = database.execute("PRAGMA incremental_vacuum").has_value() && clean;
       break;
     case Scrub::kRewrite:
       // Indexes over what was deleted may have left copies in the gaps of their pages. Needs as much free disk as the
-      // history has; where that is missing, or a reader is in the way, the deletion itself stands.
-      clean = database.execute("VACUUM").has_value();
+      // history has; where that is missing, or a reader is in the way, this fails.
+      clean = database.execute("VACUUM").has_value() && clean;
       break;
   }
   for (int version = 1; version < sqlite_migrations().back().version; ++version) {
     std::error_code absent;
     std::filesystem::remove(sqlite_backup_path(path_, version), absent);
   }
-  VALENCE_TRY(SqliteStatement checkpoint, database.prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
-  VALENCE_TRY([[maybe_unused]] const bool one_row, checkpoint.step());
-  return clean && checkpoint.integer(0) == 0;
+  auto checkpoint = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+  return checkpoint && checkpoint->step() && checkpoint->integer(0) == 0 && clean;
 }
 
 }  // namespace valence::store

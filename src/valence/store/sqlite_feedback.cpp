@@ -90,7 +90,7 @@ Result<bool> SqliteStore::erase_feedback(const std::string& id) {
     VALENCE_TRY_STATUS(correct->run());
     VALENCE_TRY_STATUS(transaction.commit());
   }
-  VALENCE_TRY([[maybe_unused]] const bool scrubbed, scrub(*database, Scrub::kRewrite));
+  scrub(*database, Scrub::kRewrite);
   return true;
 }
 

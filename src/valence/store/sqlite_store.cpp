@@ -212,8 +212,12 @@ Result<HistoryStats> SqliteStore::stats() {
 Status SqliteStore::log_access(const AccessEntry& entry) {
   const std::lock_guard lock(writer_mutex_);
   VALENCE_TRY(SqliteDatabase* const database, writer());
+  return insert_access(*database, entry);
+}
+
+Status SqliteStore::insert_access(SqliteDatabase& database, const AccessEntry& entry) {
   VALENCE_TRY(SqliteStatement* const insert,
-              database->cached("INSERT INTO access(time_ms, action, detail, records) VALUES (?1, ?2, ?3, ?4)"));
+              database.cached("INSERT INTO access(time_ms, action, detail, records) VALUES (?1, ?2, ?3, ?4)"));
   insert->bind(1, entry.time_ms);
   insert->bind(2, entry.action);
   insert->bind(3, entry.detail);

@@ -56,12 +56,16 @@ class SqliteStore final : public HistoryStore {
   Status add_tallies(SqliteDatabase& database, const std::vector<const StoredRecord*>& added);
   /// Puts the numbers of the records in question into temp.doomed; returns how many.
   [[nodiscard]] Result<std::uint64_t> mark_doomed(SqliteDatabase& database, const HistoryFilter& filter);
-  Result<Erased> erase_oldest(SqliteDatabase& database, std::uint64_t records);
+  /// Each one transaction, in which the access log hears of it; how many records, 0 when there is no more to do.
+  Result<std::uint64_t> retain_batch(SqliteDatabase& database, const std::string& which, const std::string& detail);
+  Result<std::uint64_t> retain_age(std::int64_t before_ms);
+  Result<std::uint64_t> retain_size(std::uint64_t max_bytes);
+  static Status insert_access(SqliteDatabase& database, const AccessEntry& entry);
   Status erase_doomed(SqliteDatabase& database, bool keep_corrections);
   /// Overwrites what deletions left: in the index over words, in free pages, in the write-ahead log, in backups.
-  /// False when something stood in the way of the last part.
+  /// False when something stood in the way of a part.
   enum class Scrub { kInPlace, kRewrite };
-  Result<bool> scrub(SqliteDatabase& database, Scrub how);
+  bool scrub(SqliteDatabase& database, Scrub how);
 
   std::filesystem::path path_;
   SqliteStoreOptions options_;

@@ -473,5 +473,23 @@ TEST_P(HistoryContract, TheAccessLogTellsWhatWasDoneWithoutAWordOfIt) {
   EXPECT_EQ(log->at(1).records, 12U);
 }
 
+TEST_P(HistoryContract, ADeletionIsInTheAccessLogAndADryRunIsNot) {
+  write({stored({.id = "a", .time_ms = kNoonMs, .subject = "ann"}), stored({.id = "b", .time_ms = kNoonMs + kDayMs})},
+        2);
+  ASSERT_TRUE(store_->erase({.stream = "default", .subject = "ann"}, {.dry_run = true}));
+  EXPECT_TRUE(store_->access_log(10)->empty());
+  ASSERT_TRUE(store_->erase({.stream = "default", .subject = "ann"}, {}));
+  ASSERT_TRUE(store_->retain({.max_age_ms = kDayMs}, kNoonMs + 3 * kDayMs));
+  const auto log = store_->access_log(10);
+  ASSERT_TRUE(log) << log.error().to_string();
+  ASSERT_EQ(log->size(), 2U);
+  EXPECT_EQ(log->at(1).action, "delete");
+  EXPECT_EQ(log->at(1).time_ms, clock_.unix_ms());
+  EXPECT_EQ(log->at(1).records, 1U);
+  EXPECT_EQ(log->at(1).detail, "stream=default subject=(not kept)");
+  EXPECT_EQ(log->at(0).action, "retention");
+  EXPECT_EQ(log->at(0).records, 1U);
+}
+
 }  // namespace
 }  // namespace valence::store::testing

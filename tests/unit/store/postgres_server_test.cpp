@@ -153,5 +153,42 @@ TEST(Postgres, ANewerSchemaIsRefused) {
   EXPECT_EQ(found.error().code(), ErrorCode::kUnsupported);
 }
 
+TEST(Postgres, ADeletionStandsWhereItCannotBeTidiedAfter) {
+  PostgresServer* const server = PostgresServer::shared();
+  if (server == nullptr) GTEST_SKIP();
+  const std::string address = server->new_database();
+  PostgresStore store(address, {});
+  ASSERT_TRUE(store.write(std::vector{stored({.id = "a", .time_ms = 1}), stored({.id = "b", .time_ms = 2})}));
+  auto other = PostgresConnection::open(address);
+  ASSERT_TRUE(other) << other.error().to_string();
+  ASSERT_TRUE(other->execute("BEGIN; LOCK TABLE feedback IN SHARE UPDATE EXCLUSIVE MODE"));  // as VACUUM does
+  const auto erased = store.erase({.id = "a"}, {});
+  ASSERT_TRUE(erased) << erased.error().to_string();
+  EXPECT_EQ(erased->records, 1U);
+  EXPECT_FALSE(erased->scrubbed);
+  ASSERT_TRUE(other->execute("ROLLBACK"));
+  const auto next = store.erase({.id = "b"}, {});
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(next->scrubbed);
+}
+
+TEST(Postgres, ARetentionGoesInBatches) {
+  PostgresServer* const server = PostgresServer::shared();
+  if (server == nullptr) GTEST_SKIP();
+  PostgresStore store(server->new_database(), {});
+  std::vector<StoredRecord> records;
+  for (int i = 0; i < 12'000; ++i) records.push_back(stored({.id = std::to_string(i), .time_ms = i}));
+  ASSERT_TRUE(store.write(records));
+  const auto erased = store.retain({.max_age_ms = 1}, 11'001);
+  ASSERT_TRUE(erased) << erased.error().to_string();
+  EXPECT_EQ(erased->records, 11'000U);
+  const auto log = store.access_log(10);
+  ASSERT_TRUE(log);
+  ASSERT_EQ(log->size(), 3U);
+  EXPECT_EQ(log->at(0).records, 1'000U);
+  EXPECT_EQ(log->at(2).records, 5'000U);
+  EXPECT_EQ(store.count({}).value_or(0), 1'000U);
+}
+
 }  // namespace
 }  // namespace valence::store::testing

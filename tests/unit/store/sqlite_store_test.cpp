@@ -4,8 +4,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <map>
+#include <thread>
 
 #include "support/temporary_directory.h"
 #include "unit/store/history_records.h"
@@ -200,6 +202,26 @@ TEST_F(SqliteStoreTest, AnySequenceOfActionsLeavesWhatAPlainModelHolds) {
     return true;
   }));
   EXPECT_EQ(seen, model.size());
+}
+
+TEST_F(SqliteStoreTest, WritersGetTheirTurnBetweenTheBatchesOfARetention) {
+  const auto store = open();
+  std::vector<StoredRecord> old;
+  for (int i = 0; i < 40'000; ++i) old.push_back(stored({.id = "old" + std::to_string(i), .time_ms = i}));
+  ASSERT_TRUE(store->write(old));
+  std::atomic<bool> is_over = false;
+  int written = 0;
+  std::thread writer([&] {
+    for (; !is_over; ++written) {
+      EXPECT_TRUE(store->write(std::vector{stored({.id = "new" + std::to_string(written), .time_ms = 1'000'000})}));
+    }
+  });
+  const auto erased = store->retain({.max_age_ms = 1}, 500'000);
+  is_over = true;
+  writer.join();
+  ASSERT_TRUE(erased) << erased.error().to_string();
+  EXPECT_EQ(erased->records, 40'000U);
+  EXPECT_GE(written, 6);  // one before, one after, and some of those between eight batches
 }
 
 }  // namespace
