@@ -41,9 +41,10 @@ inline constexpr std::uint64_t kMinWordTexts = 3;
 
 struct TopWordsRequest {
   HistoryFilter filter = {};  ///< of both piles; its label is not used
-  std::string label;          ///< what makes the pile
+  std::string label{};        ///< what makes the pile; what people said counts more than the answer
   std::size_t words = 20;
-  std::size_t max_texts = 20'000;  ///< the newest so many of each pile are read
+  double least_score = 0;            ///< words with a smaller one are not named
+  std::size_t max_records = 20'000;  ///< the newest so many are read, of both piles together
 };
 
 struct TopWords {
