@@ -26,9 +26,9 @@ class Insights(unittest.TestCase):
         cls.server = Server("--store-text", "full", home=cls.home.name).__enter__()
         for stream, channel, good, bad in (("shop", "ios", 3, 1), ("shop", "", 1, 0), ("mail", "chat", 0, 2)):
             cls.server.classify(*[GOOD] * good, *[BAD] * bad, stream=stream, channel=channel)
-        # "battery" and "hate" are in all of the 12 negative texts and in none of the 24 others.
-        cls.server.classify(*[f"I hate the battery {i}" for i in range(12)], *[f"I love the screen {i}" for i in range(24)], stream="words")
-        wait_for(lambda: len(ask_ok(cls.server, "/v1/history?limit=100")["items"]) == 7 + 36)
+        # "battery" and "hate" are in all of the 24 negative texts and in none of the 48 others.
+        cls.server.classify(*["I hate the battery"] * 24, *["I love the screen"] * 48, stream="words")
+        wait_for(lambda: len(ask_ok(cls.server, "/v1/history?limit=100")["items"]) == 7 + 72)
 
     @classmethod
     def tearDownClass(cls):
@@ -39,31 +39,31 @@ class Insights(unittest.TestCase):
         reply = ask_ok(self.server, "/v1/streams")
         self.assertEqual(reply["labels"], ["negative", "positive"])
         self.assertEqual(reply["streams"], [
-            {"stream": "words", "counts": [12, 24], "channels": [{"channel": "", "counts": [12, 24]}]},
+            {"stream": "words", "counts": [24, 48], "channels": [{"channel": "", "counts": [24, 48]}]},
             {"stream": "shop", "counts": [1, 4], "channels": [{"channel": "ios", "counts": [1, 3]}, {"channel": "", "counts": [0, 1]}]},
             {"stream": "mail", "counts": [2, 0], "channels": [{"channel": "chat", "counts": [2, 0]}]}])
         now = int(time.time() * 1000)
         self.assertEqual(ask_ok(self.server, f"/v1/streams?from={now - 3_600_000}")["streams"], reply["streams"])
-        self.assertEqual(ask_ok(self.server, f"/v1/streams?to={now - 3_600_000}"), {"labels": [], "streams": []})
+        self.assertEqual(ask_ok(self.server, f"/v1/streams?to={now - 2 * 86_400_000}"), {"labels": [], "streams": []})
         self.assertEqual(self.server.json("GET", "/v1/streams?bucket=day")[0], 400)
 
     def test_a_series_for_each_stream_and_channel(self):
         series = ask_ok(self.server, "/v1/trend?bucket=month&by=stream,channel")["series"]
         self.assertEqual([(each["stream"], each["channel"], [sum(row) for row in each["counts"]]) for each in series],
-                         [("mail", "chat", [2, 0]), ("shop", "", [0, 1]), ("shop", "ios", [1, 3]), ("words", "", [12, 24])])
+                         [("mail", "chat", [2, 0]), ("shop", "", [0, 1]), ("shop", "ios", [1, 3]), ("words", "", [24, 48])])
         self.assertEqual(ask_ok(self.server, "/v1/trend?stream=nobody"), {"bucket": "day", "labels": [], "series": []})
 
     def test_words_that_tell_a_label_from_the_others(self):
         reply = ask_ok(self.server, "/v1/words?label=negative&stream=words")
         self.assertEqual((reply["label"], reply["text_policy"], reply["records"], reply["other_records"], reply["complete"]),
-                         ("negative", "full", 12, 24, True))
-        # Equation 22 over the number of texts that have a word: each text has five words, so 60 against 120; the prior is a hundredth
-        # of both, 1.8, shared out by how common a word is, 12 of 180. What both have alike is not above chance.
-        prior = 1.8 * 12 / 180
-        odds = math.log((12 + prior) / (60 + 1.8 - 12 - prior)) - math.log(prior / (120 + 1.8 - prior))
-        z = round(odds / math.sqrt(1 / (12 + prior) + 1 / prior), 4)
+                         ("negative", "full", 24, 48, True))
+        # Equation 22 over the number of texts that have a word: each text has four words, so 96 against 192; the prior is a hundredth
+        # of both, 2.88, shared out by how common a word is, 24 of 288. What both have alike is not above chance.
+        prior = 2.88 * 24 / 288
+        odds = math.log((24 + prior) / (96 + 2.88 - 24 - prior)) - math.log(prior / (192 + 2.88 - prior))
+        z = round(odds / math.sqrt(1 / (24 + prior) + 1 / prior), 4)
         self.assertEqual([(word["word"], word["records"], word["other_records"]) for word in reply["words"]],
-                         [("battery", 12, 0), ("hate", 12, 0)])
+                         [("battery", 24, 0), ("hate", 24, 0)])
         for word in reply["words"]:
             self.assertAlmostEqual(word["z"], z, places=3)
         self.assertGreater(z, 1.96)
