@@ -122,6 +122,12 @@ void expose_alerts(observe::Metrics& metrics, const alert::Alerter& alerter) {
   });
 }
 
+std::string address(const ServeOptions& options, const std::string& host, int port) {
+  const bool is_bare_ipv6 = host.find(':') != host.npos && !host.starts_with('[');
+  return fmt::format("{}://{}:{}", options.transport.tls_certificate_file.empty() ? "http" : "https",
+                     is_bare_ipv6 ? "[" + host + "]" : host, port);
+}
+
 ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   auto options = interpret(arguments);
   if (!options) return failed(options.error());
@@ -214,11 +220,10 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   lifecycle.ready = true;
   reload_target = &reloader;
   if (!global.quiet) {
-    print_note(fmt::format(
-        "listening on {}://{}:{}", options->transport.tls_certificate_file.empty() ? "http" : "https",
-        arguments.host.find(':') != std::string::npos && !arguments.host.starts_with('[') ? "[" + arguments.host + "]"
-                                                                                          : arguments.host,
-        (*transport)->port()));
+    print_note("listening on " + address(*options, arguments.host, (*transport)->port()));
+    const bool is_any = arguments.host == "127.0.0.1" || arguments.host == "0.0.0.0" || arguments.host == "::";
+    print_note(
+        fmt::format("dashboard: {}/", address(*options, is_any ? "localhost" : arguments.host, (*transport)->port())));
     if (options->is_public && !options->access.keys) print_warning("anybody who reaches this address may use it");
   }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "valence/data/words.h"
+#include "valence/store/function_words.h"
 
 namespace valence::store {
 
@@ -33,6 +34,7 @@ std::vector<WordScore> typical_words(const WordCounts& pile, const WordCounts& r
   std::vector<WordScore> scores;
   for (const auto& [word, texts] : pile.words()) {
     if (texts < kMinWordTexts || word.find_first_not_of("0123456789") == word.npos) continue;
+    if (is_function_word(word)) continue;
     const std::uint64_t rest_texts = rest.of(word);
     const auto in_pile = static_cast<double>(texts);
     const auto in_rest = static_cast<double>(rest_texts);

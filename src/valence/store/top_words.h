@@ -34,8 +34,9 @@ struct WordScore {
 };
 
 /// The words most typical of `pile` against `rest`, at most `count`, the most typical first; only those with a positive
-/// score that stand in kMinWordTexts texts of the pile, and no plain numbers. Source: B. Monroe, M. Colaresi & K.
-/// Quinn, "Fightin' words", Political Analysis 16 (2008): log-odds with the words of both together as the prior.
+/// score that stand in kMinWordTexts texts of the pile, no plain numbers and no function words. Source: B. Monroe, M.
+/// Colaresi & K. Quinn, "Fightin' words", Political Analysis 16 (2008): log-odds with the words of both together as the
+/// prior.
 inline constexpr std::uint64_t kMinWordTexts = 3;
 [[nodiscard]] std::vector<WordScore> typical_words(const WordCounts& pile, const WordCounts& rest, std::size_t count);
 
