@@ -11,8 +11,6 @@ const axeSource = readFileSync(here.resolve('axe-core/axe.min.js'), 'utf8');
 export const urls = JSON.parse(process.env.VALENCE_DASHBOARD_URLS);
 const artefacts = process.env.VALENCE_ARTEFACTS;
 export const strings = JSON.parse(process.env.VALENCE_XSS_STRINGS ?? '[]');
-export const MAX_DRAW_MS = 50;
-export const MIN_TREND_POINTS = 100_000;
 mkdirSync(artefacts, { recursive: true });
 
 const browser = await chromium.launch({

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { strings, MAX_DRAW_MS, MIN_TREND_POINTS, open, close, goTo, settled, shot, figure, text, panel, until, accessible, check } from './browser.mjs';
+import { strings, open, close, goTo, settled, shot, figure, text, panel, until, accessible, check } from './browser.mjs';
 
+const MAX_DRAW_MS = 50;
+const MIN_TREND_POINTS = 100_000;
 const READ_KEY = 'read-key-0123456789'; // serve_support.py
 const ADMIN_KEY = 'admin-key-0123456789';
 
