@@ -37,13 +37,13 @@ def train(arguments, rows, directory, seed):
     data = directory.with_suffix(".csv")
     write_rows(data, rows)
     run(arguments, "train", data, "-m", arguments.model, "--method", arguments.method, "--output-dir", directory, "--eval-split", 0, "--seed", seed,
-        "--num-train-epochs", arguments.epochs, "--learning-rate", arguments.learning_rate, "--save-strategy", "no", "--quiet")
+        "--num-train-epochs", arguments.epochs, "--learning-rate", arguments.learning_rate, "--batch-size", arguments.batch_size, "--save-strategy", "no", "--quiet")
     return directory
 
 
 def measure(arguments, model, dev):
-    report = json.loads(run(arguments, "eval", dev, "-m", model, "--format", "json", "--quiet"))
-    return report["accuracy"], report["macro_avg"]["f1"] if "macro_avg" in report else report["macro_f1"]
+    figures = json.loads(run(arguments, "eval", dev, "-m", model, "--json", "--bootstrap", 0))["figures"]
+    return figures["accuracy"]["value"], figures["macro_f1"]["value"]
 
 
 def queue_of(arguments, model, pool, folder):
@@ -94,9 +94,10 @@ def main():
     parser.add_argument("--first", type=int, default=100)
     parser.add_argument("--pool", type=int, default=2000)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--method", default="full")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--learning-rate", default="1e-4")
+    parser.add_argument("--method", default="head")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--learning-rate", default="5e-3")
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     arguments = parser.parse_args()
 
