@@ -3,10 +3,11 @@
 
     python bench/labelling_queue.py --valence build/valence --data ../shared/data
 
-For each set and seed: a first model is trained on --first rows drawn by the seed. `valence serve` classifies --pool other texts with it and keeps
-them; `valence feedback queue` names --count of them. Two models are then trained from the same base on the first rows and
-that many more, the queue's in one case and randomly drawn ones in the other, with their true labels and the same settings, and measured on the whole
-dev split. Every seed is printed, then the means. Standard library only.
+For each set and seed: `valence serve` classifies --pool texts, drawn by the seed, with the built-in model and keeps them; `valence feedback queue` names --count of
+them. `valence train` then learns from the built-in model and these, and in the other case from as many drawn at random, with their true labels and
+the same settings (its own, unless --train says others); both are measured on the whole dev split. With --first N the model that classifies and the two that are
+trained have seen N more rows, which makes it work for sets with labels of their own. The built-in model has seen neither of the two sets that are
+read by default. Every seed is printed, then the means. Standard library only.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import urllib.request
 
 from few_shot import read_rows, write_rows
 
-SETS = ["trec_questions", "app_reviews", "tweet_emotion"]
+SETS = ["airline_tweets", "financial_phrasebank"]
 
 
 def run(arguments, *command, **environment):
@@ -36,8 +37,8 @@ def run(arguments, *command, **environment):
 def train(arguments, rows, directory, seed):
     data = directory.with_suffix(".csv")
     write_rows(data, rows)
-    run(arguments, "train", data, "-m", arguments.model, "--method", arguments.method, "--output-dir", directory, "--eval-split", 0, "--seed", seed,
-        "--num-train-epochs", arguments.epochs, "--learning-rate", arguments.learning_rate, "--batch-size", arguments.batch_size, "--save-strategy", "no", "--quiet")
+    run(arguments, "train", data, "-m", arguments.model, "--output-dir", directory, "--eval-split", 0, "--seed", seed, "--save-strategy", "no", "--quiet",
+        *arguments.train.split())
     return directory
 
 
@@ -77,7 +78,7 @@ def one(arguments, name, seed):
         folder = pathlib.Path(temporary)
         dev = folder / "dev.csv"
         write_rows(dev, read_rows(arguments.data / name, "dev"))
-        model = train(arguments, first, folder / "first", seed)
+        model = train(arguments, first, folder / "first", seed) if first else arguments.model
         chosen = [pool[i] for i in queue_of(arguments, model, pool, folder)]
         drawn = pool[:arguments.count]  # the pool is in random order
         assert len(chosen) == len(drawn) == arguments.count, (len(chosen), len(drawn))
@@ -91,13 +92,10 @@ def main():
     parser.add_argument("--model", default="default")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"))
     parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--first", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--pool", type=int, default=2000)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--method", default="head")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--learning-rate", default="5e-3")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--train", default="", help="options for valence train, in one word")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     arguments = parser.parse_args()
 
@@ -106,9 +104,9 @@ def main():
         for seed in arguments.seeds:
             results.append(one(arguments, name, seed))
             print(f"{name} seed {seed}: " + ", ".join(f"{what} {100 * accuracy:.1f} % ({100 * f1:.1f})" for what, (accuracy, f1) in
-                                                      zip(("first", "random", "queue"), results[-1])), flush=True)
+                                                      zip(("before", "random", "queue"), results[-1])), flush=True)
         means = [[statistics.mean(result[kind][figure] for result in results) for figure in (0, 1)] for kind in range(3)]
-        print(f"{name}: mean of {len(results)} seeds: accuracy (macro F1) with {arguments.first} rows {100 * means[0][0]:.1f} % ({100 * means[0][1]:.1f}), "
+        print(f"{name}: mean of {len(results)} seeds: accuracy (macro F1) before {100 * means[0][0]:.1f} % ({100 * means[0][1]:.1f}), "
               f"+ {arguments.count} random {100 * means[1][0]:.1f} % ({100 * means[1][1]:.1f}), "
               f"+ {arguments.count} of the queue {100 * means[2][0]:.1f} % ({100 * means[2][1]:.1f})", flush=True)
 

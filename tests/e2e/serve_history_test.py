@@ -264,6 +264,7 @@ allow_private = true
                     self.assertEqual((states[0]["stream"], states[0]["count"], states[0]["hits"]), ("shop", 20, 20))
                     self.assertLess(abs(states[0]["since_ms"] / 1000 - time.time()), 60)
                     self.assertEqual(server.json("GET", "/v1/alerts")[1]["enabled"], True)
+                    self.assertEqual(server.json("GET", "/v1/alerts?phase=firing")[0], 400)
                     wait_for(lambda: received)
                     status, silence = server.json("POST", "/v1/silences", {"rule": states[0]["rule"], "duration_s": 600})
                     self.assertEqual(status, 201, silence)

@@ -7,6 +7,7 @@
 
 #include "valence/base/utf8.h"
 #include "valence/server/history_routes.h"
+#include "valence/server/query_string.h"
 
 namespace valence::server {
 namespace {
@@ -117,6 +118,15 @@ std::string silences_json(const pipeline::AlertBoard* board) {
   return body + "]}";
 }
 
+/// A 200 of JSON to a request without parameters.
+template <class Body>
+std::function<void(CallPointer)> answered_by(Body body) {
+  return [body](const CallPointer& call) {
+    if (const auto query = QueryString::parse(call->request().query, {}); !query) return call->refuse(query.error());
+    call->answer_json(body());
+  };
+}
+
 Problem no_rules() {
   return {ProblemKind::kNotFound, "this server has no alert rules",
           "write them into the table [alerts] of its configuration"};
@@ -151,12 +161,8 @@ std::vector<pipeline::AlertState> alert_states(const pipeline::AlertBoard& board
 
 std::vector<Route> alert_routes(ServerContext& context, pipeline::AlertBoard* board) {
   return {
-      {.method = "GET",
-       .pattern = "/v1/alerts",
-       .handle = [board](const CallPointer& call) { call->answer_json(alerts_json(board)); }},
-      {.method = "GET",
-       .pattern = "/v1/silences",
-       .handle = [board](const CallPointer& call) { call->answer_json(silences_json(board)); }},
+      {.method = "GET", .pattern = "/v1/alerts", .handle = answered_by([board] { return alerts_json(board); })},
+      {.method = "GET", .pattern = "/v1/silences", .handle = answered_by([board] { return silences_json(board); })},
       {.method = "POST",
        .pattern = "/v1/silences",
        .access = AccessLevel::kAdmin,
