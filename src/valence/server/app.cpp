@@ -199,12 +199,14 @@ Problem not_computed(BatchOutcome outcome) {
 
 void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render) {
   request.abandoned = call->exchange().abandoned();
+  const auto begin = context.clock.now();
   const auto later = context.service.submit(
       std::move(request),
-      [call, render = std::move(render)](const std::shared_ptr<const pipeline::ServiceReply>& reply) {
-        call->exchange().post([call, render, reply] {
+      [&context, call, begin, render = std::move(render)](const std::shared_ptr<const pipeline::ServiceReply>& reply) {
+        call->exchange().post([&context, call, begin, render, reply] {
           if (reply->outcome != BatchOutcome::kDone) return call->refuse(not_computed(reply->outcome));
           call->answer(render(*call, *reply));
+          context.activity.add_request(std::chrono::duration<double>(context.clock.now() - begin).count());
         });
       });
   if (later) call->refuse(overloaded(*later));

@@ -119,7 +119,7 @@ std::vector<Route> system_routes(ServerContext& context) {
       get("/", open,
           [&context](const CallPointer& call) {
             const bool browser = call->request().header("accept").find("text/html") != std::string_view::npos;
-            browser ? answer_with_docs(call) : health(context, call);
+            browser ? answer_with_dashboard(call) : health(context, call);
           }),
       get("/readyz", open, is_healthy),
       get("/livez", open, [&context](const CallPointer& call) { livez(context, call); }),
