@@ -37,6 +37,12 @@ class Bodies(OneServer):
     def test_ten_thousand_texts_are_refused(self):
         self.refused(json.dumps({"texts": ["x"] * 10_000}), 413, "TooLarge")
 
+    def test_only_clients_of_kserve_may_leave_out_what_they_send(self):
+        infer = b'{"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["I love it"]}]}'
+        for path, body, expected in ((b"/v2/models/default/infer", infer, 200), (b"/v1/classify", b'{"texts": ["I love it"]}', 415)):
+            request = post(body, b"Connection: close", path=path).replace(b"Content-Type: application/json\r\n", b"")
+            self.assertEqual(statuses(raw(self.server.port, request)), [expected])
+
     def test_many_texts_and_long_ones_are_classified(self):
         status, reply = self.server.classify(*(["I love it", "I hate it"] * 128))
         self.assertEqual(status, 200)

@@ -37,7 +37,7 @@ struct SpoolOptions {
   /// How long a group waits for company when nobody waits for the disk: an fsync costs as much as many records.
   std::chrono::milliseconds group_delay{100};
   /// The same of a batch for the store, whose transactions cost more.
-  std::chrono::milliseconds batch_delay{250};
+  std::chrono::milliseconds batch_delay{1000};
   /// Drained segments go after this even where they are not full: their texts should not lie about.
   std::chrono::milliseconds segment_life{10'000};
 };
