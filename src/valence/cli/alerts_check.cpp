@@ -213,21 +213,14 @@ std::string json_of(const Replay& replay, const History& history, const std::vec
 ExitCode run_check(const CheckArguments& arguments, const GlobalOptions& global) {
   const auto settings = settings_of(arguments, global);
   if (!settings) return data_failed(settings.error());
-  auto options = data_reader_options(arguments.input);
-  if (!options) return data_failed(options.error());
-  options->without_text = true;
-  const auto inputs = data_inputs(arguments.input);
-  if (!inputs) return data_failed(inputs.error());
   SignalWatcher signals;
-  options->stop = &signals.stop();
-  const auto source = open_data(*inputs, *options);
-  if (!source) return data_failed(source.error(), signals);
-  tell_detected(**source, arguments.input, global);
+  const auto input = begin_data(arguments.input, global, signals, TextOption::kNo);
+  if (!input) return data_failed(input.error(), signals);
   Progress progress(progress_style(global));
-  const auto history = read_history(**source, arguments, progress);
+  const auto history = read_history(*input->source, arguments, progress);
   if (!history) return data_failed(history.error(), signals);
   if (history->texts.empty())
-    return data_failed({ErrorCode::kInvalidData, (*source)->reader()->name(), "has no row with a label and a time"});
+    return data_failed({ErrorCode::kInvalidData, input->reader().name(), "has no row with a label and a time"});
   const Replay replayed = replay(settings->rules, settings->timing, history->texts);
   const ExitCode printed =
       print_to_stdout(arguments.json ? json_of(replayed, *history, settings->rules)
