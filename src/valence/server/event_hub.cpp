@@ -16,8 +16,6 @@ using SteadyClock = std::chrono::steady_clock;
 
 // Proxies close connections on which nothing comes for a minute or so.
 constexpr std::chrono::seconds kHeartbeat{15};
-// How long events are kept for clients that come back, when there is none.
-constexpr std::chrono::seconds kKeptFor{60};
 
 std::string record_json(const pipeline::ClassifiedRecord& record, bool with_text) {
   std::string body = "{\"id\":";
@@ -54,12 +52,6 @@ EventHub::~EventHub() {
 
 Status EventHub::write(std::span<const pipeline::ClassifiedRecord> records) {
   const std::lock_guard lock(mutex_);
-  if (!is_followed()) {
-    last_number_ += records.size();
-    events_.clear();
-    kept_bytes_ = 0;
-    return {};
-  }
   for (const auto& record : records) {
     ++last_number_;
     events_.push_back({last_number_, fmt::format("id: {}\nevent: record\ndata: {}\n\n", last_number_,
@@ -72,8 +64,6 @@ Status EventHub::write(std::span<const pipeline::ClassifiedRecord> records) {
   }
   return {};
 }
-
-bool EventHub::is_followed() const { return !subscribers_.empty() || SteadyClock::now() < last_followed_ + kKeptFor; }
 
 void EventHub::subscribe(const CallPointer& call) {
   const std::lock_guard lock(mutex_);
@@ -148,7 +138,6 @@ void EventHub::send(Subscriber& subscriber, std::map<std::uint64_t, std::string>
 }
 
 void EventHub::flush() {
-  last_followed_ = SteadyClock::now();
   look_at_alerts();
   std::map<std::uint64_t, std::string> joined;  // by the first event: most subscribers are equally far
   std::erase_if(subscribers_, [&](Subscriber& subscriber) {

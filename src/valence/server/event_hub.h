@@ -32,8 +32,7 @@ struct EventHubOptions {
 
 /// Event types: `record` (a classified text), `alerts` (as GET /v1/alerts, when something has changed), `gap`
 /// ({"missed":N}: events that were not sent because there were too many, or that came while the client was away). A
-/// client that comes back with Last-Event-ID gets what it missed, as far as that is still kept: nothing is, once nobody
-/// has followed for a minute.
+/// client that comes back with Last-Event-ID gets what it missed, as far as that is still kept.
 ///
 /// Thread-safe. Subscribers are written to a few times a second, all with the same bytes; classifying never waits.
 class EventHub final : public pipeline::RecordSink {
@@ -65,8 +64,6 @@ class EventHub final : public pipeline::RecordSink {
 
   void run();
   void flush();
-  /// Whether what happens now may be asked for.
-  [[nodiscard]] bool is_followed() const;
   void send(Subscriber& subscriber, std::map<std::uint64_t, std::string>& joined);
   void look_at_alerts();
 
@@ -82,7 +79,6 @@ class EventHub final : public pipeline::RecordSink {
   std::string alerts_;  // as they were sent last
   std::uint64_t alerts_version_ = 0;
   std::vector<Subscriber> subscribers_;
-  std::chrono::steady_clock::time_point last_followed_;  // while there are no subscribers
   bool closing_ = false;
   std::thread thread_;
 };
