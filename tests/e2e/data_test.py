@@ -1,5 +1,6 @@
 """valence data: what is found in the raw exports, what is dropped, and that parts, weights and labels add up."""
 import csv
+import gzip
 import io
 import json
 import os
@@ -201,7 +202,7 @@ class Clean(InTemporaryFolder):
                 (["--json"], 2, "add -o FILE or --dry-run"),
                 (["--encoding", "klingon"], 2, "is not one of utf-8"),
                 (["--delimiter", "::"], 2, "one character or tab"),
-                (["-o", "out.csv.gz"], 2, "compressed output"),
+                (["-o", "out.xlsx.gz"], 2, "tells no output format"),
                 (["-o", "out.xlsx"], 2, "tells no output format")]:
             with self.subTest(args):
                 self.assert_refused(self.clean(content, *args), code, *needles)
@@ -279,6 +280,36 @@ class Split(InTemporaryFolder):
         self.assert_refused(valence("data", "split", one_class, "-o", out, "--train", "0.9", "--dev", "0.3"), 2, "sum to 1.2")
         self.assert_refused(valence("data", "split", one_class, "-o", out, "--ratios", "1"), 2, "two or three")
         self.assert_refused(valence("data", "split", one_class, "-o", out, "--group-by", "who"), 3, 'no column "who"')
+
+    def test_what_a_file_kept_for_testing_has_is_left_out_of_train(self):
+        words = ["alpha", "bravo", "carol", "delta", "eagle", "foxes", "grand", "house"]
+        generator = random.Random(4)
+        texts = [" ".join(generator.choices(words, k=12)) for _ in range(100)]
+        source = self.labelled([(text, "ab"[i % 2], i) for i, text in enumerate(texts)])
+        # One word of twelve differs, or case and punctuation; and two that are nobody's.
+        held = [texts[i].replace(" ", " new ", 1) if i % 2 else texts[i].upper() + "!" for i in range(0, 20)]
+        against = self.file("held.jsonl", "".join(
+            json.dumps({"review": text}) + "\n" for text in [*held, "something else", ""]))
+        result = valence("data", "split", source, "--against", against, "-o", self.folder / "out", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        counts = json.loads(result.stdout)
+        found = counts["against"]
+        self.assertEqual((found["rows"], found["unreadable"]), (22, 0))
+        self.assertEqual(found["left_out_of_train"] + found["also_in_dev"] + found["also_in_test"], 20)
+        self.assertEqual(sum(part["rows"] for part in counts["parts"].values()), 100 - found["left_out_of_train"])
+        train = (self.folder / "out" / "train.csv").read_text()
+        self.assertFalse([text for text in texts[:20] if text in train])
+        self.assertEqual(sum(text in train for text in texts[20:]), counts["parts"]["train"]["rows"])
+        message = result.stderr.decode()
+        self.assertRegex(message, r"warning: \d+ rows are among the 22 of --against and are left out of train; the "
+                                  r"first, .*:\d+, is .*held.jsonl:\d+")
+        # Only the same bytes, where near-duplicates do not count.
+        exact = self.file("exact.csv", f"text\n{texts[0]}\n{texts[1].upper()}\n")
+        result = valence("data", "split", source, "--against", exact, "--no-near-duplicates", "--dry-run", "--json",
+                         "--train", "1")
+        self.assertEqual(json.loads(result.stdout)["against"]["left_out_of_train"], 1)
+        self.assert_refused(valence("data", "split", source, "--against", self.folder / "absent.csv", "--dry-run"), 3,
+                            "absent.csv")
 
     def test_a_class_of_one_is_told(self):
         path = self.labelled([[f"one{i} two{i} three{i}", "a", i] for i in range(20)] + [["lonely text", "b", 0]])
@@ -390,6 +421,29 @@ class Convert(InTemporaryFolder):
         self.assertEqual(valence("data", "convert", path, "-o", jsonl).returncode, 0)
         self.assertEqual(json.loads(jsonl.read_text().splitlines()[0]), {"id": "1", "text": 'a, "b"\nc', "label": "x"})
         self.assertEqual(valence("data", "convert", jsonl, "-f", "csv").stdout.decode(), content)
+
+    def test_output_is_compressed_by_its_suffix(self):
+        plain = "text,label\n" + "".join(f"row {i} of some,{i % 3}\n" for i in range(200_000))  # more than one flush
+        source = self.file("in.csv", plain)
+        for name in ("out.csv.gz", "OUT.CSV.GZ"):
+            result = valence("data", "convert", source, "-o", self.folder / name)
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            packed = (self.folder / name).read_bytes()
+            self.assertEqual(gzip.decompress(packed).decode(), plain)
+            self.assertLess(len(packed), len(plain) / 3)
+        result = valence("data", "convert", source, "-o", self.folder / "out.jsonl.zst")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertEqual((self.folder / "out.jsonl.zst").read_bytes()[:4], b"\x28\xb5\x2f\xfd")  # RFC 8878
+        back = valence("data", "convert", self.folder / "out.jsonl.zst", "-f", "csv")
+        self.assertEqual(back.stdout.decode(), plain)
+        self.assertEqual({path.name for path in self.folder.iterdir() if path.is_file()},
+                         {"in.csv", "out.csv.gz", "OUT.CSV.GZ", "out.jsonl.zst"})
+        report = self.folder / "report.csv.gz"
+        result = valence("data", "clean", self.file("two.csv", "text\na b\na b\n"), "-o", self.folder / "clean.csv.gz",
+                         "--report", report)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertEqual(gzip.decompress((self.folder / "clean.csv.gz").read_bytes()), b"text\na b\n")
+        self.assertIn(b"duplicate", gzip.decompress(report.read_bytes()))
 
     def test_no_text_column_is_needed(self):
         result = valence("data", "convert", self.file("in.csv", "a;b\n1;2\n"), "-f", "tsv")

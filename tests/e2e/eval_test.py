@@ -144,6 +144,27 @@ class OneLabel(Evaluating):
         self.assertTrue(first["is_confident"])
         self.assertLess(first["margin"], 0)
 
+    def test_label_errors_are_a_file_of_all_suspects(self):
+        path = self.folder / "suspects.csv"
+        report = self.evaluated(self.dev, "-m", self.model, "--bootstrap", "0", "--label-errors", path)
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        margins = {}
+        for index, (row, t) in enumerate(zip(self.scores, self.truth)):
+            margin = row[t] - max(score for label, score in row.items() if label != t)
+            if margin < 0:
+                margins[str(index + 2)] = margin
+        self.assertEqual(report["label_suspects"], len(rows))
+        self.assertEqual({row["place"].split(":")[-1] for row in rows}, set(margins))
+        for row in rows:
+            self.assertAlmostEqual(float(row["margin"]), margins[row["place"].split(":")[-1]], 5)
+        order = [(row["confident"] == "no", float(row["margin"])) for row in rows]
+        self.assertEqual(order, sorted(order))
+        first = report["worst_label_suspects"][0]
+        self.assertEqual((rows[0]["place"], rows[0]["suggested"]), (first["place"], first["suggested"]))
+        self.assert_refused(valence("eval", self.dev, "-m", self.model, "--label-errors", self.folder / "suspects.pdf"), 2,
+                            "tells no output format")
+
     def test_the_same_seed_draws_the_same_intervals(self):
         first = self.evaluated(self.dev, "-m", self.model, "--bootstrap", "40", "--seed", "3")
         again = self.evaluated(self.dev, "-m", self.model, "--bootstrap", "40", "--seed", "3")

@@ -5,6 +5,7 @@ import io
 import json
 import random
 import unittest
+import warnings
 
 from support import InTemporaryFolder, VOCABULARY, has, lines, valence
 
@@ -160,6 +161,23 @@ class RoundTrip(InTemporaryFolder):
                 model.merge_and_unload().save_pretrained(merged)
                 (merged / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes())
                 self.assert_same(self.here(merged), expected)
+
+    def test_adapters_over_a_base_without_a_head_bring_it(self):
+        import peft
+        import transformers
+        for model_type in ("bert", "modernbert"):
+            with self.subTest(model_type=model_type):
+                base = self.base(model_type, head=False)
+                out = self.train(base, f"{model_type}-new-lora", "--method", "lora", "--r", "2")
+                expected = self.here(base, "--adapter", out)
+                config = transformers.AutoConfig.from_pretrained(out)
+                model = transformers.AutoModelForSequenceClassification.from_pretrained(base, config=config)
+                with self.assertNoLogs("peft"), warnings.catch_warnings():
+                    warnings.simplefilter("error", UserWarning)
+                    model = peft.PeftModel.from_pretrained(model, out)
+                whole = {name.split(".modules_to_save")[0] for name, _ in model.named_parameters() if "modules_to_save" in name}
+                self.assertLessEqual(len(whole), 3, "only what was drawn anew")
+                self.assert_same(self.there(model), expected)
 
 
 if __name__ == "__main__":

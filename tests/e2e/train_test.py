@@ -153,6 +153,26 @@ class TrainTest(InTemporaryFolder):
         changed = {name for name in before if before[name] != after[name]}
         self.assertEqual(changed, {"classifier.weight", "classifier.bias", "bert.pooler.dense.weight", "bert.pooler.dense.bias"})
 
+    def test_gguf_and_onnx_are_bases_as_what_they_convert_to(self):
+        data = self.csv("train.csv", rows(60))
+        options = ["--num-train-epochs", "1", "--learning-rate", "1e-3", "--quiet"]
+        whole = self.train(data, *options, output="whole")
+        self.assertEqual(whole.returncode, 0, whole.stderr.decode())
+        expected = read_safetensors(self.folder / "whole" / "model.safetensors")
+        for kind, name in (("gguf", "tiny.gguf"), ("onnx", "tiny-onnx")):
+            with self.subTest(kind=kind):
+                base = self.folder / name
+                made = valence("models", "convert", self.model, "--to", kind, "-o", base)
+                self.assertEqual(made.returncode, 0, made.stderr.decode())
+                result = self.train(data, *options, model=base, output=kind)
+                self.assertEqual(result.returncode, 0, result.stderr.decode())
+                self.assertEqual(read_safetensors(self.folder / kind / "model.safetensors"), expected)
+                if kind == "gguf":
+                    self.assertTrue((self.folder / kind / "tokenizer.json").exists())
+                texts = ["-t", "the good b", "-t", "c bad a !"]
+                self.assertEqual(self.labels_of("-m", self.folder / kind, *texts),
+                                 self.labels_of("-m", self.folder / "whole", *texts))
+
     def test_layer_decay_of_zero_leaves_all_but_the_head_where_it_was(self):
         data = self.csv("train.csv", rows(100))
         result = self.train(data, "--layer-decay", "0", "--num-train-epochs", "1")

@@ -145,16 +145,11 @@ Result<History> read_store(const CheckArguments& arguments) {
 
 /// The rows of files.
 Result<History> read_files(const CheckArguments& arguments, const GlobalOptions& global, SignalWatcher& signals) {
-  VALENCE_TRY(data::ReaderOptions options, data_reader_options(arguments.input));
-  options.without_text = true;
-  options.stop = &signals.stop();
-  VALENCE_TRY(const auto inputs, data_inputs(arguments.input));
-  VALENCE_TRY(const auto source, open_data(inputs, options));
-  tell_detected(*source, arguments.input, global);
+  VALENCE_TRY(const DataInput input, begin_data(arguments.input, global, signals, TextOption::kNo));
   Progress progress(progress_style(global));
-  VALENCE_TRY(History history, read_history(*source, arguments, progress));
+  VALENCE_TRY(History history, read_history(*input.source, arguments, progress));
   if (history.texts.empty())
-    return fail(ErrorCode::kInvalidData, source->reader()->name(), "has no row with a label and a time");
+    return fail(ErrorCode::kInvalidData, input.reader().name(), "has no row with a label and a time");
   return history;
 }
 

@@ -156,7 +156,7 @@ void declare_clean_options(CLI::App& app, CleanArguments& arguments) {
                "Also drop texts that differ by case, punctuation or a few words, where the labels agree")
       ->group(rows);
   app.add_option("--similarity", arguments.similarity,
-                 "Share of the words in which near-duplicates must agree, 0.5 to 1 [0.9, and one word of four to nine]")
+                 "Share of the words in which near-duplicates must agree, 0.5 to 1 [0.9, and one word of five to nine]")
       ->type_name("X")
       ->group(rows);
   app.add_option("--id-column", arguments.id_column, "Column that numbers the rows, for the count of repeats [id]")

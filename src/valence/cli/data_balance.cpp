@@ -52,7 +52,7 @@ std::string weights_json(const LabelledRecords& rows) {
 }
 
 Status write_text(const std::string& path, std::string_view text, const std::atomic<bool>& stop) {
-  VALENCE_TRY(const auto file, data::OutputFile::open(path, {.stop = &stop}));
+  VALENCE_TRY(const auto file, open_data_output(path, stop));
   file->sink().buffer() += text;
   VALENCE_TRY_STATUS(file->sink().end_record());
   VALENCE_TRY_STATUS(file->sink().flush());
@@ -62,7 +62,7 @@ Status write_text(const std::string& path, std::string_view text, const std::ato
 Status write_rows(const LabelledRecords& rows, const std::vector<std::uint32_t>& chosen,
                   const BalanceArguments& arguments, const pipeline::Source& source, const std::atomic<bool>& stop) {
   VALENCE_TRY(const auto format, data_output_format(arguments.output, source.reader()->format()));
-  VALENCE_TRY(const auto file, data::OutputFile::open(arguments.output.output, {.stop = &stop}));
+  VALENCE_TRY(const auto file, open_data_output(arguments.output.output, stop));
   VALENCE_TRY(const auto writer, data_writer(format, source.columns(), *file, arguments.output.output));
   for (const std::uint32_t row : chosen) VALENCE_TRY_STATUS(writer->write({.carried = &rows.records[row].carried}));
   VALENCE_TRY_STATUS(writer->finish());
@@ -87,41 +87,35 @@ void tell_counts(const LabelledRecords& rows, const std::vector<std::uint32_t>& 
 }
 
 ExitCode run_balance(const BalanceArguments& arguments, const GlobalOptions& global) {
-  auto options = data_reader_options(arguments.input);
-  if (!options) return data_failed(options.error());
-  const auto inputs = data_inputs(arguments.input);
-  if (!inputs) return data_failed(inputs.error());
   const auto method = choose("--method", arguments.method, kMethods);
   if (!method) return data_failed(method.error());
   const auto to = parse_count("--to", arguments.to, kMostRows);
   if (!to) return data_failed(to.error());
   const auto seed = parse_seed(arguments.seed);
   if (!seed) return data_failed(seed.error());
-  if (const Status checked = check_output_is_no_input(*inputs, arguments.output.output); !checked) {
-    return data_failed(checked.error());
-  }
   if (*method == Method::kWeights && *to > 0) {
     return data_failed(
         {ErrorCode::kInvalidArgument, "--to", "says how many rows a class gets; weights leave the rows"});
   }
   SignalWatcher signals;
-  options->stop = &signals.stop();
-  options->without_text = true;
-  const auto source = open_data(*inputs, *options);
-  if (!source) return data_failed(source.error(), signals);
-  tell_detected(**source, arguments.input, global);
-  const auto label_column = find_label_column(**source, arguments.input);
+  const auto input = begin_data(arguments.input, global, signals, TextOption::kNo);
+  if (!input) return data_failed(input.error(), signals);
+  pipeline::Source& source = *input->source;
+  if (const Status checked = check_output_is_no_input(input->files, arguments.output.output); !checked) {
+    return data_failed(checked.error());
+  }
+  const auto label_column = find_label_column(source, arguments.input);
   if (!label_column) return data_failed(label_column.error());
   if (!*label_column) {
-    return data_failed(data::check_label_column(*(*source)->reader(), pipeline::kUsualLabelColumn).error());
+    return data_failed(data::check_label_column(input->reader(), pipeline::kUsualLabelColumn).error());
   }
   Progress progress(data_progress_style(global, arguments.output.output));
-  const auto rows = read_labelled(**source, *label_column, progress);
+  const auto rows = read_labelled(source, *label_column, progress);
   if (!rows) return data_failed(rows.error(), signals);
   tell_failed(rows->failed, global);
   if (rows->labels.size() == 1) {
     return data_failed(
-        {ErrorCode::kInvalidData, (*source)->reader()->name(),
+        {ErrorCode::kInvalidData, input->reader().name(),
          fmt::format("every row is labelled {}: there is nothing to balance", in_quotes(rows->labels[0])),
          "say another --label-column"});
   }
@@ -140,7 +134,7 @@ ExitCode run_balance(const BalanceArguments& arguments, const GlobalOptions& glo
     const auto chosen = *method == Method::kOver ? data::oversampled(rows->label_of, target, *seed)
                                                  : data::undersampled(rows->label_of, target, *seed);
     if (!global.quiet) tell_counts(*rows, chosen);
-    if (!arguments.dry_run) written = write_rows(*rows, chosen, arguments, **source, signals.stop());
+    if (!arguments.dry_run) written = write_rows(*rows, chosen, arguments, source, signals.stop());
   }
   if (!written) return data_failed(written.error(), signals);
   return rows->failed.count == 0 ? ExitCode::kOk : ExitCode::kSomeRowsFailed;

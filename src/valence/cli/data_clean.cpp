@@ -46,7 +46,7 @@ Status check_outputs(const CleanArguments& arguments, const std::vector<std::str
 }
 
 Result<data::OutputFormat> report_format(const std::string& path) {
-  const auto format = data::output_format_of(path);
+  const auto format = data::output_format_of(data::without_compression(path));
   if (format && *format != data::OutputFormat::kJson) return *format;
   return fail(ErrorCode::kInvalidArgument, path, "its suffix tells no format for a report",
               "end it in .csv, .tsv or .jsonl");
@@ -57,12 +57,12 @@ Result<CleanOutputs> open_outputs(const CleanArguments& arguments, const pipelin
   CleanOutputs outputs;
   if (!arguments.dry_run) {
     VALENCE_TRY(const auto format, data_output_format(arguments.output, source.reader()->format()));
-    VALENCE_TRY(outputs.rows, data::OutputFile::open(arguments.output.output, {.stop = &stop}));
+    VALENCE_TRY(outputs.rows, open_data_output(arguments.output.output, stop));
     VALENCE_TRY(outputs.writer, data_writer(format, cleaner.written_columns(), *outputs.rows, arguments.output.output));
   }
   if (!arguments.report.empty()) {
     VALENCE_TRY(const auto format, report_format(arguments.report));
-    VALENCE_TRY(outputs.report_file, data::OutputFile::open(arguments.report, {.stop = &stop}));
+    VALENCE_TRY(outputs.report_file, open_data_output(arguments.report, stop));
     outputs.report.emplace(format, has_files, outputs.report_file->sink());
   }
   return outputs;
@@ -106,29 +106,24 @@ void tell_cautions(const data::CleaningSummary& summary, const data::CleaningOpt
 }
 
 ExitCode run_clean(const CleanArguments& arguments, const GlobalOptions& global) {
-  auto reader_options = data_reader_options(arguments.input);
-  if (!reader_options) return data_failed(reader_options.error());
-  const auto inputs = data_inputs(arguments.input);
-  if (!inputs) return data_failed(inputs.error());
   const auto threads = parse_threads(arguments.threads);
   if (!threads) return data_failed(threads.error());
-  if (const Status checked = check_outputs(arguments, *inputs); !checked) return data_failed(checked.error());
   SignalWatcher signals;
-  reader_options->stop = &signals.stop();
-  const auto source = open_data(*inputs, *reader_options);
-  if (!source) return data_failed(source.error(), signals);
-  tell_detected(**source, arguments.input, global);
-  auto options = interpret(arguments, **source);
+  const auto input = begin_data(arguments.input, global, signals, TextOption::kYes);
+  if (!input) return data_failed(input.error(), signals);
+  pipeline::Source& source = *input->source;
+  if (const Status checked = check_outputs(arguments, input->files); !checked) return data_failed(checked.error());
+  auto options = interpret(arguments, source);
   if (!options) return data_failed(options.error());
   const data::Cleaner cleaner(options->cleaning);
-  auto outputs = open_outputs(arguments, **source, cleaner, signals.stop(), inputs->size() > 1);
+  auto outputs = open_outputs(arguments, source, cleaner, signals.stop(), input->files.size() > 1);
   if (!outputs) return data_failed(outputs.error(), signals);
 
   data::CleaningLedger ledger(options->cleaning, options->near);
   ThreadPool pool(*threads == 0 ? usable_cores() : *threads);
   Progress progress(data_progress_style(global, arguments.output.output));
   const auto ended = pipeline::clean(
-      {.source = **source,
+      {.source = source,
        .cleaner = cleaner,
        .ledger = ledger,
        .writer = outputs->writer.get(),
@@ -146,8 +141,7 @@ ExitCode run_clean(const CleanArguments& arguments, const GlobalOptions& global)
     print_note(fmt::format("interrupted after {} rows", with_thousands(summary.rows)));
     return signals.exit_code();
   }
-  if (const auto refused = refuse_all_bad(summary, arguments, (*source)->reader()->name()))
-    return data_failed(*refused);
+  if (const auto refused = refuse_all_bad(summary, arguments, input->reader().name())) return data_failed(*refused);
   if (const Status committed = commit(*outputs); !committed) return data_failed(committed.error());
   if (!global.quiet) {
     const std::string table = clean_table(summary, options->cleaning, !is_dumb_terminal());

@@ -57,29 +57,23 @@ Status convert_all(pipeline::Source& source, data::Writer& writer, Progress& pro
 }
 
 ExitCode convert(const ConvertArguments& arguments, const GlobalOptions& global) {
-  auto options = data_reader_options(arguments.input);
-  if (!options) return data_failed(options.error());
-  const auto inputs = data_inputs(arguments.input);
-  if (!inputs) return data_failed(inputs.error());
   SignalWatcher signals;
-  options->stop = &signals.stop();
-  options->without_text = true;
-  const auto source = open_data(*inputs, *options);
-  if (!source) return data_failed(source.error(), signals);
-  tell_detected(**source, arguments.input, global);
-  const auto format = data_output_format(arguments.output, (*source)->reader()->format());
+  const auto input = begin_data(arguments.input, global, signals, TextOption::kNo);
+  if (!input) return data_failed(input.error(), signals);
+  pipeline::Source& source = *input->source;
+  const auto format = data_output_format(arguments.output, input->reader().format());
   if (!format) return data_failed(format.error());
-  if (const Status checked = check_output_is_no_input(*inputs, arguments.output.output); !checked) {
+  if (const Status checked = check_output_is_no_input(input->files, arguments.output.output); !checked) {
     return data_failed(checked.error());
   }
-  const auto output = data::OutputFile::open(arguments.output.output, {.stop = &signals.stop()});
+  const auto output = open_data_output(arguments.output.output, signals.stop());
   if (!output) return data_failed(output.error(), signals);
-  const auto writer = data_writer(*format, (*source)->columns(), **output, arguments.output.output);
+  const auto writer = data_writer(*format, source.columns(), **output, arguments.output.output);
   if (!writer) return data_failed(writer.error());
 
   Progress progress(data_progress_style(global, arguments.output.output));
   Converted converted;
-  const Status outcome = convert_all(**source, **writer, progress, signals.stop(), converted);
+  const Status outcome = convert_all(source, **writer, progress, signals.stop(), converted);
   if (signals.signalled()) {
     print_note("interrupted");
     return signals.exit_code();

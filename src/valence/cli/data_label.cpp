@@ -347,7 +347,7 @@ Status write_review(const ReviewQueue& queue, const std::string& path, const std
                     const std::string& label_column, const std::atomic<bool>& stop) {
   VALENCE_TRY(const auto format, data_output_format({.output = path, .format = ""}, data::InputFormat::kCsv));
   const ExtendedRows rows(input_columns, {label_column, kReasonColumn, kVotesColumn});
-  VALENCE_TRY(const auto file, data::OutputFile::open(path, {.stop = &stop}));
+  VALENCE_TRY(const auto file, open_data_output(path, stop));
   VALENCE_TRY(const auto writer, data_writer(format, rows.columns(), *file, path));
   for (const ReviewRow* const row : queue.best()) {
     const data::Fields fields = rows.extend(row->record.carried, {row->suggestion, row->reason, row->votes});
@@ -371,37 +371,32 @@ Status check_outputs(const LabelArguments& arguments, const std::vector<std::str
 }
 
 ExitCode run_label(const LabelArguments& arguments, const GlobalOptions& global) {
-  auto options = data_reader_options(arguments.input);
-  if (!options) return data_failed(options.error());
-  const auto inputs = data_inputs(arguments.input);
-  if (!inputs) return data_failed(inputs.error());
   const auto min_share = parse_portion("--min-share", arguments.min_share);
   if (!min_share) return data_failed(min_share.error());
   const auto review_rows = parse_count("--review-rows", arguments.review_rows, kMostReviewRows);
   if (!review_rows) return data_failed(review_rows.error());
-  if (const Status checked = check_outputs(arguments, *inputs); !checked) return data_failed(checked.error());
   SignalWatcher signals;
-  options->stop = &signals.stop();
-  const auto source = open_data(*inputs, *options);
-  if (!source) return data_failed(source.error(), signals);
-  tell_detected(**source, arguments.input, global);
+  const auto input = begin_data(arguments.input, global, signals, TextOption::kYes);
+  if (!input) return data_failed(input.error(), signals);
+  pipeline::Source& source = *input->source;
+  if (const Status checked = check_outputs(arguments, input->files); !checked) return data_failed(checked.error());
   // A label column that is not there is what this command makes.
   const std::string label_column =
       arguments.input.label_column.empty() ? pipeline::kUsualLabelColumn : arguments.input.label_column;
-  if (label_column == (*source)->reader()->text_column()) {
+  if (label_column == input->reader().text_column()) {
     return data_failed({ErrorCode::kInvalidArgument, "--label-column",
                         fmt::format("\"{}\" is the column of the texts too", label_column)});
   }
-  const auto sources = make_sources(arguments, *options, global);
+  const auto sources = make_sources(arguments, input->options, global);
   if (!sources) return data_failed(sources.error(), signals);
 
-  const ExtendedRows rows((*source)->columns(), {label_column, kShareColumn, kSourcesColumn});
+  const ExtendedRows rows(source.columns(), {label_column, kShareColumn, kSourcesColumn});
   std::unique_ptr<data::OutputFile> file;
   std::unique_ptr<data::Writer> writer;
   if (!arguments.dry_run) {
-    const auto format = data_output_format(arguments.output, (*source)->reader()->format());
+    const auto format = data_output_format(arguments.output, input->reader().format());
     if (!format) return data_failed(format.error());
-    auto opened = data::OutputFile::open(arguments.output.output, {.stop = &signals.stop()});
+    auto opened = open_data_output(arguments.output.output, signals.stop());
     if (!opened) return data_failed(opened.error(), signals);
     file = *std::move(opened);
     auto made = data_writer(*format, rows.columns(), *file, arguments.output.output);
@@ -420,7 +415,7 @@ ExitCode run_label(const LabelArguments& arguments, const GlobalOptions& global)
                                     .rows = rows,
                                     .review = arguments.review.empty() ? nullptr : &review,
                                     .counts = counts},
-                                   **source, progress, signals.stop());
+                                   source, progress, signals.stop());
   if (signals.signalled()) {
     print_note("interrupted");
     return signals.exit_code();
@@ -428,14 +423,14 @@ ExitCode run_label(const LabelArguments& arguments, const GlobalOptions& global)
   if (!outcome) return file && file->sink().reader_gone() ? ExitCode::kOk : data_failed(outcome.error());
   tell_failed(counts.failed, global);
   if (counts.rows == counts.failed.count) {
-    return data_failed({ErrorCode::kInvalidData, (*source)->reader()->name(),
-                        counts.rows == 0 ? "has no rows" : "no row can be read"});
+    return data_failed(
+        {ErrorCode::kInvalidData, input->reader().name(), counts.rows == 0 ? "has no rows" : "no row can be read"});
   }
   if (file) {
     if (const Status committed = file->commit(); !committed) return data_failed(committed.error());
   }
   if (!arguments.review.empty()) {
-    const Status written = write_review(review, arguments.review, (*source)->columns(), label_column, signals.stop());
+    const Status written = write_review(review, arguments.review, source.columns(), label_column, signals.stop());
     if (!written) return data_failed(written.error(), signals);
   }
   if (!global.quiet) {

@@ -31,6 +31,24 @@ Result<std::optional<char>> parse_delimiter(const std::string& word) {
   return fail(ErrorCode::kInvalidArgument, "--delimiter", fmt::format("\"{}\" is not one character or tab", word));
 }
 
+/// Standard input for no inputs, unless that is a terminal.
+Result<std::vector<std::string>> data_inputs(const DataInputArguments& arguments) {
+  if (!arguments.inputs.empty()) return arguments.inputs;
+  if (!is_terminal(STDIN_FILENO)) return std::vector<std::string>{"-"};
+  return fail(ErrorCode::kInvalidArgument, "", "no input: expected a file, or - for standard input",
+              "--help shows examples");
+}
+
+/// Says aloud what was guessed of the input: the delimiter.
+void tell_detected(const pipeline::Source& source, const DataInputArguments& arguments, const GlobalOptions& global) {
+  const data::RecordReader& reader = *source.reader();
+  const auto delimiter = reader.delimiter();
+  const bool is_guess = reader.format() == data::InputFormat::kCsv && arguments.delimiter.empty() && delimiter != ',';
+  if (!is_guess || global.quiet) return;
+  print_note(fmt::format("{}: cells are separated by {}", reader.name(),
+                         *delimiter == '\t' ? std::string("tabs") : fmt::format("\"{}\"", *delimiter)));
+}
+
 }  // namespace
 
 void declare_data_input(CLI::App& app, DataInputArguments& arguments, TextOption text, LabelOption label) {
@@ -92,11 +110,7 @@ Result<data::OutputFormat> data_output_format(const DataOutputArguments& argumen
     if (format && is_of_records(*format)) return *format;
     return fail(not_one_of("--format", arguments.format, {"csv", "tsv", "jsonl"}));
   }
-  const std::string& path = arguments.output;
-  if (path.ends_with(".gz") || path.ends_with(".zst")) {
-    return fail(ErrorCode::kUnsupported, path, "compressed output is not built in",
-                "write to standard output and pipe that into gzip or zstd");
-  }
+  const std::string path(data::without_compression(arguments.output));
   const auto by_suffix = data::output_format_of(path);
   if (by_suffix && is_of_records(*by_suffix)) return *by_suffix;
   const bool tells_other = path != "-" && !path.starts_with("/dev/") && std::filesystem::path(path).has_extension();
@@ -116,13 +130,6 @@ Result<data::OutputFormat> data_output_format(const DataOutputArguments& argumen
   return data::OutputFormat::kCsv;
 }
 
-Result<std::vector<std::string>> data_inputs(const DataInputArguments& arguments) {
-  if (!arguments.inputs.empty()) return arguments.inputs;
-  if (!is_terminal(STDIN_FILENO)) return std::vector<std::string>{"-"};
-  return fail(ErrorCode::kInvalidArgument, "", "no input: expected a file, or - for standard input",
-              "--help shows examples");
-}
-
 Result<std::unique_ptr<pipeline::Source>> open_data(const std::vector<std::string>& inputs,
                                                     const data::ReaderOptions& options) {
   VALENCE_TRY(auto source, pipeline::open_files(inputs, options, true));
@@ -139,6 +146,18 @@ Result<std::unique_ptr<pipeline::Source>> open_data(const std::vector<std::strin
   return source;
 }
 
+Result<DataInput> begin_data(const DataInputArguments& arguments, const GlobalOptions& global, SignalWatcher& signals,
+                             TextOption text) {
+  DataInput input;
+  VALENCE_TRY(input.options, data_reader_options(arguments));
+  VALENCE_TRY(input.files, data_inputs(arguments));
+  input.options.stop = &signals.stop();
+  input.options.without_text = text == TextOption::kNo;
+  VALENCE_TRY(input.source, open_data(input.files, input.options));
+  tell_detected(*input.source, arguments, global);
+  return input;
+}
+
 Result<std::optional<std::string>> find_label_column(const pipeline::Source& source,
                                                      const DataInputArguments& arguments) {
   const data::RecordReader& reader = *source.reader();
@@ -151,13 +170,8 @@ Result<std::optional<std::string>> find_label_column(const pipeline::Source& sou
   return usual;
 }
 
-void tell_detected(const pipeline::Source& source, const DataInputArguments& arguments, const GlobalOptions& global) {
-  const data::RecordReader& reader = *source.reader();
-  const auto delimiter = reader.delimiter();
-  const bool is_guess = reader.format() == data::InputFormat::kCsv && arguments.delimiter.empty() && delimiter != ',';
-  if (!is_guess || global.quiet) return;
-  print_note(fmt::format("{}: cells are separated by {}", reader.name(),
-                         *delimiter == '\t' ? std::string("tabs") : fmt::format("\"{}\"", *delimiter)));
+Result<std::unique_ptr<data::OutputFile>> open_data_output(const std::string& path, const std::atomic<bool>& stop) {
+  return data::OutputFile::open(path, {.stop = &stop, .compression = data::compression_of(path)});
 }
 
 Result<std::unique_ptr<data::Writer>> data_writer(data::OutputFormat format, std::vector<std::string> columns,

@@ -43,11 +43,22 @@ void declare_data_output(CLI::App& app, DataOutputArguments& arguments);
 /// Of a csv the delimiter is detected where none was given.
 Result<data::ReaderOptions> data_reader_options(const DataInputArguments& arguments);
 
-/// -f, else by the suffix of -o, else the format of the input, csv for txt.
-Result<data::OutputFormat> data_output_format(const DataOutputArguments& arguments, data::InputFormat input);
+/// The inputs of a command, opened.
+struct DataInput {
+  std::vector<std::string> files;  ///< "-" is standard input
+  data::ReaderOptions options;
+  std::unique_ptr<pipeline::Source> source;
 
-/// Standard input for no inputs, unless that is a terminal.
-Result<std::vector<std::string>> data_inputs(const DataInputArguments& arguments);
+  [[nodiscard]] const data::RecordReader& reader() const { return *source->reader(); }
+};
+
+/// What every command of `data` begins with once its own options are understood: inputs are opened, standard input
+/// where none is named and it is no terminal, and what was guessed of them is said. A signal ends a wait for them.
+Result<DataInput> begin_data(const DataInputArguments& arguments, const GlobalOptions& global, SignalWatcher& signals,
+                             TextOption text);
+
+/// -f, else by the suffix of -o before .gz and .zst, else the format of the input, csv for txt.
+Result<data::OutputFormat> data_output_format(const DataOutputArguments& arguments, data::InputFormat input);
 
 /// All files with the columns of the first where they are csv or tsv. A first file without a row that tells columns is
 /// kInvalidData.
@@ -58,8 +69,8 @@ Result<std::unique_ptr<pipeline::Source>> open_data(const std::vector<std::strin
 Result<std::optional<std::string>> find_label_column(const pipeline::Source& source,
                                                      const DataInputArguments& arguments);
 
-/// Says aloud what was guessed of the input: the delimiter.
-void tell_detected(const pipeline::Source& source, const DataInputArguments& arguments, const GlobalOptions& global);
+/// -o FILE, compressed where it ends in .gz or .zst.
+Result<std::unique_ptr<data::OutputFile>> open_data_output(const std::string& path, const std::atomic<bool>& stop);
 
 /// Records, and no results, into `output`.
 Result<std::unique_ptr<data::Writer>> data_writer(data::OutputFormat format, std::vector<std::string> columns,

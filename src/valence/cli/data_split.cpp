@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "valence/cli/clean_options.h"
+#include "valence/cli/data_leakage.h"
 #include "valence/cli/json_writer.h"
 #include "valence/cli/labelled_records.h"
 #include "valence/cli/option_values.h"
@@ -31,13 +32,16 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kParts = 3;
 constexpr std::array<const char*, kParts> kPartNames = {"train", "dev", "test"};
+constexpr std::uint32_t kTrain = 0;
+constexpr std::uint32_t kNoPart = kParts;  // of rows that are left out
 constexpr std::size_t kLabelColumns = 24;
 
 constexpr const char* kExamples = R"(
 Examples:
   valence data split labelled.csv -o splits/
   valence data split labelled.csv --label-column sentiment --ratios 0.9,0.1 -o splits/
-  valence data split tickets.jsonl --group-by customer --seed 7 -o splits/)";
+  valence data split tickets.jsonl --group-by customer --seed 7 -o splits/
+  valence data split labelled.csv --against held-out.csv -o splits/)";
 
 struct SplitArguments {
   DataInputArguments input;
@@ -45,6 +49,7 @@ struct SplitArguments {
   std::array<std::string, kParts> shares;
   std::string ratios;
   std::string group_by;
+  std::vector<std::string> against;
   std::string seed = "0";
   std::string similarity;
   bool no_stratify = false;
@@ -147,17 +152,29 @@ struct Split {
   std::vector<std::uint32_t> part_of;
   std::array<std::vector<std::uint64_t>, kParts> counts;  ///< rows, by label
   std::array<std::uint64_t, kParts> rows{};
+  std::array<std::uint64_t, kParts> leaking{};  ///< rows that --against has too, by the part they fell into
+  std::optional<std::size_t> first_left_out;    ///< the first of those that train lost
 };
 
-Split make_split(const LabelledRecords& rows, const Groups& groups, const std::array<double, kParts>& shares,
-                 bool stratified, std::uint64_t seed) {
+/// `leakage` null: nothing is left out.
+Split make_split(const LabelledRecords& rows, const Groups& groups, const Leakage* leakage,
+                 const std::array<double, kParts>& shares, bool stratified, std::uint64_t seed) {
   const std::vector<std::uint32_t> one_label(rows.records.size(), 0);
   Split split;
   split.part_of = data::assign_parts(stratified ? rows.label_of : one_label, groups.group_of, shares, seed);
   for (auto& counts : split.counts) counts.resize(rows.labels.size());
   for (std::size_t row = 0; row < split.part_of.size(); ++row) {
-    ++split.counts[split.part_of[row]][rows.label_of[row]];
-    ++split.rows[split.part_of[row]];
+    std::uint32_t& part = split.part_of[row];
+    if (leakage != nullptr && leakage->source[row]) {
+      ++split.leaking[part];
+      if (part == kTrain) {
+        if (!split.first_left_out) split.first_left_out = row;
+        part = kNoPart;
+        continue;
+      }
+    }
+    ++split.counts[part][rows.label_of[row]];
+    ++split.rows[part];
   }
   return split;
 }
@@ -188,7 +205,8 @@ std::string split_table(const LabelledRecords& rows, const Split& split, bool ha
   return out;
 }
 
-std::string split_json(const LabelledRecords& rows, const Split& split, const Groups& groups, std::uint64_t seed) {
+std::string split_json(const LabelledRecords& rows, const Split& split, const Groups& groups, const Leakage* leakage,
+                       std::uint64_t seed) {
   JsonWriter json;
   json.open_object();
   json.value("seed", seed);
@@ -197,6 +215,16 @@ std::string split_json(const LabelledRecords& rows, const Split& split, const Gr
   json.value("unreadable", rows.failed.count);
   json.value("near_duplicate_groups", std::uint64_t{groups.near_duplicate_groups});
   json.value("near_duplicate_rows", std::uint64_t{groups.near_duplicate_rows});
+  if (leakage != nullptr) {
+    json.open_object("against");
+    json.value("rows", leakage->rows_against);
+    json.value("unreadable", leakage->failed.count);
+    json.value("left_out_of_train", split.leaking[kTrain]);
+    for (std::size_t part = kTrain + 1; part < kParts; ++part) {
+      json.value(fmt::format("also_in_{}", kPartNames[part]), split.leaking[part]);
+    }
+    json.close();
+  }
   json.open_object("parts");
   for (std::size_t part = 0; part < kParts; ++part) {
     json.open_object(kPartNames[part]);
@@ -266,10 +294,27 @@ Status write_parts(const LabelledRecords& rows, const Split& split, const std::a
   return {};
 }
 
+/// What --against found, in words.
+void tell_leakage(const LabelledRecords& rows, const Split& split, const Leakage& leakage) {
+  if (split.leaking[kTrain] == 0) {
+    print_note(fmt::format("no row of train is among the {} of --against", with_thousands(leakage.rows_against)));
+  } else {
+    const data::Record& first = rows.records[*split.first_left_out];
+    print_warning(
+        fmt::format("{} rows are among the {} of --against and are left out of train; the first, {}:{}, is {}",
+                    with_thousands(split.leaking[kTrain]), with_thousands(leakage.rows_against), first.input,
+                    first.line, leakage.places[*leakage.source[*split.first_left_out]]));
+  }
+  for (std::size_t part = kTrain + 1; part < kParts; ++part) {
+    if (split.leaking[part] == 0) continue;
+    print_note(fmt::format("{} rows of {} are among them too", with_thousands(split.leaking[part]), kPartNames[part]));
+  }
+}
+
 /// Reading and checking, before anything is decided.
-Result<LabelledRecords> read_rows(const pipeline::Source& source_of_columns, pipeline::Source& source,
-                                  const SplitArguments& arguments, Progress& progress, bool& has_labels) {
-  const data::RecordReader& reader = *source_of_columns.reader();
+Result<LabelledRecords> read_rows(pipeline::Source& source, const SplitArguments& arguments, Progress& progress,
+                                  bool& has_labels) {
+  const data::RecordReader& reader = *source.reader();
   VALENCE_TRY(auto label_column, find_label_column(source, arguments.input));
   if (!label_column && !arguments.no_stratify)
     VALENCE_TRY_STATUS(data::check_label_column(reader, pipeline::kUsualLabelColumn));
@@ -284,10 +329,6 @@ Result<LabelledRecords> read_rows(const pipeline::Source& source_of_columns, pip
 }
 
 ExitCode run_split(const SplitArguments& arguments, const GlobalOptions& global) {
-  auto options = data_reader_options(arguments.input);
-  if (!options) return data_failed(options.error());
-  const auto inputs = data_inputs(arguments.input);
-  if (!inputs) return data_failed(inputs.error());
   const auto shares = parse_shares(arguments);
   if (!shares) return data_failed(shares.error());
   const auto seed = parse_seed(arguments.seed);
@@ -299,20 +340,28 @@ ExitCode run_split(const SplitArguments& arguments, const GlobalOptions& global)
                         "add -o DIR, or --dry-run to only count"});
   }
   SignalWatcher signals;
-  options->stop = &signals.stop();
-  const auto source = open_data(*inputs, *options);
-  if (!source) return data_failed(source.error(), signals);
-  tell_detected(**source, arguments.input, global);
+  const auto input = begin_data(arguments.input, global, signals, TextOption::kYes);
+  if (!input) return data_failed(input.error(), signals);
+  pipeline::Source& source = *input->source;
   Progress progress(progress_style(global));
   bool has_labels = false;
-  const auto rows = read_rows(**source, **source, arguments, progress, has_labels);
+  const auto rows = read_rows(source, arguments, progress, has_labels);
   if (!rows) return data_failed(rows.error(), signals);
   tell_failed(rows->failed, global);
 
+  std::optional<Leakage> leakage;
+  if (!arguments.against.empty()) {
+    auto found = find_leakage(rows->records, arguments.against, input->options,
+                              arguments.no_near_duplicates ? std::nullopt : std::optional(*near), progress);
+    if (!found) return data_failed(found.error(), signals);
+    leakage = *std::move(found);
+    tell_failed(leakage->failed, global);
+  }
+  const Leakage* const leaking = leakage ? &*leakage : nullptr;
   const Groups groups = find_groups(*rows, arguments, *near);
-  const Split split = make_split(*rows, groups, *shares, !arguments.no_stratify, *seed);
+  const Split split = make_split(*rows, groups, leaking, *shares, !arguments.no_stratify, *seed);
   if (!arguments.dry_run) {
-    const Status written = write_parts(*rows, split, *shares, arguments, **source, signals.stop());
+    const Status written = write_parts(*rows, split, *shares, arguments, source, signals.stop());
     if (!written) return data_failed(written.error(), signals);
   }
   if (!global.quiet) {
@@ -325,10 +374,11 @@ ExitCode run_split(const SplitArguments& arguments, const GlobalOptions& global)
       print_note(fmt::format("{} groups of near-duplicates ({} rows) stay on one side each",
                              with_thousands(groups.near_duplicate_groups), with_thousands(groups.near_duplicate_rows)));
     }
+    if (leakage) tell_leakage(*rows, split, *leakage);
     tell_thin_labels(*rows, split, *shares);
   }
   if (arguments.json) {
-    const ExitCode printed = print_to_stdout(split_json(*rows, split, groups, *seed));
+    const ExitCode printed = print_to_stdout(split_json(*rows, split, groups, leaking, *seed));
     if (printed != ExitCode::kOk) return printed;
   }
   return rows->failed.count == 0 ? ExitCode::kOk : ExitCode::kSomeRowsFailed;
@@ -352,13 +402,18 @@ Command add_data_split(CLI::App& data) {
   app->add_option("--group-by", arguments->group_by,
                   "Rows with one value in this column stay together: author, customer")
       ->type_name("C");
+  app->add_option("--against", arguments->against,
+                  "Rows kept for testing elsewhere: what is among them, near-duplicates too, is left out of train; may "
+                  "be given again")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   app->add_option("--seed", arguments->seed, "Another cut for each number; the same everywhere for one [0]")
       ->type_name("N");
   app->add_flag("--no-stratify", arguments->no_stratify, "Do not look at labels");
   app->add_flag("--no-near-duplicates", arguments->no_near_duplicates,
                 "Let near-duplicates fall into different parts: what is tested was learnt then");
   app->add_option("--similarity", arguments->similarity,
-                  "Share of the words in which near-duplicates agree, 0.5 to 1 [0.9, and one word of four to nine]")
+                  "Share of the words in which near-duplicates agree, 0.5 to 1 [0.9, and one word of five to nine]")
       ->type_name("X");
   app->add_flag("--json", arguments->json, "The counts as JSON on standard output");
   app->add_flag("--dry-run", arguments->dry_run, "Count, write nothing");

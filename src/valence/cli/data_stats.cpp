@@ -173,30 +173,25 @@ std::string stats_json(const data::DatasetStats& stats, const TokenCounter& coun
 }
 
 ExitCode run_stats(const StatsArguments& arguments, const GlobalOptions& global) {
-  auto options = data_reader_options(arguments.input);
-  if (!options) return data_failed(options.error());
-  const auto inputs = data_inputs(arguments.input);
-  if (!inputs) return data_failed(inputs.error());
   SignalWatcher signals;
-  options->stop = &signals.stop();
-  const auto source = open_data(*inputs, *options);
-  if (!source) return data_failed(source.error(), signals);
-  tell_detected(**source, arguments.input, global);
-  const auto label_column = find_label_column(**source, arguments.input);
+  const auto input = begin_data(arguments.input, global, signals, TextOption::kYes);
+  if (!input) return data_failed(input.error(), signals);
+  pipeline::Source& source = *input->source;
+  const auto label_column = find_label_column(source, arguments.input);
   if (!label_column) return data_failed(label_column.error());
   const auto counter = make_counter(arguments.model);
   if (!counter) return data_failed(counter.error());
 
-  data::DatasetStats stats((*source)->columns(), (*source)->reader()->text_column(), *label_column);
+  data::DatasetStats stats(source.columns(), source.reader()->text_column(), *label_column);
   Progress progress(progress_style(global));
-  const Status counted = count_all(**source, *counter, progress, signals.stop(), stats);
+  const Status counted = count_all(source, *counter, progress, signals.stop(), stats);
   if (!counted) return data_failed(counted.error(), signals);
   if (signals.signalled()) return signals.exit_code();
   if (stats.rows == 0) {
-    return data_failed({ErrorCode::kInvalidData, (*source)->reader()->name(), "has no rows"});
+    return data_failed({ErrorCode::kInvalidData, source.reader()->name(), "has no rows"});
   }
   if (stats.unreadable == stats.rows) {
-    return data_failed({ErrorCode::kInvalidData, (*source)->reader()->name(), "no row can be read",
+    return data_failed({ErrorCode::kInvalidData, source.reader()->name(), "no row can be read",
                         "check --encoding, --input-format and --delimiter"});
   }
   const ExitCode printed =

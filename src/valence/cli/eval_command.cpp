@@ -15,6 +15,7 @@
 #include "valence/cli/eval_options.h"
 #include "valence/cli/eval_report.h"
 #include "valence/cli/eval_run.h"
+#include "valence/cli/eval_suspects.h"
 #include "valence/cli/model_ref.h"
 #include "valence/cli/option_values.h"
 #include "valence/cli/quantities.h"
@@ -98,6 +99,13 @@ class EvalSession {
     VALENCE_TRY(classifier_, load_classifier(arguments_.model, options_.labelled.classifier));
     tell_warnings(*classifier_);
     VALENCE_TRY(const AnswerKind kind, answer_kind(*classifier_));
+    if (!arguments_.label_errors.empty() && kind != AnswerKind::kOneLabel) {
+      return fail(ErrorCode::kInvalidArgument, "--label-errors", "is for models that give one label a text",
+                  "leave it out");
+    }
+    if (!arguments_.label_errors.empty()) {
+      VALENCE_TRY_STATUS(check_label_errors_file(arguments_.label_errors));
+    }
     std::vector<Gate> gates;
     for (const auto& [name, wanted] : options_.fail_under) {
       VALENCE_TRY(std::string figure, figure_named(name, kind));
@@ -195,13 +203,18 @@ class EvalSession {
     if (!arguments_.report.empty()) {
       VALENCE_TRY_STATUS(write_report(arguments_.report, eval_html(findings)));
     }
+    if (!arguments_.label_errors.empty()) {
+      VALENCE_TRY_STATUS(write_label_errors(findings, arguments_.label_errors));
+    }
     const std::string shown = arguments_.json
                                   ? eval_json(findings)
                                   : eval_table(findings, terminal_width(STDOUT_FILENO), !is_dumb_terminal());
     if (const ExitCode printed = print_to_stdout(shown); printed != ExitCode::kOk) return printed;
     if (!global_.quiet) {
       for (const std::string& caution : eval_cautions(findings)) print_warning(caution);
-      if (!arguments_.report.empty()) print_note(fmt::format("{}: written", arguments_.report));
+      for (const std::string* const path : {&arguments_.report, &arguments_.label_errors}) {
+        if (!path->empty()) print_note(fmt::format("{}: written", *path));
+      }
     }
     const bool missed = !std::ranges::all_of(findings.gates, &Gate::passed);
     for (const Gate& gate : findings.gates) {
@@ -221,8 +234,9 @@ class EvalSession {
 ExitCode eval(const EvalArguments& arguments, const GlobalOptions& global) {
   auto options = interpret(arguments);
   if (!options) return failed(options.error());
-  if (const Status checked = check_output_is_no_input(arguments.data, arguments.report); !checked) {
-    return failed(checked.error());
+  for (const std::string* const path : {&arguments.report, &arguments.label_errors}) {
+    const Status checked = check_output_is_no_input(arguments.data, *path);
+    if (!checked) return failed(checked.error());
   }
   SignalWatcher signals;
   const auto code = EvalSession(arguments, std::move(*options), global, signals).run();

@@ -180,6 +180,10 @@ void declare_eval_options(CLI::App& app, EvalArguments& arguments) {
   app.add_option("--report", arguments.report, "Also an HTML page with pictures, in one file")
       ->type_name("FILE")
       ->group(output);
+  app.add_option("--label-errors", arguments.label_errors,
+                 "Also the rows whose label may be wrong, most suspicious first (.csv .tsv .jsonl, also .gz and .zst)")
+      ->type_name("FILE")
+      ->group(output);
   app.add_flag("--json", arguments.json, "Everything as JSON on standard output")->group(output);
   app.add_option("--fail-under", arguments.fail_under,
                  "Exit code 1 if a figure is worse than this, as accuracy=0.9 or ece=0.05 (at most)")

@@ -52,6 +52,7 @@ struct EvalArguments {
   std::vector<std::string> labels;
   std::string adapter;
   std::string report;
+  std::string label_errors;
   std::vector<std::string> slices;
   std::string target;
   std::vector<std::string> fail_under;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "valence/cli/convert_directory.h"
 #include "valence/cli/convert_source.h"
 #include "valence/cli/model_ref.h"
 #include "valence/engine/default_model.h"
@@ -44,9 +45,17 @@ Result<TrainBase> open_train_base(const std::string& ref) {
   VALENCE_TRY(const auto gguf, find_gguf(*path));
   VALENCE_TRY(const auto onnx, gguf ? Result<std::optional<fs::path>>() : find_onnx(*path));
   if (gguf || onnx) {
-    return fail(ErrorCode::kUnsupported, path->string(),
-                fmt::format("a {} file is no base to train", gguf ? "GGUF" : "ONNX"),
-                fmt::format("valence models convert {} --to safetensors -o DIR makes one", ref));
+    VALENCE_TRY(ConvertSource source, open_convert_source(ref, {}));
+    const SafetensorsWeights made = safetensors_weights(source, DType::kF32);
+    for (const auto piece : made.pieces()) {
+      base.converted.insert(base.converted.end(), piece.begin(), piece.end());
+    }
+    base.config_json = std::move(source.config_json);
+    VALENCE_TRY(Checkpoint weights, Checkpoint::from_memory(base.converted, path->string()));
+    base.weights = std::make_unique<Checkpoint>(std::move(weights));
+    base.tokenizer = std::move(source.tokenizer);
+    base.files = std::move(source.files);
+    return base;
   }
   VALENCE_TRY(base.config_json, read_config(*path));
   VALENCE_TRY(Checkpoint weights, Checkpoint::open(*path));

@@ -2,6 +2,7 @@
 /// What `valence train -m BASE` starts from, and what of it learns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@ namespace valence::cli {
 
 struct TrainBase {
   std::string config_json;
+  std::vector<std::byte> converted;  ///< safetensors in f32, made of a GGUF or ONNX file; `weights` views it
   std::unique_ptr<Checkpoint> weights;
   std::optional<Tokenizer> tokenizer;
   train::CompanionFiles files;  ///< of the tokenizer and the licence
@@ -28,8 +30,8 @@ struct TrainBase {
   [[nodiscard]] const Checkpoint& checkpoint() const { return *weights; }
 };
 
-/// A directory in safetensors, a model of the hub's cache, or the built-in one, with or without a head. Errors:
-/// kUnsupported for GGUF and ONNX files, with the command that converts them.
+/// A directory in safetensors, a model of the hub's cache, or the built-in one, with or without a head; a GGUF or ONNX
+/// file as `models convert` makes a directory of it, in f32.
 Result<TrainBase> open_train_base(const std::string& ref);
 
 /// Full: all. LoRA: the updates, the classifier and what was drawn anew. Head: the head. Marks what does not decay, and

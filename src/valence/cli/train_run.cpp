@@ -239,18 +239,22 @@ Status TrainRun::State::check_memory() {
   std::vector<std::int64_t> lengths;
   for (const train::Example& example : examples) lengths.push_back(static_cast<std::int64_t>(example.ids.size()));
   std::ranges::sort(lengths, std::greater());
-  lengths.resize(std::min(lengths.size(), static_cast<std::size_t>(options.training.per_device_train_batch_size)));
+  const auto rows =
+      static_cast<std::size_t>(options.few_shot ? train::batch_rows(*options.few_shot, base->spec.head.num_labels())
+                                                : std::min<std::int64_t>(options.training.per_device_train_batch_size,
+                                                                         static_cast<std::int64_t>(lengths.size())));
   std::int64_t tokens = 0;
-  for (const std::int64_t length : lengths) tokens += length;
+  for (std::size_t i = 0; i < rows; ++i) tokens += lengths[i % lengths.size()];
   const std::uint64_t needed = train::training_bytes(*base, tokens, lengths.front());
   report.estimated_bytes = needed;
   const auto available = train::available_bytes();
   if (!available || needed <= *available) return {};
-  return fail(
-      ErrorCode::kOverloaded, {},
-      fmt::format("training needs about {}, and {} are free", megabytes(needed), megabytes(*available)),
-      "take a smaller --per-device-train-batch-size (with --gradient-accumulation-steps), a smaller --max-length, "
-      "or --method lora");
+  return fail(ErrorCode::kOverloaded, {},
+              fmt::format("training needs about {}, and {} are free", megabytes(needed), megabytes(*available)),
+              options.few_shot
+                  ? "take a smaller --max-length or a smaller base"
+                  : "take a smaller --per-device-train-batch-size (with --gradient-accumulation-steps), a smaller "
+                    "--max-length, or --method lora");
 }
 
 Result<std::unique_ptr<TrainRun>> TrainRun::prepare(const TrainArguments& arguments, const TrainOptions& options) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "valence/data/compress.h"
+
 namespace valence::data {
 namespace {
 
@@ -39,17 +41,11 @@ std::string_view name_in(const Table& table, Format format) {
   return found->first;  // every enumerator has an entry
 }
 
-enum class Compression { kStripped, kKept };
-
-/// "dir/Reviews.CSV.gz" -> "csv" when a compression suffix is stripped; "" when there is none.
-std::string suffix_of(std::string_view path, Compression compression) {
+/// "dir/Reviews.CSV" -> "csv"; "" when there is none.
+std::string suffix_of(std::string_view path) {
   std::string name(path.substr(path.rfind('/') + 1));
   std::transform(name.begin(), name.end(), name.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  for (const std::string_view compressed : {".gz", ".zst"}) {
-    if (compression == Compression::kStripped && name.ends_with(compressed))
-      name.resize(name.size() - compressed.size());
-  }
   const auto dot = name.rfind('.');
   return dot == std::string::npos ? std::string() : name.substr(dot + 1);
 }
@@ -57,11 +53,11 @@ std::string suffix_of(std::string_view path, Compression compression) {
 }  // namespace
 
 std::optional<InputFormat> input_format_of(std::string_view path) {
-  return find_name(kInputFormats, suffix_of(path, Compression::kStripped));
+  return find_name(kInputFormats, suffix_of(without_compression(path)));
 }
 
 std::optional<OutputFormat> output_format_of(std::string_view path) {
-  const std::string suffix = suffix_of(path, Compression::kKept);
+  const std::string suffix = suffix_of(path);
   return suffix == "table" ? std::nullopt : find_name(kOutputFormats, suffix);
 }
 

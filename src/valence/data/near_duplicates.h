@@ -18,7 +18,7 @@ struct NearDuplicateOptions {
   /// replaced.
   double similarity = 0.9;
   /// From so many words on one edit is allowed even where the share would round down to none.
-  std::size_t min_words_for_an_edit = 4;
+  std::size_t min_words_for_an_edit = 5;
   std::size_t max_edits = 8;  ///< at most 15
 };
 

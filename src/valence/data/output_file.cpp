@@ -112,7 +112,9 @@ bool ends_whole_at(int fd, std::uint64_t size_bytes, std::uint64_t actual_bytes)
 
 Result<std::unique_ptr<OutputFile>> OutputFile::open(const std::string& path, const OutputFileOptions& options) {
   VALENCE_ASSERT(!options.resume || options.run, "resuming needs to know the run");
+  VALENCE_ASSERT(!options.run || options.compression == Compression::kNone, "a journal counts uncompressed bytes");
   std::unique_ptr<OutputFile> file(new OutputFile());
+  file->is_compressed_ = options.compression != Compression::kNone;
   struct stat info {};
   const bool exists = path != "-" && ::stat(path.c_str(), &info) == 0;
   if (exists && S_ISDIR(info.st_mode))
@@ -145,7 +147,7 @@ Status OutputFile::open_direct(const std::string& path, const OutputFileOptions&
   } else {
     VALENCE_TRY(fd_, open_for_writing(path, options.stop));
   }
-  sink_ = std::make_unique<OutputSink>(fd_, path == "-" ? "stdout" : path, options.stop);
+  sink_ = std::make_unique<OutputSink>(fd_, path == "-" ? "stdout" : path, options.stop, options.compression);
   return {};
 }
 
@@ -167,7 +169,7 @@ Status OutputFile::open_partial(fs::path target, const OutputFileOptions& option
   }
   struct stat final_file {};
   if (::stat(target_.c_str(), &final_file) == 0) ::fchmod(fd_, final_file.st_mode & 07777U);
-  sink_ = std::make_unique<OutputSink>(fd_, partial_path_->string(), options.stop);
+  sink_ = std::make_unique<OutputSink>(fd_, partial_path_->string(), options.stop, options.compression);
   noted_bytes_ = resumed_.output_bytes;
   noted_records_ = resumed_.input_records;
   noted_at_ = std::chrono::steady_clock::now();
@@ -247,7 +249,7 @@ Status OutputFile::checkpoint(std::uint64_t input_records, Note note) {
 }
 
 Status OutputFile::commit() {
-  VALENCE_TRY_STATUS(sink_->flush());
+  VALENCE_TRY_STATUS(sink_->close());
   if (!partial_path_) return {};
   // EINVAL: a file system that has nothing to synchronise.
   if (::fsync(fd_) != 0 && errno != EINVAL) return fail_on(*partial_path_, "cannot be written to the disk");
@@ -265,7 +267,7 @@ OutputFile::~OutputFile() {
     if (!sink_->has_failed()) static_cast<void>(sink_->flush());
     // A full disk may have torn the last record.
     const auto whole_bytes = static_cast<off_t>(resumed_.output_bytes + sink_->bytes_flushed());
-    if (sink_->has_failed()) [[maybe_unused]]
+    if (sink_->has_failed() && !is_compressed_) [[maybe_unused]]
       const int cut = ::ftruncate(fd_, whole_bytes);
   }
   if (journal_fd_ >= 0) ::close(journal_fd_);

@@ -22,12 +22,14 @@ struct OutputFileOptions {
   std::optional<RunIdentity> run = std::nullopt;
   /// Go on from FILE.partial if there is one; needs `run`. Without FILE.partial the run starts at the beginning.
   bool resume = false;
-  const std::atomic<bool>* stop = nullptr;  ///< ends a wait for a FIFO's reader; must outlive the file
+  const std::atomic<bool>* stop = nullptr;       ///< ends a wait for a FIFO's reader; must outlive the file
+  Compression compression = Compression::kNone;  ///< not with `run`: a cut stream cannot be gone on with
 };
 
 /// A regular or new file is written to `FILE.partial` and renamed by commit(); of a symlink, beside and to its target.
 /// A device, FIFO or socket, and "-" (standard output), is written directly. The destructor leaves an uncommitted
-/// `FILE.partial` as it is, in whole records. Two programs cannot write one `FILE.partial` at a time.
+/// `FILE.partial` as it is, in whole records unless it is compressed. Two programs cannot write one `FILE.partial` at a
+/// time.
 class OutputFile {
  public:
   static Result<std::unique_ptr<OutputFile>> open(const std::string& path, const OutputFileOptions& options);
@@ -79,6 +81,7 @@ class OutputFile {
   std::uint64_t noted_records_ = 0;
   std::chrono::steady_clock::time_point noted_at_;
   bool is_committed_ = false;
+  bool is_compressed_ = false;
 };
 
 /// True when `-o path` would start over a `FILE.partial` that an earlier run left: worth a warning.

@@ -26,7 +26,7 @@ Status OutputSink::flush() {
   if (failure_) return fail(*failure_);
   if (record_ends_.empty()) return {};
   std::size_t written = 0;
-  Status status = write_out(std::string_view(buffer_).substr(0, record_ends_.back()), written);
+  Status status = put(std::string_view(buffer_).substr(0, record_ends_.back()), written);
   // Of a write that failed half-way, what ends with a whole record counts.
   const auto torn = std::upper_bound(record_ends_.begin(), record_ends_.end(), written);
   bytes_flushed_ += torn == record_ends_.begin() ? 0 : *(torn - 1);
@@ -38,7 +38,27 @@ Status OutputSink::flush() {
 Status OutputSink::finish_with(std::string_view closing) {
   VALENCE_TRY_STATUS(flush());
   std::size_t written = 0;
-  return write_out(closing, written);
+  return put(closing, written);
+}
+
+Status OutputSink::close() {
+  VALENCE_TRY_STATUS(flush());
+  if (!compressor_) return {};
+  compressed_.clear();
+  compressor_->finish(compressed_);
+  compressor_.reset();
+  std::size_t written = 0;
+  return write_out(compressed_, written);
+}
+
+Status OutputSink::put(std::string_view bytes, std::size_t& written) {
+  if (!compressor_) return write_out(bytes, written);
+  compressed_.clear();
+  compressor_->add(bytes, compressed_);
+  std::size_t compressed_written = 0;
+  VALENCE_TRY_STATUS(write_out(compressed_, compressed_written));
+  written = bytes.size();
+  return {};
 }
 
 Status OutputSink::write_out(std::string_view bytes, std::size_t& written) {
@@ -70,8 +90,8 @@ Status OutputSink::write_out(std::string_view bytes, std::size_t& written) {
   return {};
 }
 
-OutputSink::OutputSink(int fd, std::string name, const std::atomic<bool>* stop)
-    : fd_(fd), name_(std::move(name)), stop_(stop) {
+OutputSink::OutputSink(int fd, std::string name, const std::atomic<bool>* stop, Compression compression)
+    : fd_(fd), name_(std::move(name)), stop_(stop), compressor_(make_compressor(compression)) {
   struct stat info {};
   is_pipe_ = ::fstat(fd_, &info) == 0 && !S_ISREG(info.st_mode);
 }

@@ -5,12 +5,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "valence/base/error.h"
+#include "valence/data/compress.h"
 
 namespace valence::data {
 
@@ -23,7 +25,8 @@ class OutputSink {
  public:
   /// `name` is how errors call the output; `stop` may be null, otherwise raising it ends a write that waits for a slow
   /// reader (kCancelled).
-  OutputSink(int fd, std::string name, const std::atomic<bool>* stop = nullptr);
+  OutputSink(int fd, std::string name, const std::atomic<bool>* stop = nullptr,
+             Compression compression = Compression::kNone);
   OutputSink(const OutputSink&) = delete;
   OutputSink& operator=(const OutputSink&) = delete;
 
@@ -31,13 +34,17 @@ class OutputSink {
   [[nodiscard]] std::string& buffer() { return buffer_; }
   Status end_record();
 
-  /// Writes all whole records out: to the kernel, not to the disk.
+  /// Writes all whole records out: to the kernel, not to the disk. A compressed stream keeps some for later.
   Status flush();
 
   /// Flushes, then writes what closes the document. It does not count as a record: a resumed run cuts it off again.
   Status finish_with(std::string_view closing);
 
-  /// Bytes of whole records handed over so far; where a write failed half-way, those before the torn record.
+  /// Flushes, and ends a compressed stream. Nothing may come after it.
+  Status close();
+
+  /// Bytes of whole records handed over so far, as they were handed over; where a write failed half-way, those before
+  /// the torn record.
   [[nodiscard]] std::uint64_t bytes_flushed() const { return bytes_flushed_; }
   [[nodiscard]] bool has_failed() const { return failure_.has_value(); }
   /// The reader of a pipe or socket has closed it: the program ends quietly.
@@ -47,12 +54,16 @@ class OutputSink {
  private:
   /// How many of `bytes` reached the descriptor is in `written`, also after an error.
   Status write_out(std::string_view bytes, std::size_t& written);
+  /// The same for what has to be compressed first: then all of `bytes` counts, or none.
+  Status put(std::string_view bytes, std::size_t& written);
   Status wait_for_room();
   Status remember(ErrorCode code, std::string what);
 
   int fd_;
   std::string name_;
   const std::atomic<bool>* stop_;
+  std::unique_ptr<Compressor> compressor_;  // null: bytes go out as they are
+  std::string compressed_;
   bool is_pipe_ = false;  // anything a reader can keep waiting: no regular file
   std::string buffer_;
   std::vector<std::size_t> record_ends_;  // in buffer_

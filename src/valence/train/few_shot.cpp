@@ -132,6 +132,10 @@ PassThrough pass_through(Activation activation) {
 
 }  // namespace
 
+std::int64_t batch_rows(const FewShotOptions& options, std::int64_t classes) {
+  return std::max(options.batch_size, 2 * classes);
+}
+
 Status learn_few(BaseModel& model, Network& network, const FewShotOptions& options, std::span<const Example> examples,
                  const kernels::KernelTable& kernels, SpinTeam& team, const FewShotEvents& events,
                  const std::atomic<bool>* stop) {
@@ -155,8 +159,7 @@ Status learn_few(BaseModel& model, Network& network, const FewShotOptions& optio
     builder.clear();
     std::vector<std::int32_t> labels;
     std::vector<std::int32_t> rows;
-    for (std::int64_t i = 0; i < std::max<std::int64_t>(options.batch_size, static_cast<std::int64_t>(2 * classes));
-         ++i) {
+    for (std::int64_t i = 0; i < batch_rows(options, model.spec.head.num_labels()); ++i) {
       const Example& example = examples[sampler.next()];
       builder.add(example.ids, example.type_ids);
       labels.push_back(example.target.label);

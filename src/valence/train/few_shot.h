@@ -27,6 +27,9 @@ struct FewShotOptions {
   std::uint64_t seed = 42;
 };
 
+/// Examples of a batch: batch_size, or two a class where that is more. Some come twice where there are fewer.
+[[nodiscard]] std::int64_t batch_rows(const FewShotOptions& options, std::int64_t classes);
+
 struct FewShotEvents {
   std::function<void(const Progress&)> on_step;
 };

@@ -30,8 +30,6 @@ Status write_companions(const BaseModel& model, const CompanionFiles& companions
 /// The module of a parameter: its name without the last part.
 std::string module_of(std::string_view name) { return std::string(name.substr(0, name.rfind('.'))); }
 
-std::string last_part(std::string_view name) { return std::string(name.substr(name.rfind('.') + 1)); }
-
 void add_strings(JsonText& json, std::string_view key, const std::set<std::string>& values) {
   json.key(key).begin_array();
   for (const std::string& value : values) json.string(value);
@@ -39,12 +37,12 @@ void add_strings(JsonText& json, std::string_view key, const std::set<std::strin
 }
 
 /// Modules that learned whole, as peft's modules_to_save names them: its own two for sequence classification, and what
-/// was drawn anew beside them (a pooler).
+/// was drawn anew beside them (a pooler), by its whole name: peft takes every module that ends in one of these.
 std::set<std::string> saved_modules(const BaseModel& model) {
   std::set<std::string> modules{"classifier", "score"};
   for (const Parameter& parameter : model.parameters.parameters()) {
     if (!parameter.learns || is_lora_parameter(parameter.name) || is_saved_whole(parameter.name)) continue;
-    modules.insert(last_part(module_of(parameter.name)));
+    modules.insert(module_of(parameter.name));
   }
   return modules;
 }

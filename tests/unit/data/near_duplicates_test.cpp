@@ -72,10 +72,10 @@ TEST(WordEdits, AgreeWithTheWholeTable) {
   }
 }
 
-TEST(AllowedEdits, OneFromFourWordsThenATenthUpToEight) {
+TEST(AllowedEdits, OneFromFiveWordsThenATenthUpToEight) {
   const NearDuplicateOptions options;
-  EXPECT_EQ(allowed_edits(3, options), 0U);
-  EXPECT_EQ(allowed_edits(4, options), 1U);
+  EXPECT_EQ(allowed_edits(4, options), 0U);
+  EXPECT_EQ(allowed_edits(5, options), 1U);
   EXPECT_EQ(allowed_edits(19, options), 1U);
   EXPECT_EQ(allowed_edits(20, options), 2U);
   EXPECT_EQ(allowed_edits(30, options), 3U);
