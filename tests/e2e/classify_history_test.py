@@ -72,7 +72,7 @@ class Records(ClassifyHistory):
         self.assertEqual(self.sql("SELECT count(*) FROM record"), [(6003,)])
 
     def test_killed_and_resumed_all_are_there_once(self):
-        count = 40_000
+        count = 8_000
         path = self.file("in.txt", "".join(f"I love number {i} and its neighbours\n" for i in range(count)))
         output = self.folder / "out.jsonl"
         child = subprocess.Popen([BINARY, "classify", "--history", str(path), "-o", str(output), "-q"],

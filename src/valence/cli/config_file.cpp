@@ -89,6 +89,10 @@ const ConfigValue* ConfigValue::find(std::string_view key) const {
 
 Result<ConfigValue> read_config(const fs::path& file) {
   VALENCE_TRY(const std::string text, read_file(file, kMaxConfigBytes));
+  return parse_config(text, file);
+}
+
+Result<ConfigValue> parse_config(std::string_view text, const fs::path& file) {
   try {
     return value_of(file, toml::parse(text, file.string()));
   } catch (const toml::parse_error& wrong) {

@@ -44,6 +44,8 @@ struct ConfigValue {
 
 /// The whole file as one table. Errors: it cannot be read, it is over 1 MB, it is no TOML (with line and column).
 Result<ConfigValue> read_config(const std::filesystem::path& file);
+/// The same of its text; places begin with `file`.
+Result<ConfigValue> parse_config(std::string_view text, const std::filesystem::path& file);
 
 /// The table [name] of the first of `files` that has one; nothing where none has. Errors: a file that is no TOML,
 /// something else than a table.
