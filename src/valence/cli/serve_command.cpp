@@ -11,10 +11,10 @@
 #include "valence/alert/alerter.h"
 #include "valence/cli/alerts_config.h"
 #include "valence/cli/command.h"
+#include "valence/cli/config_file.h"
 #include "valence/cli/serve_history.h"
 #include "valence/cli/serve_models.h"
 #include "valence/cli/serve_options.h"
-#include "valence/cli/settings.h"
 #include "valence/cli/signals.h"
 #include "valence/cli/terminal.h"
 #include "valence/pipeline/label_shares.h"
@@ -248,7 +248,9 @@ Command add_serve(CLI::App& parent) {
   app->footer(kExamples);
   const auto arguments = std::make_shared<ServeArguments>();
   declare_serve_options(*app, *arguments);
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return serve(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return serve(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli

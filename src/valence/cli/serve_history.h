@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +26,9 @@ struct ServeHistoryOptions {
   store::TextPolicy text = store::TextPolicy::kHash;
   store::Retention retention = {};
 };
+
+/// Where spools lie that no --spool-dir was given for: `spool`, `spool-2`, ...
+Result<std::filesystem::path> usual_spool_parent();
 
 class ServeHistory {
  public:
