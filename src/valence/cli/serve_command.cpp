@@ -11,10 +11,10 @@
 #include "valence/alert/alerter.h"
 #include "valence/cli/alerts_config.h"
 #include "valence/cli/command.h"
+#include "valence/cli/config_file.h"
 #include "valence/cli/serve_history.h"
 #include "valence/cli/serve_models.h"
 #include "valence/cli/serve_options.h"
-#include "valence/cli/settings.h"
 #include "valence/cli/signals.h"
 #include "valence/cli/terminal.h"
 #include "valence/pipeline/label_shares.h"
@@ -42,6 +42,8 @@ Examples:
 
 // After SIGTERM: what is accepted may take this long beyond the drain delay.
 constexpr milliseconds kFinishTime{18'000};
+// How long who has just connected may take to send a request, which gets a 503.
+constexpr milliseconds kLastRequests{200};
 constexpr milliseconds kPoll{10};
 
 ExitCode failed(const Error& error) {
@@ -68,6 +70,9 @@ void drain(server::Transport& transport, server::Lifecycle& lifecycle, server::E
   std::this_thread::sleep_for(delay);
   lifecycle.closing = true;
   events.close();
+  transport.stop_listening();
+  // A request may be under way on a connection that was just made, or that was told too late to end.
+  std::this_thread::sleep_for(kLastRequests);
   transport.close_idle();
   const bool finished = wait_until(SteadyClock::now() + kFinishTime, [&] { return transport.active_requests() == 0; });
   if (!finished) print_warning(fmt::format("{} requests were not answered in time", transport.active_requests()));
@@ -243,7 +248,9 @@ Command add_serve(CLI::App& parent) {
   app->footer(kExamples);
   const auto arguments = std::make_shared<ServeArguments>();
   declare_serve_options(*app, *arguments);
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return serve(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return serve(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli
