@@ -1,6 +1,6 @@
 """Generated sentences: templates and slot words of our own, seeded, without any frame of the plain lines.
 
-templates/<label>.txt holds one template a line; `{slot}` is filled from augment_words. They are written against what
+templates/<label>.txt and templates/last/<label>.txt hold one template a line; `{slot}` is filled from augment_words. They are written against what
 fine-tuning sets lack: plain facts and questions, hedges, negation on both sides, contrast, and complaints or praise
 that name no feeling. The same adjectives serve affirmed and negated, so that the negation decides.
 """
@@ -15,10 +15,15 @@ from frames import words
 from sources import LABELS, NEGATIVE, NEUTRAL, POSITIVE
 from surface import typo
 
-TEMPLATES = {
-    label: (Path(__file__).parent / "templates" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    for label, name in enumerate(LABELS)
-}
+def read_templates(folder):
+    return {
+        label: (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines() for label, name in enumerate(LABELS)
+    }
+
+
+TEMPLATES = read_templates(Path(__file__).parent / "templates")
+# For the last pass, beside the others: a fact with an opinion behind it, marks, comparisons, indifference.
+LAST_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "last")
 SLOT = re.compile(r"\{(\w+?)(2?)\}")
 MARKS = {NEGATIVE: (":(", "😡", "👎", ":/"), NEUTRAL: (), POSITIVE: (":)", "😍", "👍", ":D")}
 # A lone template would otherwise be learned by heart; a label's rows spread over many more.
@@ -62,12 +67,17 @@ def dress(text, label, rng):
     return text
 
 
-def generate(count, guard, seed):
-    """About `count` distinct (text, label) pairs, a third a label, none with the frame of a plain line."""
+def generate(count, guard, seed, last=False):
+    """About `count` distinct (text, label) pairs, a third a label, none with the frame of a plain line.
+
+    last: from the templates of the last pass too.
+    """
     rng = random.Random(seed)
     domains = list(DOMAINS.values())
     pairs, seen = [], set()
     for label, templates in TEMPLATES.items():
+        if last:
+            templates = templates + LAST_TEMPLATES[label]
         made, tries, per_template = 0, 0, Counter()
         limit = max(2, MAX_PER_TEMPLATE_SHARE * count / 3)
         while made < count // 3 and tries < 20 * count:
@@ -90,7 +100,7 @@ def blocked_templates(guard, seed=0, tries=30):
     """Templates that the guard refuses whatever fills them: (label, template)."""
     rng = random.Random(seed)
     domains = list(DOMAINS.values())
-    for label, templates in TEMPLATES.items():
+    for label, templates in (*TEMPLATES.items(), *LAST_TEMPLATES.items()):
         for template in templates:
             if all(guard.reason(fill(template, rng.choice(domains), rng)) for _ in range(tries)):
                 yield label, template

@@ -1,34 +1,51 @@
-"""Averages the weights of two checkpoints that share their origin: share * a + (1 - share) * b, tensor by tensor.
+"""The mean of the weights of several models that descend from one another (Wortsman et al. 2022, model soups).
 
-The last stage forgets some of what the first, longer one learned of film reviews. Both lie on one training path, where the
-straight line between two points is as good as its ends or better (Wortsman et al., "Model soups", 2022).
+    models/default/average.py OUT MODEL MODEL...
+
+OUT gets the first model's other files, but for what was fitted to its weights. Weights are float32, in files of the same
+layout, as `valence train` writes them. Only the standard library is needed.
 """
 
-import argparse
+import array
+import json
+import shutil
+import struct
+import sys
 from pathlib import Path
 
-from batches import load_tokenizer
-from classifier import load
+FITTED = ("calibration.json", "metrics.jsonl", "report.html", "training_report.json")
 
 
-def average(a, b, share):
-    """Model `a` with its weights moved towards `b`."""
-    other = b.state_dict()
-    a.load_state_dict({name: share * value + (1 - share) * other[name] for name, value in a.state_dict().items()})
-    return a
+def read(folder):
+    """(header bytes, float32 values in the file's order)"""
+    content = (folder / "model.safetensors").read_bytes()
+    (length,) = struct.unpack_from("<Q", content)
+    header = content[8 : 8 + length]
+    tensors = [entry for name, entry in json.loads(header).items() if name != "__metadata__"]
+    if any(entry["dtype"] != "F32" for entry in tensors):
+        raise SystemExit(f"{folder}: not all tensors are F32")
+    values = array.array("f")
+    values.frombytes(content[8 + length :])
+    if sys.byteorder == "big":
+        values.byteswap()
+    return header, values
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--a", required=True)
-    parser.add_argument("--b", required=True)
-    parser.add_argument("--share", type=float, required=True, help="of a; the rest is b's")
-    parser.add_argument("--out", required=True, type=Path)
-    options = parser.parse_args()
-
-    model = average(load(options.a), load(options.b), options.share)
-    model.save_pretrained(options.out)
-    load_tokenizer(options.a).save(str(options.out / "tokenizer.json"))
+    if len(sys.argv) < 4:
+        raise SystemExit(__doc__)
+    out, *models = map(Path, sys.argv[1:])
+    read_models = [read(model) for model in models]
+    headers = {header for header, _ in read_models}
+    if len(headers) != 1:
+        raise SystemExit("the models' tensors differ in name, shape or place")
+    share = 1 / len(models)
+    mean = array.array("f", (share * sum(each) for each in zip(*(values for _, values in read_models))))
+    if sys.byteorder == "big":
+        mean.byteswap()
+    shutil.copytree(models[0], out, ignore=shutil.ignore_patterns(*FITTED))
+    (header,) = headers
+    (out / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + mean.tobytes())
 
 
 if __name__ == "__main__":

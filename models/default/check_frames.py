@@ -1,35 +1,62 @@
-"""Fails if any training text equals, nearly equals or shares its frame with one of the plain sentences.
+"""Fails if the training shares what it must not with the sentences that measure it.
 
-Looks at everything that every stage can draw: all training rows of all sources as they are, every stage's drawn and
-varied rows, and the generated sentences. The rule is in frames.py.
+Plain sentences (tests/plain): no training text, as it is read, drawn and typed or generated, may equal or nearly equal one
+or share its frame. Minimal pairs (tests/minimal_pairs): no template of the generated sentences may share a frame with one
+or a word with its word lists, so that nothing was written to fit them. The rules are in frames.py.
 """
 
 import argparse
+import csv
 import sys
+from pathlib import Path
 
-from frames import PlainGuard, default_plain_path
-from mixture import STAGES, seed_of, stage_rows
+from augment import generate
+from augment_words import DOMAINS, GENERAL
+from frames import PlainGuard, default_plain_path, frame
+from mixture import GENERATED_A_PASS, GENERATED_LAST, PASSES, SEEDS, all_rows, last_rows
 from sources import READERS, read_training
+
+MINIMAL_PAIRS = Path(__file__).resolve().parents[2] / "tests" / "minimal_pairs"
+
+
+def shared_with_plain(guard, data):
+    training, calibration = read_training(data, list(READERS), guard)
+    texts = {row.text for rows in (*training.values(), *calibration.values()) for row in rows}
+    texts |= {row.text for rows in (all_rows(training, guard), last_rows(training, guard)) for row in rows}
+    print(f"{len(texts)} training texts against {len(guard.sets_)} plain lines")
+    for text in sorted(texts):
+        found = guard.reason(text)
+        if found is not None:
+            yield f"{found[0]}: {text!r} and the plain line {found[1]!r}"
+
+
+def shared_with_pairs(guard):
+    with open(MINIMAL_PAIRS / "minimal_pairs.csv", encoding="utf-8", newline="") as file:
+        pair_frames = {frame(row["text"]): row["text"] for row in csv.DictReader(file)}
+    generated = {}
+    for number in range(len(PASSES)):
+        generated |= {frame(text): text for text, _ in generate(GENERATED_A_PASS, guard, SEEDS[number])}
+    generated |= {frame(text): text for text, _ in generate(GENERATED_LAST, guard, SEEDS[-1], last=True)}
+    print(f"{len(generated)} frames of generated sentences against {len(pair_frames)} of minimal pairs")
+    for shared in sorted(generated.keys() & pair_frames.keys()):
+        yield f"frame {shared!r}: {generated[shared]!r} and the pair's {pair_frames[shared]!r}"
+    sys.path.insert(0, str(MINIMAL_PAIRS))
+    from make_pairs import WORDS
+
+    ours = {word for slots in (*DOMAINS.values(), GENERAL) for words in slots.values() for word in words}
+    for word in sorted(ours & {word for words in WORDS.values() for word in words}):
+        yield f"word {word!r} of the templates and of the pairs"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--plain", default=default_plain_path())
     options = parser.parse_args()
 
     guard = PlainGuard.from_csv(options.plain)
-    training, calibration = read_training(options.data, list(READERS), guard)
-    texts = {row.text for rows in (*training.values(), *calibration.values()) for row in rows}
-    for stage in STAGES:
-        texts |= {row.text for row in stage_rows(training, stage, guard, seed_of(stage))}
-    shared = 0
-    for text in sorted(texts):
-        found = guard.reason(text)
-        if found is not None:
-            shared += 1
-            print(f"{found[0]}: {text!r} and the plain line {found[1]!r}")
-    print(f"{len(texts)} training texts against {len(guard.sets_)} plain lines: {shared} shared")
+    shared = [*shared_with_pairs(guard), *shared_with_plain(guard, options.data)]
+    print(*shared, f"{len(shared)} shared", sep="\n")
     return 1 if shared else 0
 
 

@@ -1,8 +1,8 @@
-"""What each stage trains on.
+"""What the built-in model learns from: two passes over all sources, each drawn and typed anew; a short last one at a low
+rate; and once more the rows about products, restaurants and films.
 
-Stage `common` is shared by every run: films, laptops, restaurants, facts. Stage 2 is the whole mixture (`final`) or the
-mixture less one source group, so that a held-out run costs a second stage only and its first stage has seen none of the
-group either. A share is the fraction of a source's rows used; above 1, whole copies, each typed in another way.
+A share is the fraction of a source's rows used; above 1, whole copies, each typed in another way. Leaving a group of
+sources out changes nothing else.
 """
 
 import math
@@ -10,60 +10,56 @@ import random
 from dataclasses import replace
 
 from augment import generate
-from sources import FULL, GROUPS, NEUTRAL, Row
+from sources import FULL, NEUTRAL, Row
 from surface import vary
 
-COMMON = {
-    "sst2_phrases": 0.75, "sst5": 1.0, "rt_polarity": 1.0, "imdb": 0.6,
-    "semeval14_restaurants": 1.0, "semeval14_laptops": 1.0, "semeval16_restaurants": 1.0,
-    "acos_laptops": 1.0, "acos_restaurants": 1.0, "trec_questions": 0.2, "subjectivity": 0.3,
+PASSES = (
+    {
+        "sst2_natural": 1.0, "sst2": 0.5, "sst5": 1.0, "sst2_phrases": 1.0, "rt_polarity": 1.0, "imdb": 0.4,
+        "customer_reviews": 2.0, "uci_sentences": 2.0,
+        "tweet_sentiment": 1.0, "tweet_emotion": 1.0, "twitter_targets": 1.0, "goemotions": 1.0,
+        "semeval14_restaurants": 1.0, "semeval14_laptops": 1.0, "semeval16_restaurants": 1.0,
+        "acos_laptops": 1.0, "acos_restaurants": 1.0, "trec_questions": 0.3, "subjectivity": 0.3,
+    },
+    {
+        "sst2_natural": 1.0, "sst2": 0.5, "sst5": 0.5, "sst2_phrases": 0.8, "rt_polarity": 1.0, "imdb": 0.2,
+        "customer_reviews": 2.0, "uci_sentences": 2.0,
+        "tweet_sentiment": 1.0, "tweet_emotion": 0.5, "twitter_targets": 0.5, "goemotions": 0.5,
+        "semeval14_restaurants": 1.0, "semeval14_laptops": 1.0, "semeval16_restaurants": 1.0,
+        "acos_laptops": 1.0, "acos_restaurants": 1.0, "trec_questions": 0.1, "subjectivity": 0.2,
+    },
+)  # fmt: skip
+
+LAST_PASS = {
+    "sst2_natural": 1.0, "sst2": 0.3, "sst5": 0.4, "sst2_phrases": 0.4, "rt_polarity": 0.5, "imdb": 0.1,
+    "customer_reviews": 2.0, "uci_sentences": 4.0,
+    "tweet_sentiment": 0.5, "tweet_emotion": 0.2, "twitter_targets": 0.3, "goemotions": 0.25,
+    "semeval14_restaurants": 0.3, "semeval14_laptops": 0.3, "semeval16_restaurants": 0.3,
+    "acos_laptops": 0.3, "acos_restaurants": 0.3, "trec_questions": 0.1, "subjectivity": 0.1,
 }  # fmt: skip
 
-EVERYTHING = {
-    "sst2": 0.5, "sst2_natural": 1.0, "sst5": 1.0, "sst2_phrases": 0.3, "rt_polarity": 1.0, "imdb": 0.35,
-    "customer_reviews": 3.0, "uci_sentences": 3.0,
-    "tweet_sentiment": 1.0, "tweet_emotion": 1.0, "twitter_targets": 1.0, "goemotions": 1.0,
-    "semeval14_restaurants": 1.0, "semeval14_laptops": 1.0, "semeval16_restaurants": 1.0,
-    "acos_laptops": 1.0, "acos_restaurants": 1.0, "trec_questions": 0.3, "subjectivity": 0.4,
+# Of the rows of all_rows(), the copies included.
+REVIEWS = {
+    "uci_sentences": 1.0, "customer_reviews": 1.0, "sst2_natural": 0.5, "sst2": 0.2, "rt_polarity": 0.25, "sst5": 0.15,
+    "imdb": 0.1, "semeval14_restaurants": 0.3, "semeval14_laptops": 0.3, "generated": 0.25, "tweet_sentiment": 0.05,
 }  # fmt: skip
-
-# A second, shorter look for the final model alone, weighted towards what one pass leaves weakest: tweets and SST phrases.
-POLISH = {
-    "sst2": 0.5, "sst2_natural": 0.5, "sst5": 0.5, "sst2_phrases": 0.5, "rt_polarity": 0.5, "imdb": 0.15,
-    "customer_reviews": 1.0, "uci_sentences": 1.0,
-    "tweet_sentiment": 0.7, "tweet_emotion": 0.3, "twitter_targets": 0.5, "goemotions": 0.4,
-    "semeval14_restaurants": 0.4, "semeval14_laptops": 0.4, "semeval16_restaurants": 0.4,
-    "acos_laptops": 0.4, "acos_restaurants": 0.4, "trec_questions": 0.1, "subjectivity": 0.15,
-}  # fmt: skip
+REVIEWS_SEED = 5
 
 # Nearly half the tweets are neutral and a sixth negative; fewer neutral ones balance the recalls.
 NEUTRAL_SHARE = {"tweet_sentiment": 0.7}
-
-GENERATED = 12_000  # sentences from augment.py in the second stage
-GENERATED_POLISH = 4_000
-
-
-STAGES = ("common", "final", "polish", *GROUPS)
+GENERATED_A_PASS = 10_000  # sentences from augment.py
+GENERATED_LAST = 12_000
+SEEDS = (20, 21, 23)  # of the passes
 
 
-def seed_of(stage):
-    """The polish looks at the same sources drawn and typed anew."""
-    return 9 if stage == "polish" else 8
+def sources_without(left_out=()):
+    return [name for name in PASSES[0] if name not in left_out]
 
 
-def shares(stage):
-    """Source name -> share for "common", "final", "polish" or the name of the group to leave out."""
-    if stage in ("common", "polish"):
-        return dict(COMMON if stage == "common" else POLISH)
-    left_out = () if stage == "final" else GROUPS[stage]
-    return {name: share for name, share in EVERYTHING.items() if name not in left_out}
-
-
-def draw(training, stage, seed):
-    """The stage's rows, subsampled, copied and varied."""
-    rng = random.Random(seed)
+def draw(training, shares, rng):
+    """A share of each source's rows, subsampled, copied and varied."""
     rows = []
-    for name, share in shares(stage).items():
+    for name, share in shares.items():
         kept = NEUTRAL_SHARE.get(name, 1.0)
         source = [row for row in training[name] if row.label != NEUTRAL or kept == 1.0 or rng.random() < kept]
         for copy in range(math.ceil(share)):
@@ -73,13 +69,37 @@ def draw(training, stage, seed):
     return rows
 
 
-
-
-def stage_rows(training, stage, guard, seed):
-    """Everything a stage trains on."""
-    rows = draw(training, stage, seed)
-    if stage != "common":
-        generated = generate(GENERATED_POLISH if stage == "polish" else GENERATED, guard, seed)
-        rows += [Row(text, label, FULL, "generated") for text, label in generated]
+def finished(rows, guard, number):
+    """A pass's rows in random order, none of them too near to what measures."""
     # A copy is typed anew, and a typo can fold a word into a frame's slot: look once more.
-    return [row for row in rows if guard.reason(row.text) is None]
+    rows = [row for row in rows if guard.reason(row.text) is None]
+    random.Random(number).shuffle(rows)
+    return rows
+
+
+def pass_rows(training, number, guard):
+    """Everything that pass `number` learns from. training: source name -> rows."""
+    seed = SEEDS[number]
+    last = number == len(PASSES)
+    shares = {name: share for name, share in (LAST_PASS if last else PASSES[number]).items() if name in training}
+    rows = draw(training, shares, random.Random(seed))
+    sentences = generate(GENERATED_LAST if last else GENERATED_A_PASS, guard, seed, last)
+    rows += [Row(text, label, FULL, "generated") for text, label in sentences]
+    return finished(rows, guard, number)
+
+
+def all_rows(training, guard):
+    """Pass after pass but the last, so that one epoch of it is the training at the full rate."""
+    return [row for number in range(len(PASSES)) for row in pass_rows(training, number, guard)]
+
+
+def last_rows(training, guard):
+    return pass_rows(training, len(PASSES), guard)
+
+
+def review_rows(rows):
+    """The part of all_rows() that the last stage looks at again, in random order."""
+    rng = random.Random(REVIEWS_SEED)
+    kept = [row for row in rows if rng.random() < REVIEWS.get(row.source, 0)]
+    rng.shuffle(kept)
+    return kept

@@ -16,7 +16,8 @@
 #include <system_error>
 #include <vector>
 
-#include "valence/cli/command.h"
+#include "valence/cli/nearest_word.h"
+#include "valence/cli/program.h"
 #include "valence/cli/settings.h"
 #include "valence/cli/terminal.h"
 
@@ -24,24 +25,7 @@ namespace valence::cli {
 namespace {
 
 /// Commands of the contract that this version does not have: told apart from a typing error.
-constexpr std::array kLaterCommands{"stream", "config", "completion"};
-
-/// "valence models quantize": as one types it.
-std::string full_name(const CLI::App& command) {
-  const CLI::App* const parent = command.get_parent();
-  return parent == nullptr ? command.get_name() : full_name(*parent) + " " + command.get_name();
-}
-
-/// Help with the examples before the options: most people come for those.
-class ExamplesFirst : public CLI::Formatter {
- public:
-  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
-    if (mode == CLI::AppFormatMode::Sub) return CLI::Formatter::make_help(app, name, mode);
-    return fmt::format("{}\n{}\n\n{}{}{}{}", app->get_description(), app->get_footer(),
-                       make_usage(app, full_name(*app)), make_positionals(app), make_groups(app, mode),
-                       make_subcommands(app, mode));
-  }
-};
+constexpr std::array kLaterCommands{"stream"};
 
 Error usage_error(std::string what, const CLI::App& command) {
   return {ErrorCode::kInvalidArgument, "", std::move(what),
@@ -91,24 +75,9 @@ const CLI::App& innermost(const CLI::App& app) {
 }
 
 ExitCode run(int argc, char** argv) {
-  CLI::App app("valence labels texts on this machine: sentiment out of the box, any Hugging Face encoder by -m.",
-               "valence");
-  app.set_version_flag("--version", fmt::format("valence {}", VALENCE_VERSION));
-  app.footer(
-      "Examples:\n  valence classify -t \"not bad at all\"\n  valence classify reviews.csv -o labelled.csv\n"
-      "  valence models info default");
-  app.require_subcommand(0, 1);
-  app.fallthrough();
-  app.formatter(std::make_shared<ExamplesFirst>());
-
-  GlobalOptions global;
-  std::string color = "auto";
-  app.add_flag("-q,--quiet", global.quiet, "No progress, notes or warnings");
-  app.add_option("--color", color, "auto, always or never [auto]")->type_name("WHEN");
-  app.add_option("--config", global.config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
-  const std::array commands{add_classify(app), add_tokenize(app), add_models(app), add_train(app),
-                            add_eval(app),     add_data(app),     add_serve(app),  add_history(app),
-                            add_feedback(app), add_alerts(app),   add_bench(app),  add_doctor(app)};
+  Program program;
+  CLI::App& app = *program.app;
+  GlobalOptions& global = program.global;
 
   try {
     app.parse(argc, argv);
@@ -128,9 +97,9 @@ ExitCode run(int argc, char** argv) {
     print_error(usage_error(wrong.what(), innermost(app)));
     return ExitCode::kUsage;
   }
-  const auto color_mode = parse_color_mode(color);
+  const auto color_mode = parse_color_mode(program.color);
   if (!color_mode) {
-    print_error(usage_error(fmt::format("--color: \"{}\" is not one of auto, always, never", color), app));
+    print_error(usage_error(fmt::format("--color: \"{}\" is not one of auto, always, never", program.color), app));
     return ExitCode::kUsage;
   }
   set_message_color(*color_mode);
@@ -139,17 +108,14 @@ ExitCode run(int argc, char** argv) {
     print_error(given.error());
     return ExitCode::kUsage;
   }
-  for (const Command& command : commands) {
+  for (const Command& command : program.commands) {
     if (!command.app->parsed()) continue;
-    std::vector<std::string> names;
-    for (const Command& each : commands) {
-      names.push_back(each.app->get_name());
-      for (const CLI::App* below : each.app->get_subcommands({})) names.push_back(below->get_name());
-    }
-    CLI::App* asked = command.app;  // [quantize] holds the settings of `valence models quantize`
+    CLI::App* asked = command.app;  // [models-quantize] holds the settings of `valence models quantize`
     while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-    const Status set =
-        config_files(global.config).and_then([&](const auto& files) { return apply_settings(*asked, files, names); });
+    const Status set = config_files(global.config).and_then([&](const auto& files) {
+      // Building the list of tables is only worth it where there is a file that might name one.
+      return apply_settings(*asked, files, files.empty() ? std::vector<std::string>() : program.config_tables());
+    });
     if (!set) {
       print_error(set.error());
       return exit_code_for(set.error().code());

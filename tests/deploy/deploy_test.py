@@ -4,9 +4,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 SOURCE = Path(os.environ.get("VALENCE_SOURCE_DIR", Path(__file__).resolve().parents[2]))
@@ -85,32 +87,101 @@ class Kubernetes(unittest.TestCase):
 
 
 class Package(unittest.TestCase):
-    """`cpack -G DEB` of the build this test belongs to, unpacked into a folder."""
+    """`cpack -G DEB` of the build this test belongs to, installed into a folder."""
 
-    def test_debian_package_holds_program_and_unit(self):
+    @classmethod
+    def setUpClass(cls):
         build = os.environ.get("VALENCE_BUILD_DIR", "")
         for program in ("cpack", "dpkg", "dpkg-deb", "dpkg-shlibdeps"):
             if shutil.which(program) is None:
-                self.skipTest(f"{program} is not installed (Debian: cmake, dpkg-dev)")
+                raise unittest.SkipTest(f"{program} is not installed (Debian: cmake, dpkg-dev)")
         if not Path(build, "valence").is_file():
-            self.skipTest("VALENCE_BUILD_DIR names no build")
-        with tempfile.TemporaryDirectory() as folder:
-            run = subprocess.run(["cpack", "-G", "DEB", "--config", Path(build, "CPackConfig.cmake"), "-B", folder],
-                                 capture_output=True, text=True, check=False, cwd=build)
-            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-            package, = Path(folder).glob("valence_*.deb")
-            root = Path(folder, "root")
-            subprocess.run(["dpkg", "-x", package, root], check=True)
-            depends = subprocess.run(["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True)
-            for library in ("libc6", "libcurl4", "libfmt9"):
-                self.assertIn(library, depends.stdout)
-            unit = (root / "usr/lib/systemd/system/valence.service").read_text()
-            program = re.search(r"ExecStart=(/\S+)", unit)[1]
-            installed = root / program.lstrip("/")
-            self.assertTrue(os.access(installed, os.X_OK))
-            run = subprocess.run([installed, "--version"], capture_output=True, text=True, check=False)
-            self.assertRegex(run.stdout, r"^valence \d+\.\d+\.\d+")
-            self.assertFalse(list(root.glob("usr/include/**/*.h")))  # the library is another affair
+            raise unittest.SkipTest("VALENCE_BUILD_DIR names no build")
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.folder.chmod(0o755)  # for the service's user
+        run = subprocess.run(["cpack", "-G", "DEB", "--config", Path(build, "CPackConfig.cmake"), "-B", cls.folder],
+                             capture_output=True, text=True, check=False, cwd=build)
+        if run.returncode != 0:
+            raise AssertionError(run.stdout + run.stderr)
+        cls.package, = cls.folder.glob("valence_*.deb")
+        # A package database of its own: what is installed on this machine neither helps nor changes.
+        cls.root = cls.folder / "root"
+        (cls.root / "var/lib/dpkg/updates").mkdir(parents=True)
+        (cls.root / "var/lib/dpkg/status").touch()
+        run = subprocess.run(["dpkg", f"--root={cls.root}", "--force-not-root", "--force-depends", "--force-bad-path",
+                              "--log=/dev/null", "-i", cls.package], capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise AssertionError(run.stdout + run.stderr)
+        cls.unit = (cls.root / "usr/lib/systemd/system/valence.service").read_text()
+        cls.command = re.search(r"ExecStart=(.*)", cls.unit)[1].split()
+
+    def depends(self):
+        run = subprocess.run(["dpkg-deb", "-f", self.package, "Depends"], capture_output=True, text=True, check=True)
+        return {entry.split()[0] for entry in run.stdout.split(",")}
+
+    def test_it_is_installed_and_holds_program_and_unit(self):
+        run = subprocess.run(["dpkg-query", f"--admindir={self.root}/var/lib/dpkg", "-W", "-f", "${Status}", "valence"],
+                             capture_output=True, text=True, check=True)
+        self.assertEqual(run.stdout, "install ok installed")
+        self.assertLessEqual({"libc6", "libcurl4", "libfmt9", "libsqlite3-0"}, self.depends())
+        installed = self.root / self.command[0].lstrip("/")
+        self.assertTrue(os.access(installed, os.X_OK))
+        run = subprocess.run([installed, "--version"], capture_output=True, text=True, check=False)
+        self.assertRegex(run.stdout, r"^valence \d+\.\d+\.\d+")
+        self.assertFalse(list(self.root.glob("usr/include/**/*.h")))  # the library is another affair
+
+    def test_the_image_has_every_library_of_the_package(self):
+        dockerfile = (DEPLOY / "Dockerfile").read_text()
+        in_the_base_image = {"libc6", "libgcc-s1", "libstdc++6"}
+        self.assertEqual([name for name in sorted(self.depends() - in_the_base_image)
+                          if not re.search(rf"\s{re.escape(name)}\s", dockerfile)], [])
+
+    def test_lintian_finds_no_errors(self):
+        if shutil.which("lintian") is None:
+            self.skipTest("lintian is not installed (Debian: lintian)")
+        run = subprocess.run(["lintian", "--allow-root", "--no-cfg", "--tag-display-limit", "0", self.package],
+                             capture_output=True, text=True, check=False)
+        # Whoever publishes packages has an address; the sources have none.
+        self.assertEqual([line for line in run.stdout.splitlines()
+                          if line.startswith("E:") and "bogus-mail-host" not in line], [], run.stdout)
+
+    def test_the_units_command_serves_as_a_user_without_rights(self):
+        if os.geteuid() != 0 or shutil.which("setpriv") is None:
+            self.skipTest("only root can become the service's user")
+        user = 64321  # of those that DynamicUser= takes; nobody has it
+        state = self.folder / "state"
+        environment = {"PATH": "/usr/bin:/bin"}
+        for name, value in re.findall(r"(\w+)=(\S+)", re.search(r"Environment=(.*)", self.unit)[1]):
+            directory = state / value.lstrip("/")
+            directory.mkdir(parents=True, exist_ok=True)
+            environment[name] = str(directory)
+        for directory in (state / "var/lib/valence", state / "var/cache/valence"):  # StateDirectory=, CacheDirectory=
+            directory.mkdir(parents=True, exist_ok=True)
+            os.chown(directory, user, user)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [str(self.root / self.command[0].lstrip("/")), *self.command[1:]]
+        command[command.index("--port") + 1] = str(port)
+        server = subprocess.Popen(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs",
+                                   "--bounding-set=-all", *command, "--drain-delay-ms", "0"], env=environment, cwd="/",
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            for line in server.stdout:
+                if "listening" in line:
+                    break
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/classify", b'{"texts": ["I love it"]}',
+                                             {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                self.assertEqual(json.load(reply)["results"][0]["label"], "positive")
+        finally:
+            server.terminate()
+            output = server.communicate(timeout=60)[0]
+        self.assertEqual(server.returncode, 0, output)
+        history = state / "var/lib/valence/history.db"
+        self.assertEqual(history.stat().st_uid, user)
 
 
 class Systemd(unittest.TestCase):

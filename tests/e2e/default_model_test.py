@@ -4,6 +4,7 @@ The floors are the project's bars, not the model's best day: they fail when a ch
 the engine. Real data is read by path and is never part of the repository.
 """
 import csv
+import json
 import os
 import unittest
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from support import InTemporaryFolder, lines, valence
 
 SHARED = Path(os.environ.get("VALENCE_SHARED_DIR", "../shared")) / "data"
+DEFAULT_MODEL = Path(__file__).parents[2] / "models" / "default"
 PLAIN = Path(__file__).parent.parent / "plain" / "plain_sentences.csv"
 
 
@@ -48,6 +50,20 @@ class PlainSentences(unittest.TestCase):
             self.assertGreaterEqual(sum(row["label"] == label for row in rows), 25)
 
 
+class Calibrated(unittest.TestCase):
+    def test_it_abstains_below_the_threshold_that_was_fitted(self):
+        with open(DEFAULT_MODEL / "calibration.json", encoding="utf-8") as file:
+            threshold = json.load(file)["abstention"]["threshold"]
+        texts = [argument for text in ("I love it.", "I hate it.", "It could be worse.", "Fine, I guess.", "Not bad for the price.")
+                 for argument in ("-t", text)]
+        sure = lines(valence("classify", *texts, "-f", "jsonl"))
+        held = lines(valence("classify", *texts, "-f", "jsonl", "--abstain"))
+        expected = [row["label"] if row["score"] >= threshold else "uncertain" for row in sure]
+        self.assertEqual([row["label"] for row in held], expected)
+        self.assertIn("uncertain", expected)
+        self.assertNotEqual(set(expected), {"uncertain"})
+
+
 @unittest.skipUnless(SHARED.is_dir(), f"no data sets at {SHARED}")
 class DevSets(unittest.TestCase):
     """The floors are of the weights, in f32 arithmetic. int8, in which the model runs unless told otherwise, may cost half
@@ -65,13 +81,13 @@ class DevSets(unittest.TestCase):
                 self.hold(0.890, accuracy, SHARED / "sst2/dev.csv", "--text-column", column, *self.BINARY_LABELS)
 
     def test_tweets(self):
-        self.hold(0.71, macro_recall, SHARED / "tweet_sentiment/dev.csv")
+        self.hold(0.73, macro_recall, SHARED / "tweet_sentiment/dev.csv")
 
     def test_customer_reviews(self):
-        self.hold(0.88, accuracy, SHARED / "customer_reviews/dev.csv", *self.BINARY_LABELS)
+        self.hold(0.89, accuracy, SHARED / "customer_reviews/dev.csv", *self.BINARY_LABELS)
 
     def test_uci_sentences(self):
-        self.hold(0.955, accuracy, SHARED / "uci_sentences/dev.csv", *self.BINARY_LABELS)
+        self.hold(0.95, accuracy, SHARED / "uci_sentences/dev.csv", *self.BINARY_LABELS)
 
 
 @unittest.skipUnless(SHARED.is_dir(), f"no data sets at {SHARED}")

@@ -12,6 +12,8 @@ from support import valence
 DATA = Path(__file__).parent / "data/dialects"
 LABELS = ["negative", "neutral", "positive"]  # of the built-in model, by id
 TOLERANCE = 1e-6
+# Scores are those of the logits divided by it; who asks for logits gets the model's own.
+TEMPERATURE = json.loads((Path(__file__).parents[2] / "models/default/calibration.json").read_text())["temperature"]
 
 
 class Scores:
@@ -136,10 +138,10 @@ class Dialects(unittest.TestCase):
             logits = scores if kind == "logits" else [math.log(score / (1 - score)) for score in scores]
             ranked = SCORES.ranked(arguments[0])
             self.assertEqual([entry["label"] for entry in value], [entry["label"] for entry in ranked], where)
-            self.assert_close(softmax(logits), [entry["score"] for entry in ranked], where,
+            self.assert_close(softmax(logits, TEMPERATURE), [entry["score"] for entry in ranked], where,
                               TOLERANCE if kind == "logits" else 1e-4)  # the logarithm magnifies a sigmoid near 1
         elif kind == "logit_list":
-            logits = [softmax(value[i:i + len(LABELS)]) for i in range(0, len(value), len(LABELS))]
+            logits = [softmax(value[i:i + len(LABELS)], TEMPERATURE) for i in range(0, len(value), len(LABELS))]
             self.assert_close(sum(logits, []), sum((SCORES.by_id(text) for text in arguments), []), where)
         elif kind == "classes":
             count, texts = int(arguments[0]), arguments[1:]
@@ -173,9 +175,9 @@ class Dialects(unittest.TestCase):
         self.run_pairs("native")
 
 
-def softmax(logits):
+def softmax(logits, temperature):
     top = max(logits)
-    weights = [math.exp(logit - top) for logit in logits]
+    weights = [math.exp((logit - top) / temperature) for logit in logits]
     return [weight / sum(weights) for weight in weights]
 
 

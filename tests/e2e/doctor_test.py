@@ -1,6 +1,7 @@
 """`valence doctor`: which kernels run and why, and what is wrong."""
 import json
 import os
+import socket
 import unittest
 from pathlib import Path
 
@@ -55,6 +56,34 @@ class Doctor(InTemporaryFolder):
         _, report = self.report()
         self.assertEqual(report["files"]["user_config"], str(self.folder / ".config/valence/config.toml"))
         self.assertFalse(report["files"]["user_config_exists"])
+
+    def test_what_serve_would_find_is_told(self):
+        _, report = self.report()
+        self.assertEqual((report["history"]["exists"], report["settings"]["files"], report["spool"]["bytes"]), (False, 0, 0))
+        home = {**os.environ, "HOME": str(self.folder)}
+        self.assertEqual(valence("classify", "--history", "-t", "I love it", "-t", "so so", env=home).returncode, 0)
+        self.file(".local/state/valence/spool/1.segment", "123")
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.file(".config/valence/config.toml", f"[serve]\nport = {port}\n")
+            result, report = self.report()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((report["history"]["records"], report["history"]["texts"]), (2, 0))
+        self.assertEqual((report["server"]["port"], report["server"]["port_free"]), (port, False))
+        self.assertEqual((report["spool"]["bytes"], report["settings"]["mistakes"]), (3, 0))
+
+    def test_what_would_trouble_serve_is_a_problem(self):
+        self.file(".config/valence/config.toml", "[serve]\nprot = 1\nmax-queue = 0\n")
+        self.file(".local/state/valence/spool/1.damaged", "x")
+        self.file(".local/share/valence/history.db", "no database, but longer than the header of one " * 10)
+        result = valence("doctor", "--json", env={"HOME": str(self.folder)})
+        problems = json.loads(result.stdout)["problems"]
+        self.assertEqual(result.returncode, 2)
+        self.assertEqual(len(problems), 4, problems)
+        for needle in ("config.toml:2:1", "config.toml:3:13", "history.db", "1.damaged"):
+            self.assertTrue(any(needle in problem for problem in problems), needle)
 
     def test_runs_with_an_empty_environment(self):
         self.assertEqual(valence("doctor", env={}, cwd="/").returncode, 0)

@@ -485,7 +485,6 @@ class Calibrating(Evaluating):
     def test_abstaining_without_a_calibration_is_refused(self):
         self.assert_refused(valence("classify", "-m", self.model, "-t", "good", "--abstain"), 2,
                             "models calibrate")
-        self.assert_refused(valence("classify", "-t", "good", "--abstain"), 2, "built-in model")
 
     def test_a_calibration_of_other_labels_or_damaged_is_refused(self):
         self.assertEqual(self.calibrate().returncode, 0)

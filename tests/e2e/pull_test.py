@@ -274,7 +274,7 @@ class Faults(WithHub):
 
     def test_endless_headers_end(self):
         self.hub.fault("/api/models/", status=200, headers={f"X-{i}": "x" * 1000 for i in range(90)})
-        self.assert_refused(self.pull(), 4, "headers")
+        self.assert_refused(self.pull(), 4, "headers", self.hub.url)
 
     def test_usage(self):
         for ref in ("..", "a/b/c", "org/na me", "org/name@", "org/name@../x", "org/name@a..b", "-org/x", "org/x.git"):

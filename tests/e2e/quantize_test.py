@@ -165,8 +165,8 @@ class Writing(Quantizing):
 
     def test_settings_come_from_the_environment_and_files(self):
         data = self.labelled_by(self.outlier_head())
-        for env, name in (({"VALENCE_QUANTIZE_MAX_LOSS": "100"}, "a"), ({}, "b")):
-            config = self.file("settings.toml", "[quantize]\nmax-loss = 100\n")
+        for env, name in (({"VALENCE_MODELS_QUANTIZE_MAX_LOSS": "100"}, "a"), ({}, "b")):
+            config = self.file("settings.toml", "[models-quantize]\nmax-loss = 100\n")
             args = [] if env else ["--config", config]
             result = self.quantize("--data", data, "-o", self.folder / name, *args, model=self.folder / "head",
                                    env=dict(os.environ, **env))

@@ -9,24 +9,26 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 from pathlib import Path
 
 from support import BINARY
 
 READ_KEY = "read-key-0123456789"
 ADMIN_KEY = "admin-key-0123456789"
+HOST = b"Host: localhost\r\n"
 KEY_LINES = f"# keys of the tests\nread web {READ_KEY}\nadmin ops {ADMIN_KEY}\n"
 
 
 class Server:
-    """`valence serve` on a free port of loopback, as a context manager."""
+    """`valence serve` on a free port of loopback, as a context manager. `prefix`: what the program is started by."""
 
-    def __init__(self, *arguments, wait=True, scheme="http", home=None):
+    def __init__(self, *arguments, wait=True, scheme="http", home=None, prefix=()):
         self._home = None if home else tempfile.TemporaryDirectory(prefix="valence-serve-")
         home = str(home or self._home.name)
         environment = {**os.environ, "HOME": home, "XDG_DATA_HOME": home + "/data", "XDG_STATE_HOME": home + "/state",
                        "XDG_CONFIG_HOME": home + "/config"}
-        self.process = subprocess.Popen([BINARY, "serve", "--port", "0", "--threads", "1", *map(str, arguments)],
+        self.process = subprocess.Popen([*prefix, BINARY, "serve", "--port", "0", "--threads", "1", *map(str, arguments)],
                                         env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.lines = []
         self.port = None
@@ -50,6 +52,7 @@ class Server:
 
     def __enter__(self):
         if self.port is None:
+            self.__exit__()
             raise AssertionError("the server ended: " + "\n".join(self.lines))
         return self
 
@@ -134,3 +137,28 @@ def key_file(folder):
     path = Path(folder) / "keys.txt"
     path.write_text(KEY_LINES)
     return path
+
+
+def post(body, *headers, path=b"/v1/classify"):
+    lines = b"".join(header + b"\r\n" for header in headers)
+    return (b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n" + lines +
+            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
+
+
+GOOD = post(b'{"texts": ["I love it"]}')
+
+
+class OneServer(unittest.TestCase):
+    """Tests that leave the server as they found it share one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server().__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def assert_still_serves(self):
+        status, reply = self.server.classify("I love it")
+        self.assertEqual((status, reply["results"][0]["label"]), (200, "positive"))

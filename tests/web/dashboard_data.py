@@ -169,10 +169,10 @@ class DashboardData:
         if self.history_state != "off":
             history.update(backend="sqlite", records=len(self.records), texts=len(self.records), corrections=len(self.feedback),
                            size_bytes=734_003_200, oldest_ms=self.records[0]["time_ms"], newest_ms=self.records[-1]["time_ms"],
-                           spool={"records": 0, "bytes": 0})
+                           spool={"bytes": 0})
         if self.history_state == "delayed":
             history.update(message="the database does not answer: connection refused",
-                           spool={"records": 1204, "bytes": 391_022, "oldest_ms": now_ms - 95_000})
+                           spool={"bytes": 391_022})
         models = [{"name": "default", "version": "3f1c9a72be04", "config_version": "a07d55e21b93", "source": "built-in",
                    "labels": self.labels, "negative_labels": ["negative"], "max_length": 512, "loaded_ms": self.started_ms + 500},
                   {"name": "german", "version": "9b20e7d14c55", "config_version": "a07d55e21b93", "source": "./german",

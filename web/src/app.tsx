@@ -51,10 +51,19 @@ export function App() {
     isFirst.current = false;
   }, [route.view]);
 
+  const wantsSearch = useRef(false);
+  const focusSearch = () => {
+    wantsSearch.current = false;
+    document.getElementById('history-search')?.focus();
+  };
+  useEffect(() => {
+    if (wantsSearch.current && route.view === 'history') focusSearch();
+  }, [route]);
   const search = () => {
-    if (route.view !== 'history') goTo('history');
-    // After the view has been painted.
-    window.setTimeout(() => document.getElementById('history-search')?.focus(), 50);
+    // The address is ahead of what is painted where keys come quickly.
+    if (route.view === 'history' && window.location.hash.startsWith('#/history')) return focusSearch();
+    wantsSearch.current = true;
+    goTo('history');
   };
   useShortcuts({
     ...Object.fromEntries(VIEWS.map((view) => [view.shortcut, () => goTo(view.name)])),

@@ -10,9 +10,10 @@
 #include "valence/base/time_text.h"
 #include "valence/cli/alerts_config.h"
 #include "valence/cli/alerts_replay.h"
+#include "valence/cli/config_file.h"
 #include "valence/cli/data_options.h"
+#include "valence/cli/history_options.h"
 #include "valence/cli/json_writer.h"
-#include "valence/cli/settings.h"
 #include "valence/cli/terminal.h"
 #include "valence/data/label_column.h"
 #include "valence/data/shown_text.h"
@@ -25,6 +26,7 @@ constexpr std::int64_t kAssumedStepMs = 1000;  // between texts without a time
 
 constexpr const char* kExamples = R"(
 Examples:
+  valence alerts check --history --from 30d
   valence alerts check history.csv
   valence alerts check history.jsonl --rule "negative > 10% of last 100"
   valence alerts check history.csv --rule "negative above usual, one false alarm in 50000" --time-column created)";
@@ -35,7 +37,14 @@ struct CheckArguments {
   std::string time_column;
   std::string stream_column;
   std::string channel_column;
+  bool history = false;
+  std::string history_place;
+  HistoryFilterArguments period;
   bool json = false;
+
+  [[nodiscard]] bool of_history() const {
+    return history || !history_place.empty() || !period.from.empty() || !period.to.empty();
+  }
 };
 
 struct History {
@@ -115,6 +124,32 @@ Result<History> read_history(pipeline::Source& source, const CheckArguments& arg
     history.texts.push_back(std::move(text));
   }
   std::ranges::stable_sort(history.texts, {}, &PastText::time_ms);
+  return history;
+}
+
+/// What `valence serve` and `classify --history` have kept.
+Result<History> read_store(const CheckArguments& arguments) {
+  VALENCE_TRY(const store::HistoryFilter filter, history_filter(arguments.period));
+  VALENCE_TRY(const auto store, open_history_at(arguments.history_place, store::HistoryAccess::kRead));
+  History history;
+  VALENCE_TRY_STATUS(store->scan(filter, [&](const store::StoredRecord& stored) {
+    const pipeline::ClassifiedRecord& record = stored.record;
+    history.texts.push_back(
+        {.time_ms = record.time_ms, .stream = record.stream, .channel = record.channel, .label = record.label});
+    return true;
+  }));
+  std::ranges::reverse(history.texts);  // newest first
+  if (history.texts.empty()) return fail(ErrorCode::kNotFound, "history", "has no records of that time");
+  return history;
+}
+
+/// The rows of files.
+Result<History> read_files(const CheckArguments& arguments, const GlobalOptions& global, SignalWatcher& signals) {
+  VALENCE_TRY(const DataInput input, begin_data(arguments.input, global, signals, TextOption::kNo));
+  Progress progress(progress_style(global));
+  VALENCE_TRY(History history, read_history(*input.source, arguments, progress));
+  if (history.texts.empty())
+    return fail(ErrorCode::kInvalidData, input.reader().name(), "has no row with a label and a time");
   return history;
 }
 
@@ -213,14 +248,11 @@ std::string json_of(const Replay& replay, const History& history, const std::vec
 ExitCode run_check(const CheckArguments& arguments, const GlobalOptions& global) {
   const auto settings = settings_of(arguments, global);
   if (!settings) return data_failed(settings.error());
+  if (arguments.of_history() && !arguments.input.inputs.empty())
+    return data_failed({ErrorCode::kInvalidArgument, "--history", "and files cannot be checked in one run"});
   SignalWatcher signals;
-  const auto input = begin_data(arguments.input, global, signals, TextOption::kNo);
-  if (!input) return data_failed(input.error(), signals);
-  Progress progress(progress_style(global));
-  const auto history = read_history(*input->source, arguments, progress);
+  const auto history = arguments.of_history() ? read_store(arguments) : read_files(arguments, global, signals);
   if (!history) return data_failed(history.error(), signals);
-  if (history->texts.empty())
-    return data_failed({ErrorCode::kInvalidData, input->reader().name(), "has no row with a label and a time"});
   const Replay replayed = replay(settings->rules, settings->timing, history->texts);
   const ExitCode printed =
       print_to_stdout(arguments.json ? json_of(replayed, *history, settings->rules)
@@ -252,6 +284,11 @@ Command add_alerts_check(CLI::App& alerts) {
       ->type_name("LINE")
       ->expected(1)
       ->take_all();
+  const auto history = "History";
+  app->add_flag("--history", arguments->history, "The local history instead of files")->group(history);
+  declare_history_place(*app, arguments->history_place);
+  declare_period(*app, arguments->period);
+  for (const char* name : {"--history-db", "--from", "--to"}) app->get_option(name)->group(history);
   app->add_flag("--json", arguments->json, "As JSON");
   return {.app = app, .run = [arguments](const GlobalOptions& global) { return run_check(*arguments, global); }};
 }

@@ -1,7 +1,6 @@
 /// \file
 /// `valence alerts`: rules tried on history, receivers tried out, what fires, what is silenced.
 #include <CLI/CLI.hpp>
-#include <array>
 
 #include "valence/cli/command.h"
 
@@ -13,15 +12,8 @@ Command add_alerts(CLI::App& parent) {
       "Examples:\n  valence alerts check history.csv --rule \"negative > 10% of last 100\"\n"
       "  valence alerts test slack --dry-run\n  valence alerts status\n"
       "  valence alerts silence --for 2h --comment \"release day\"");
-  app->require_subcommand(1);
-  const std::array subcommands{add_alerts_check(*app), add_alerts_test(*app), add_alerts_status(*app),
-                               add_alerts_silence(*app)};
-  return {.app = app, .run = [subcommands](const GlobalOptions& global) {
-            for (const Command& subcommand : subcommands) {
-              if (subcommand.app->parsed()) return subcommand.run(global);
-            }
-            return ExitCode::kUsage;  // unreachable: the parser requires one
-          }};
+  return command_group(
+      app, {add_alerts_check(*app), add_alerts_test(*app), add_alerts_status(*app), add_alerts_silence(*app)});
 }
 
 }  // namespace valence::cli

@@ -7,7 +7,8 @@
 
 #include "valence/alert/rule_line.h"
 #include "valence/base/file.h"
-#include "valence/cli/settings.h"
+#include "valence/cli/config_file.h"
+#include "valence/cli/nearest_word.h"
 
 namespace valence::cli {
 namespace {
@@ -247,10 +248,14 @@ Result<fs::path> default_alert_state_file() {
 }
 
 Result<alert::AlertSettings> read_alert_settings(const std::vector<fs::path>& files) {
-  alert::AlertSettings settings;
   VALENCE_TRY(const auto table, config_table(files, "alerts"));
+  return read_alert_settings(table ? &*table : nullptr);
+}
+
+Result<alert::AlertSettings> read_alert_settings(const ConfigValue* table) {
+  alert::AlertSettings settings;
   std::string state_file;
-  if (table) {
+  if (table != nullptr) {
     if (const auto error = unknown_key(
             *table, {"rules", "rule", "receivers", "group_wait", "group_interval", "repeat_interval", "state_file"}))
       return fail(*error);
@@ -278,6 +283,20 @@ Result<alert::AlertSettings> read_alert_settings(const std::vector<fs::path>& fi
     settings.state_file = state_file;
   }
   return settings;
+}
+
+std::string alerts_sample() {
+  const alert::GroupTiming timing;
+  return fmt::format(
+      "\n# Rules over the labels that `valence serve` gives, and who is told (docs/alerts.md).\n[alerts]\n"
+      "#group_wait = \"{}\"\n#group_interval = \"{}\"\n#repeat_interval = \"{}\"\n"
+      "# state_file = FILE   (not set: alerts.journal in the user's state directory)\n"
+      "# For example:\n"
+      "# rules = [\"negative > 10% of last 100 -> slack\"]\n"
+      "# [alerts.receivers.slack]\n"
+      "# url_file = \"/etc/valence/slack-url\"\n",
+      alert::duration_text(timing.wait_ms), alert::duration_text(timing.interval_ms),
+      alert::duration_text(timing.repeat_ms));
 }
 
 }  // namespace valence::cli

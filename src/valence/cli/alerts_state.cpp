@@ -2,7 +2,7 @@
 
 #include "valence/base/clock.h"
 #include "valence/cli/alerts_config.h"
-#include "valence/cli/settings.h"
+#include "valence/cli/config_file.h"
 
 namespace valence::cli {
 

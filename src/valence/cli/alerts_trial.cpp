@@ -10,7 +10,8 @@
 #include "valence/base/clock.h"
 #include "valence/cli/alerts_config.h"
 #include "valence/cli/command.h"
-#include "valence/cli/settings.h"
+#include "valence/cli/config_file.h"
+#include "valence/cli/nearest_word.h"
 #include "valence/cli/signals.h"
 #include "valence/cli/terminal.h"
 

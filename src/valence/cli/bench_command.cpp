@@ -196,7 +196,9 @@ Command add_bench(CLI::App& parent) {
   app->footer(kExamples);
   const auto arguments = std::make_shared<BenchArguments>();
   declare_bench_options(*app, *arguments);
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return run_bench(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return run_bench(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli

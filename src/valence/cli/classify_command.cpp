@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "valence/cli/classify_history.h"
 #include "valence/cli/classify_options.h"
 #include "valence/cli/command.h"
 #include "valence/cli/model_ref.h"
@@ -30,6 +31,7 @@ Examples:
   tail -f feedback.txt | valence classify - -f jsonl
   valence classify reviews.csv -m ./my-model --labels negative,positive -f csv
   valence classify tickets.csv -m ./nli-model --zero-shot "refund, bug, praise"
+  valence classify reviews.csv -o labelled.csv --history    # then: valence history report
   valence classify pairs.csv -m ./nli-model --text-pair-column hypothesis)";
 
 ExitCode failed(const Error& error) {
@@ -200,10 +202,17 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
   }
   const std::uint64_t bytes_skipped = (*source)->progress().bytes_read;
 
+  std::unique_ptr<ClassifyHistory> history;
+  if (arguments.history) {
+    auto opened = ClassifyHistory::open(arguments, *options, **classifier);
+    if (!opened) return failed(opened.error());
+    history = *std::move(opened);
+  }
+
   Progress progress(progress_style(arguments, global));
   std::uint64_t errors_seen = 0;
   pipeline::RunSummary summary;
-  const pipeline::RunEvents events{
+  pipeline::RunEvents events{
       .on_window =
           [&progress, bytes_skipped](const pipeline::RunSummary& so_far, const pipeline::SourceProgress& read) {
             progress.update({.rows = so_far.rows,
@@ -218,6 +227,7 @@ ExitCode classify(const ClassifyArguments& given, const GlobalOptions& global, c
             progress.clear();
             print_warning(error.to_string());
           }};
+  if (history) events.on_answers = [&history](const auto& rows) { return history->keep(rows); };
   const Status outcome =
       pipeline::run(**source, **classifier, **output, **writer, options->run, events, signals.stop(), summary);
   progress.clear();
@@ -246,7 +256,8 @@ Command add_classify(CLI::App& parent) {
   const auto arguments = std::make_shared<ClassifyArguments>();
   declare_classify_options(*app, *arguments);
   return {.app = app,
-          .run = [arguments, app](const GlobalOptions& global) { return classify(*arguments, global, *app); }};
+          .run = [arguments, app](const GlobalOptions& global) { return classify(*arguments, global, *app); },
+          .check = [arguments] { return outcome_of(interpret(*arguments, false)); }};
 }
 
 }  // namespace valence::cli

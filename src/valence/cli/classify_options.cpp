@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "valence/base/thread_pool.h"
+#include "valence/cli/history_options.h"
 #include "valence/cli/option_values.h"
 
 namespace valence::cli {
@@ -46,7 +47,6 @@ Status refuse_unbuilt(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--device",
                 fmt::format("\"{}\" is not one of cpu, cuda, cuda:N", arguments.device));
   }
-  if (arguments.history) return not_built_in("--history", "the local history");
   return {};
 }
 
@@ -123,6 +123,12 @@ Status check_combinations(const ClassifyArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--text-pair-column", "is for files; literal texts take --text-pair");
   }
   if (arguments.abstain) VALENCE_TRY_STATUS(check_abstain(arguments));
+  if (arguments.history && !arguments.text_pair_column.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--history", "holds single texts", "leave --text-pair-column out");
+  }
+  if (arguments.history && !arguments.text_pairs.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--history", "holds single texts", "leave --text-pair out");
+  }
   if (arguments.zero_shot.empty() && arguments.multi_label) {
     return fail(ErrorCode::kInvalidArgument, "--multi-label", "says how --zero-shot labels are scored",
                 "add --zero-shot");
@@ -207,8 +213,17 @@ void declare_classify_options(CLI::App& app, ClassifyArguments& arguments) {
       ->group(output);
   app.add_flag("--no-calibration", arguments.no_calibration, "Leave the model's calibration.json alone")->group(output);
   app.add_flag("--resume", arguments.resume, "Go on from FILE.partial of an interrupted run")->group(output);
-  app.add_flag("--history", arguments.history, "Also keep the results in the local history (not built in yet)")
-      ->group(output);
+  const auto history = "History";
+  app.add_flag("--history", arguments.history, "Also keep the results in the local history")->group(history);
+  declare_history_place(app, arguments.history_db);
+  app.get_option("--history-db")->group(history);
+  app.add_option("--store-text", arguments.store_text, "What is kept of a text: none, hash or full [hash]")
+      ->type_name("WHAT")
+      ->group(history);
+  app.add_option("--stream", arguments.stream,
+                 "Stream of the records [the column stream, else default]; channel, subject and time are columns")
+      ->type_name("NAME")
+      ->group(history);
   const auto model = "Model and compute";
   app.add_option("-m,--model", arguments.model, "A model directory, or `default`, the built-in model [default]")
       ->type_name("REF")
@@ -272,6 +287,7 @@ Result<ClassifyOptions> interpret(const ClassifyArguments& arguments, bool stdou
   VALENCE_TRY(options.classifier.aggregation,
               choose("--aggregation-strategy", arguments.aggregation_strategy, kAggregations));
   VALENCE_TRY_STATUS(options.classifier.validate());
+  VALENCE_TRY(options.store_text, parse_store_text(arguments.store_text));
   // A window is also how long Ctrl-C may go unheard, so it is cut by text as well as by rows.
   const std::size_t threads = options.classifier.threads == 0 ? usable_cores() : options.classifier.threads;
   options.run.window.max_bytes = std::max(kMinWindowBytes, threads * kWindowBytesPerThread);

@@ -13,6 +13,7 @@
 #include "valence/data/record_reader.h"
 #include "valence/data/resume_journal.h"
 #include "valence/pipeline/runner.h"
+#include "valence/store/stored_record.h"
 
 namespace CLI {
 class App;
@@ -52,6 +53,9 @@ struct ClassifyArguments {
   std::string on_error = "keep";
   bool resume = false;
   bool history = false;
+  std::string history_db;
+  std::string store_text = "hash";
+  std::string stream;
   std::string fold = "on";
 };
 
@@ -61,6 +65,7 @@ struct ClassifyOptions {
   data::ReaderOptions reader;
   pipeline::RunOptions run;
   data::OutputFormat format = data::OutputFormat::kJsonl;
+  store::TextPolicy store_text = store::TextPolicy::kHash;
 };
 
 /// Declares every option of CLI.md's table on `app`, bound to `arguments`.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "valence/base/error.h"
 #include "valence/cli/exit_code.h"
 #include "valence/cli/terminal.h"
 
@@ -26,7 +27,20 @@ struct GlobalOptions {
 struct Command {
   CLI::App* app = nullptr;
   std::function<ExitCode(const GlobalOptions&)> run;
+  /// Whether the options as they are make sense, without doing anything; the error names the option. May be absent.
+  std::function<Status()> check = {};
+  std::vector<Command> subcommands = {};
 };
+
+/// What of an interpretation is left when only its success matters.
+template <class T>
+Status outcome_of(const Result<T>& result) {
+  if (!result) return fail(result.error());
+  return {};
+}
+
+/// A command that is nothing but its subcommands, one of which must be given.
+Command command_group(CLI::App* app, std::vector<Command> subcommands);
 
 Command add_classify(CLI::App& app);
 Command add_tokenize(CLI::App& app);
@@ -56,6 +70,12 @@ Command add_alerts_check(CLI::App& alerts);
 Command add_alerts_test(CLI::App& alerts);
 Command add_alerts_status(CLI::App& alerts);
 Command add_alerts_silence(CLI::App& alerts);
+Command add_completion(CLI::App& app);
+Command add_config(CLI::App& app);
+/// Subcommands of `config`.
+Command add_config_check(CLI::App& config);
+Command add_config_init(CLI::App& config);
+Command add_config_show(CLI::App& config);
 Command add_doctor(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_train(CLI::App& app);

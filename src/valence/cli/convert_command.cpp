@@ -262,7 +262,9 @@ Command add_convert(CLI::App& models) {
   app->add_option("--merge-adapter", arguments->adapter, "A PEFT LoRA adapter to merge into it")->type_name("DIR");
   app->add_flag("--force", arguments->force, "Replace a model that is there, once the new one is whole");
   app->add_flag("--dry-run", arguments->dry_run, "Read and convert, write nothing");
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return convert(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return convert(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli

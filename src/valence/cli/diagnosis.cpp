@@ -14,8 +14,8 @@
 #include "valence/base/thread_pool.h"
 #include "valence/bench/machine.h"
 #include "valence/classifier.h"
+#include "valence/cli/config_file.h"
 #include "valence/cli/quantities.h"
-#include "valence/cli/settings.h"
 #include "valence/kernels/amx_permission.h"
 #include "valence/kernels/cpu_identity.h"
 #include "valence/kernels/cpuid.h"
@@ -244,6 +244,7 @@ Diagnosis diagnose() {
   diagnosis.sections.push_back(look_at_machine());
   diagnosis.sections.push_back(look_at_model(diagnosis));
   diagnosis.sections.push_back(look_at_files());
+  for (Section& section : look_at_service(diagnosis.problems)) diagnosis.sections.push_back(std::move(section));
   return diagnosis;
 }
 

@@ -32,6 +32,9 @@ struct Diagnosis {
   std::vector<Error> problems;  ///< gravest first
 };
 
+/// What `valence serve` would find: its settings, port, history and spool. Makes and changes nothing.
+[[nodiscard]] std::vector<Section> look_at_service(std::vector<Error>& problems);
+
 /// Looks at everything. What fails becomes a problem; the rest is looked at all the same.
 [[nodiscard]] Diagnosis diagnose();
 

@@ -251,7 +251,9 @@ Command add_eval(CLI::App& parent) {
   app->footer(kExamples);
   const auto arguments = std::make_shared<EvalArguments>();
   declare_eval_options(*app, *arguments);
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return eval(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return eval(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli

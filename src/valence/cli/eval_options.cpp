@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "valence/cli/classify_options.h"
-#include "valence/cli/settings.h"
+#include "valence/cli/nearest_word.h"
 
 namespace valence::cli {
 namespace {

@@ -275,14 +275,7 @@ Command add_feedback(CLI::App& parent) {
   app->footer(
       "Examples:\n  valence feedback add --id ID --label negative\n  valence feedback queue -n 200 -o to-label.csv\n"
       "  valence feedback export -o corrections.csv");
-  app->require_subcommand(1);
-  const std::array subcommands{add_list(*app), add_add(*app), add_export(*app), add_queue(*app), add_import(*app)};
-  return {.app = app, .run = [subcommands](const GlobalOptions& global) {
-            for (const Command& subcommand : subcommands) {
-              if (subcommand.app->parsed()) return subcommand.run(global);
-            }
-            return ExitCode::kUsage;  // unreachable: the parser requires one
-          }};
+  return command_group(app, {add_list(*app), add_add(*app), add_export(*app), add_queue(*app), add_import(*app)});
 }
 
 }  // namespace valence::cli

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <memory>
 
 #include "valence/base/clock.h"
@@ -96,15 +95,8 @@ Command add_history(CLI::App& parent) {
   app->footer(
       "Examples:\n  valence history query --label negative --from 24h\n  valence history report --html report.html\n"
       "  valence history delete --subject customer-4711");
-  app->require_subcommand(1);
-  const std::array subcommands{add_history_query(*app), add_history_report(*app), add_history_export(*app),
-                               add_history_delete(*app), add_history_stats(*app)};
-  return {.app = app, .run = [subcommands](const GlobalOptions& global) {
-            for (const Command& subcommand : subcommands) {
-              if (subcommand.app->parsed()) return subcommand.run(global);
-            }
-            return ExitCode::kUsage;  // unreachable: the parser requires one
-          }};
+  return command_group(app, {add_history_query(*app), add_history_report(*app), add_history_export(*app),
+                             add_history_delete(*app), add_history_stats(*app)});
 }
 
 }  // namespace valence::cli

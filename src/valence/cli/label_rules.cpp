@@ -8,7 +8,7 @@
 
 #include "valence/base/file.h"
 #include "valence/base/json.h"
-#include "valence/cli/settings.h"
+#include "valence/cli/nearest_word.h"
 #include "valence/data/shown_text.h"
 
 namespace valence::cli {

@@ -1,7 +1,6 @@
 /// \file
 /// `valence models`: which models there are, what they are, and how they come and go.
 #include <CLI/CLI.hpp>
-#include <array>
 
 #include "valence/cli/command.h"
 
@@ -16,16 +15,9 @@ Command add_models(CLI::App& parent) {
       "  valence models quantize ./my-model --data dev.csv -o ./my-model-int8\n"
       "  valence models calibrate ./my-model --data dev.csv\n"
       "  valence models convert ./my-model --to onnx -o ./my-model-onnx");
-  app->require_subcommand(1);
-  const std::array subcommands{add_models_list(*app), add_models_info(*app),   add_models_card(*app),
-                               add_models_pull(*app), add_models_verify(*app), add_models_rm(*app),
-                               add_quantize(*app),    add_convert(*app),       add_calibrate(*app)};
-  return {.app = app, .run = [subcommands](const GlobalOptions& global) {
-            for (const Command& subcommand : subcommands) {
-              if (subcommand.app->parsed()) return subcommand.run(global);
-            }
-            return ExitCode::kUsage;  // unreachable: the parser requires one
-          }};
+  return command_group(
+      app, {add_models_list(*app), add_models_info(*app), add_models_card(*app), add_models_pull(*app),
+            add_models_verify(*app), add_models_rm(*app), add_quantize(*app), add_convert(*app), add_calibrate(*app)});
 }
 
 }  // namespace valence::cli

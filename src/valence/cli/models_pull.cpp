@@ -185,7 +185,14 @@ Command add_models_pull(CLI::App& models) {
                   "Seconds to go on trying while nothing arrives; 0: one attempt [300]")
       ->type_name("SECONDS");
   app->add_flag("--dry-run", arguments->dry_run, "List the files and sizes, fetch nothing");
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return pull(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return pull(*arguments, global); },
+          .check =
+              [arguments] {
+                PullArguments with_a_name = *arguments;  // a configuration has none
+                with_a_name.ref = "org/name";
+                return outcome_of(interpret(with_a_name));
+              }};
 }
 
 }  // namespace valence::cli

@@ -67,10 +67,10 @@ void tell_remedy(const hub::VerifyReport& report, bool removed) {
     if (file.state == hub::FileState::kDamaged || file.state == hub::FileState::kMissing) names.insert(file.snapshot);
   }
   for (const std::string& name : names) {
-    print_note(
-        removed ? fmt::format("fetch what is missing with: valence models pull {}", name)
-                : fmt::format("put it right with: valence models verify {} --remove-damaged && valence models pull {}",
-                              name, name));
+    print_note(removed
+                   ? fmt::format("fetch what is missing with: valence models pull {}", name)
+                   : fmt::format("put it right with: valence models verify {} --remove-damaged; valence models pull {}",
+                                 name, name));
   }
 }
 
@@ -112,7 +112,7 @@ Command add_models_verify(CLI::App& models) {
   app->footer(
       "Examples:\n  valence models verify                              # the whole cache\n"
       "  valence models verify org/name\n"
-      "  valence models verify org/name --remove-damaged && valence models pull org/name");
+      "  valence models verify org/name --remove-damaged; valence models pull org/name");
   const auto arguments = std::make_shared<VerifyArguments>();
   app->add_option("model", arguments->ref, "org/name, of which every revision is looked at, or org/name@revision [all]")
       ->type_name("REF");

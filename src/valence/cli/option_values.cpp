@@ -63,10 +63,15 @@ Result<data::Encoding> parse_encoding(const std::string& word) {
   return fail(not_one_of("--encoding", word, {"utf-8", "windows-1252", "iso-8859-1", "utf-16"}));
 }
 
-std::vector<std::string> split_list(std::string_view words) {
+Result<store::TextPolicy> parse_store_text(const std::string& word) {
+  if (const auto policy = store::parse_text_policy(word)) return *policy;
+  return fail(not_one_of("--store-text", word, {"none", "hash", "full"}));
+}
+
+std::vector<std::string> split_list(std::string_view words, char separator) {
   std::vector<std::string> items;
   while (!words.empty()) {
-    std::string_view item = words.substr(0, words.find(','));
+    std::string_view item = words.substr(0, words.find(separator));
     words.remove_prefix(std::min(words.size(), item.size() + 1));
     while (item.starts_with(' ')) item.remove_prefix(1);
     while (item.ends_with(' ')) item.remove_suffix(1);

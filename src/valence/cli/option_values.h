@@ -14,6 +14,7 @@
 #include "valence/data/encoding.h"
 #include "valence/data/formats.h"
 #include "valence/precision.h"
+#include "valence/store/stored_record.h"
 
 namespace valence::cli {
 
@@ -53,8 +54,11 @@ Result<std::optional<data::InputFormat>> parse_input_format(const std::string& w
 /// --encoding.
 Result<data::Encoding> parse_encoding(const std::string& word);
 
+/// --store-text.
+Result<store::TextPolicy> parse_store_text(const std::string& word);
+
 /// "refund, bug": without the spaces around, and without empty ones.
-[[nodiscard]] std::vector<std::string> split_list(std::string_view words);
+[[nodiscard]] std::vector<std::string> split_list(std::string_view words, char separator = ',');
 
 /// Writing over an input would destroy what is still to be read, or the only copy of it.
 Status check_output_is_no_input(const std::vector<std::string>& inputs, const std::string& output);

@@ -1,7 +1,8 @@
 #include "valence/cli/quantities.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include "valence/base/time_text.h"
 
 namespace valence::cli {
 
@@ -16,6 +17,6 @@ std::string binary_size(std::uint64_t bytes) {
   return bytes >= 1U << 20U ? fmt::format("{} MiB", bytes >> 20U) : fmt::format("{} KiB", bytes >> 10U);
 }
 
-std::string utc_time(std::time_t time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(time)); }
+std::string utc_time(std::time_t time) { return utc_text(std::int64_t{time} * 1000); }
 
 }  // namespace valence::cli

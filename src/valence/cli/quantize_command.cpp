@@ -295,7 +295,9 @@ Command add_quantize(CLI::App& models) {
   app->add_option("-o,--output", arguments->output, "Directory to make: absent or empty")->type_name("DST");
   app->add_flag("--json", arguments->json, "Report as JSON on standard output");
   app->add_flag("--dry-run", arguments->dry_run, "Measure and report, write nothing");
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return quantize(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return quantize(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli

@@ -11,10 +11,10 @@
 #include "valence/alert/alerter.h"
 #include "valence/cli/alerts_config.h"
 #include "valence/cli/command.h"
+#include "valence/cli/config_file.h"
 #include "valence/cli/serve_history.h"
 #include "valence/cli/serve_models.h"
 #include "valence/cli/serve_options.h"
-#include "valence/cli/settings.h"
 #include "valence/cli/signals.h"
 #include "valence/cli/terminal.h"
 #include "valence/pipeline/label_shares.h"
@@ -23,7 +23,9 @@
 #include "valence/server/dialects.h"
 #include "valence/server/event_hub.h"
 #include "valence/server/history_routes.h"
+#include "valence/server/insight_routes.h"
 #include "valence/server/page_routes.h"
+#include "valence/server/status_routes.h"
 
 namespace valence::cli {
 namespace {
@@ -40,6 +42,8 @@ Examples:
 
 // After SIGTERM: what is accepted may take this long beyond the drain delay.
 constexpr milliseconds kFinishTime{18'000};
+// How long who has just connected may take to send a request, which gets a 503.
+constexpr milliseconds kLastRequests{200};
 constexpr milliseconds kPoll{10};
 
 ExitCode failed(const Error& error) {
@@ -66,6 +70,9 @@ void drain(server::Transport& transport, server::Lifecycle& lifecycle, server::E
   std::this_thread::sleep_for(delay);
   lifecycle.closing = true;
   events.close();
+  transport.stop_listening();
+  // A request may be under way on a connection that was just made, or that was told too late to end.
+  std::this_thread::sleep_for(kLastRequests);
   transport.close_idle();
   const bool finished = wait_until(SteadyClock::now() + kFinishTime, [&] { return transport.active_requests() == 0; });
   if (!finished) print_warning(fmt::format("{} requests were not answered in time", transport.active_requests()));
@@ -92,6 +99,18 @@ Result<std::unique_ptr<alert::Alerter>> start_alerts(const GlobalOptions& global
       {.settings = std::move(settings), .clock = clock, .log = [](const std::string& line) { print_note(line); }});
 }
 
+/// What events say comes from parts that end before the hub does.
+class EventsEnd {
+ public:
+  explicit EventsEnd(server::EventHub& events) : events_(events) {}
+  EventsEnd(const EventsEnd&) = delete;
+  EventsEnd& operator=(const EventsEnd&) = delete;
+  ~EventsEnd() { events_.close(); }
+
+ private:
+  server::EventHub& events_;
+};
+
 /// Totals that others keep, as counters.
 void expose_alerts(observe::Metrics& metrics, const alert::Alerter& alerter) {
   metrics.on_expose([&metrics, &alerter, told = std::map<std::string, alert::AlertTotals>()]() mutable {
@@ -106,6 +125,12 @@ void expose_alerts(observe::Metrics& metrics, const alert::Alerter& alerter) {
       add("failed", totals.failed, before.failed);
     }
   });
+}
+
+std::string address(const ServeOptions& options, const std::string& host, int port) {
+  const bool is_bare_ipv6 = host.find(':') != host.npos && !host.starts_with('[');
+  return fmt::format("{}://{}:{}", options.transport.tls_certificate_file.empty() ? "http" : "https",
+                     is_bare_ipv6 ? "[" + host + "]" : host, port);
 }
 
 ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
@@ -134,14 +159,15 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   auto alerter = start_alerts(global, clock);
   if (!alerter) return failed(alerter.error());
   if (*alerter) expose_alerts(metrics, **alerter);
-  server::EventHub events({.with_text = options->history.text == store::TextPolicy::kFull}, metrics, alerter->get());
+  UlidSource ids(clock);
+  server::EventHub events({.text = options->history.text, .run = ids.next()}, metrics, alerter->get());
+  server::Activity activity(clock);
   pipeline::LabelShares shares(metrics);
-  std::vector<pipeline::RecordSink*> sinks{&events, &shares};
+  std::vector<pipeline::RecordSink*> sinks{&activity, &events, &shares};
   if (history) sinks.push_back(&history->spool());
   if (*alerter) sinks.push_back(alerter->get());
   pipeline::Service service(options->service, clock, metrics, sinks);
   ServeReloader reloader(options->models, options->classifier, clock, models, service, metrics);
-  UlidSource ids(clock);
   server::ServerContext context{.clock = clock,
                                 .metrics = metrics,
                                 .service = service,
@@ -149,24 +175,37 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
                                 .lifecycle = lifecycle,
                                 .reloader = reloader,
                                 .ids = ids,
+                                .activity = activity,
                                 .limits = {},
                                 .ingest = options->ingest,
                                 .version = VALENCE_VERSION};
+  const server::Access access(options->access);
   server::Background background;
   std::optional<server::HistoryContext> history_context;
+  if (history) {
+    history_context.emplace(server::HistoryContext{.server = context,
+                                                   .store = history->store(),
+                                                   .background = background,
+                                                   .text = options->history.text,
+                                                   .erased = [&events] { events.forget(); }});
+  }
+  server::HistoryContext* const kept = history_context ? &*history_context : nullptr;
+  server::ServerStatus status({.server = context,
+                               .access = access,
+                               .background = background,
+                               .store = history ? &history->store() : nullptr,
+                               .spool = history ? &history->spool() : nullptr,
+                               .text = options->history.text,
+                               .has_alerts = *alerter != nullptr});
+  events.set_stats([&status] { return status.stats_members(); });
+  const EventsEnd events_end(events);
   std::vector<server::Route> routes = all_routes(context);
   add(routes, server::alert_routes(context, alerter->get()));
   add(routes, server::event_routes(events));
-  if (history) {
-    history_context.emplace(server::HistoryContext{
-        .server = context, .store = history->store(), .background = background, .erased = [&events] {
-          events.forget();
-        }});
-    add(routes, server::history_routes(*history_context));
-  } else {
-    add(routes, server::no_history_routes());
-  }
-  server::App app(context, server::Access(options->access), std::move(routes));
+  add(routes, server::history_routes(kept));
+  add(routes, server::insight_routes(kept));
+  add(routes, status.routes());
+  server::App app(context, access, std::move(routes));
 
   // Before the models: an orchestrator may ask /livez while they load, and a port that is taken is told at once.
   auto transport = server::Transport::open(options->transport, app, metrics);
@@ -186,11 +225,10 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   lifecycle.ready = true;
   reload_target = &reloader;
   if (!global.quiet) {
-    print_note(fmt::format(
-        "listening on {}://{}:{}", options->transport.tls_certificate_file.empty() ? "http" : "https",
-        arguments.host.find(':') != std::string::npos && !arguments.host.starts_with('[') ? "[" + arguments.host + "]"
-                                                                                          : arguments.host,
-        (*transport)->port()));
+    print_note("listening on " + address(*options, arguments.host, (*transport)->port()));
+    const bool is_any = arguments.host == "127.0.0.1" || arguments.host == "0.0.0.0" || arguments.host == "::";
+    print_note(
+        fmt::format("dashboard: {}/", address(*options, is_any ? "localhost" : arguments.host, (*transport)->port())));
     if (options->is_public && !options->access.keys) print_warning("anybody who reaches this address may use it");
   }
 
@@ -210,7 +248,9 @@ Command add_serve(CLI::App& parent) {
   app->footer(kExamples);
   const auto arguments = std::make_shared<ServeArguments>();
   declare_serve_options(*app, *arguments);
-  return {.app = app, .run = [arguments](const GlobalOptions& global) { return serve(*arguments, global); }};
+  return {.app = app,
+          .run = [arguments](const GlobalOptions& global) { return serve(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli

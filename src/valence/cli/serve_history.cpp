@@ -19,15 +19,6 @@ constexpr std::chrono::minutes kRetentionEvery{10};
 // Servers of one user that run side by side, each with its own spool.
 constexpr int kMostSpools = 32;
 
-Result<fs::path> usual_spool_parent() {
-  const char* const state = std::getenv("XDG_STATE_HOME");
-  const char* const home = std::getenv("HOME");
-  if (state != nullptr && *state != '\0') return fs::path(state) / "valence";
-  if (home != nullptr && *home != '\0') return fs::path(home) / ".local/state/valence";
-  return fail(ErrorCode::kInvalidArgument, "--spool-dir", "there is no home directory to keep records in on their way",
-              "give --spool-dir DIR, or --no-history");
-}
-
 /// A spool belongs to one process. What an earlier run left in one is taken up by whoever opens it next.
 Result<std::unique_ptr<store::Spool>> open_spool(const ServeHistoryOptions& options, store::HistoryStore& store) {
   if (!options.spool_directory.empty()) {
@@ -44,11 +35,21 @@ Result<std::unique_ptr<store::Spool>> open_spool(const ServeHistoryOptions& opti
 
 }  // namespace
 
+Result<fs::path> usual_spool_parent() {
+  const char* const state = std::getenv("XDG_STATE_HOME");
+  const char* const home = std::getenv("HOME");
+  if (state != nullptr && *state != '\0') return fs::path(state) / "valence";
+  if (home != nullptr && *home != '\0') return fs::path(home) / ".local/state/valence";
+  return fail(ErrorCode::kInvalidArgument, "--spool-dir", "there is no home directory to keep records in on their way",
+              "give --spool-dir DIR, or --no-history");
+}
+
 Result<std::unique_ptr<ServeHistory>> ServeHistory::open(const ServeHistoryOptions& options, const Clock& clock) {
   std::unique_ptr<ServeHistory> history(new ServeHistory(options, clock));
   VALENCE_TRY(const std::string place, history_place(options.place));
   VALENCE_TRY(history->store_, store::open_history(place, store::HistoryAccess::kKeep, clock));
   VALENCE_TRY(history->spool_, open_spool(options, *history->store_));
+  history->settled_ = std::make_unique<store::SettledHistory>(*history->store_, *history->spool_);
   if (options.retention.max_age_ms > 0 || options.retention.max_bytes > 0) {
     history->thread_ = std::thread([self = history.get()] { self->keep_retention(); });
   }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +13,7 @@
 #include "valence/base/clock.h"
 #include "valence/base/error.h"
 #include "valence/store/history_store.h"
+#include "valence/store/settled_history.h"
 #include "valence/store/spool.h"
 #include "valence/store/stored_record.h"
 
@@ -25,6 +27,9 @@ struct ServeHistoryOptions {
   store::Retention retention = {};
 };
 
+/// Where spools lie that no --spool-dir was given for: `spool`, `spool-2`, ...
+Result<std::filesystem::path> usual_spool_parent();
+
 class ServeHistory {
  public:
   /// Errors: the store cannot be opened, no directory for the spool.
@@ -34,7 +39,8 @@ class ServeHistory {
   /// Writes to disk what is in memory, hands on what the store takes within a few seconds; the rest waits in the spool.
   ~ServeHistory();
 
-  [[nodiscard]] store::HistoryStore& store() { return *store_; }
+  /// With all that has been written to spool() so far.
+  [[nodiscard]] store::HistoryStore& store() { return *settled_; }
   [[nodiscard]] store::Spool& spool() { return *spool_; }
 
  private:
@@ -45,6 +51,7 @@ class ServeHistory {
   const Clock& clock_;
   std::unique_ptr<store::HistoryStore> store_;
   std::unique_ptr<store::Spool> spool_;
+  std::unique_ptr<store::SettledHistory> settled_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

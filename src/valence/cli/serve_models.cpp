@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 using hub::BlobHash;
 using hub::BlobName;
 
-constexpr std::size_t kShortHash = 12;
 constexpr std::size_t kReloadsWaiting = 16;
 // What else decides an answer, beside the weights.
 constexpr std::array kConfigFiles{"config.json",       "tokenizer.json",     "tokenizer_config.json",
@@ -125,18 +124,25 @@ Result<std::vector<ModelArgument>> parse_model_arguments(const std::vector<std::
   return arguments;
 }
 
+Result<ModelVersion> model_version(const std::string& ref, const ClassifierOptions& options) {
+  VALENCE_TRY(const auto path, resolve_model(ref));
+  ModelVersion version;
+  VALENCE_TRY(version.weights_sha256, weights_sha256(path));
+  VALENCE_TRY(version.config_sha256, config_sha256(path, options));
+  return version;
+}
+
 Result<std::shared_ptr<const pipeline::ServedModel>> load_served(const ModelArgument& argument,
                                                                  const ClassifierOptions& options, const Clock& clock) {
-  VALENCE_TRY(const auto path, resolve_model(argument.ref));
   VALENCE_TRY(auto classifier, load_classifier(argument.ref, options));
   auto model = std::make_shared<pipeline::ServedModel>();
-  VALENCE_TRY(model->weights_sha256, weights_sha256(path));
-  VALENCE_TRY(const std::string config, config_sha256(path, options));
+  VALENCE_TRY(ModelVersion version, model_version(argument.ref, options));
   model->name = argument.name;
   model->source = argument.ref;
   model->classifier = std::move(classifier);
-  model->version = model->weights_sha256.substr(0, kShortHash);
-  model->config_version = config.substr(0, kShortHash);
+  model->version = version.weights_sha256.substr(0, ModelVersion::kShort);
+  model->config_version = version.config_sha256.substr(0, ModelVersion::kShort);
+  model->weights_sha256 = std::move(version.weights_sha256);
   model->loaded_unix_s = clock.unix_ms() / 1000;
   return std::shared_ptr<const pipeline::ServedModel>(std::move(model));
 }

@@ -27,9 +27,17 @@ struct ModelArgument {
 /// Errors: a name twice, or one that cannot stand in a URL.
 Result<std::vector<ModelArgument>> parse_model_arguments(const std::vector<std::string>& words);
 
-/// Loads `argument` and hashes its files: version is of the weights (of a single file its sha256, of several the sha256
-/// of their sha256s in the order of their names), config_version of the other files that decide an answer and of the
-/// options.
+/// The sha256 of what decides a model's answers, in hexadecimal: of the weights (of a single file its own, of several
+/// that of theirs in the order of their names), and of the other files and the options.
+struct ModelVersion {
+  static constexpr std::size_t kShort = 12;  ///< digits that stand in records and answers
+
+  std::string weights_sha256;
+  std::string config_sha256;
+};
+Result<ModelVersion> model_version(const std::string& ref, const ClassifierOptions& options);
+
+/// Loads `argument` and hashes its files.
 Result<std::shared_ptr<const pipeline::ServedModel>> load_served(const ModelArgument& argument,
                                                                  const ClassifierOptions& options, const Clock& clock);
 

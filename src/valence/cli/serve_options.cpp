@@ -113,9 +113,7 @@ Status interpret_history(const ServeArguments& arguments, ServeHistoryOptions& h
   history.enabled = !arguments.no_history;
   history.place = arguments.history_db;
   history.spool_directory = arguments.spool_dir;
-  const auto text = store::parse_text_policy(arguments.store_text);
-  if (!text) return fail(not_one_of("--store-text", arguments.store_text, {"none", "hash", "full"}));
-  history.text = *text;
+  VALENCE_TRY(history.text, parse_store_text(arguments.store_text));
   VALENCE_TRY(const std::size_t days, parse_count("--history-max-age-days", arguments.history_max_age_days, kMostDays));
   VALENCE_TRY(const std::size_t megabytes, parse_count("--history-max-mb", arguments.history_max_mb, kMostMegabytes));
   history.retention.max_age_ms = static_cast<std::int64_t>(days) * 24 * 3600 * 1000;

@@ -1,23 +1,21 @@
 #include "valence/cli/settings.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
-#include <numeric>
 #include <optional>
 
-#include "valence/base/file.h"
+#include "valence/cli/nearest_word.h"
 
 namespace valence::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::uint64_t kMaxConfigBytes = 1 << 20;
+using Kind = ConfigValue::Kind;
 
 std::string with_dashes(std::string_view key) {
   std::string name(key);
@@ -25,266 +23,263 @@ std::string with_dashes(std::string_view key) {
   return name;
 }
 
-std::string environment_name(const std::string& command, const std::string& option) {
-  std::string name = fmt::format("VALENCE_{}_{}", command, option);
-  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return name;
+std::vector<std::string> keys_of(const std::vector<OptionEntry>& entries) {
+  std::vector<std::string> keys;
+  for (const OptionEntry& entry : entries) keys.push_back(entry.key);
+  return keys;
 }
 
-/// Long names of the options that a configuration may set.
-std::vector<std::string> settable_options(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      const bool of_one_run = name == "help" || name == "text" || name == "pair" || name == "text-pair" ||
-                              name == "decode" || name == "data" || name == "output" || name == "resume" ||
-                              name == "yes" || name == "remove-damaged" || name == "everything";
-      if (!of_one_run) names.push_back(name);
+/// A value as the words of a command line; a list gives several.
+std::optional<std::vector<std::string>> words_of(const ConfigValue& value) {
+  switch (value.kind) {
+    case Kind::kText:
+      return {{value.text}};
+    case Kind::kInteger:
+      return {{std::to_string(value.integer)}};
+    case Kind::kNumber:
+      return {{fmt::format("{}", value.number)}};
+    case Kind::kBoolean:
+      return {{value.boolean ? "true" : "false"}};
+    case Kind::kList: {
+      std::vector<std::string> words;
+      for (const ConfigValue& item : value.items) {
+        const auto inner = item.kind == Kind::kList ? std::nullopt : words_of(item);
+        if (!inner) return std::nullopt;
+        words.push_back(inner->front());
+      }
+      return words;
     }
+    case Kind::kTable:
+    case Kind::kOther:
+      return std::nullopt;
   }
-  return names;
-}
-
-Error at(const fs::path& file, const toml::source_region& source, std::string what, std::string hint = {}) {
-  return {ErrorCode::kInvalidArgument, fmt::format("{}:{}", file.string(), source.begin.line), std::move(what),
-          std::move(hint)};
-}
-
-/// One TOML value as the words of a command line; an array gives several.
-std::optional<std::vector<std::string>> words_of(const toml::node& node) {
-  if (const auto* array = node.as_array()) {
-    std::vector<std::string> words;
-    for (const auto& element : *array) {
-      const auto inner = element.is_array() ? std::nullopt : words_of(element);
-      if (!inner) return std::nullopt;
-      words.push_back(inner->front());
-    }
-    return words;
-  }
-  if (const auto text = node.value_exact<std::string>()) return {{*text}};
-  if (const auto number = node.value_exact<std::int64_t>()) return {{std::to_string(*number)}};
-  if (const auto real = node.value_exact<double>()) return {{fmt::format("{}", *real)}};
-  if (const auto boolean = node.value_exact<bool>()) return {{*boolean ? "true" : "false"}};
   return std::nullopt;
 }
 
-struct Setting {
-  std::vector<std::string> words;
-  std::string place;  // for errors
-};
-
-Status give(CLI::Option& option, const Setting& setting) {
+Status give(CLI::Option& option, const std::vector<std::string>& words, const std::string& place) {
   try {
-    for (const std::string& word : setting.words) option.add_result(word);
+    for (const std::string& word : words) option.add_result(word);
     option.run_callback();
   } catch (const CLI::Error& refused) {
-    return fail(ErrorCode::kInvalidArgument, setting.place, refused.what());
+    return fail(ErrorCode::kInvalidArgument, place, refused.what());
   }
   return {};
 }
 
-Result<toml::table> parse(const fs::path& file) {
-  VALENCE_TRY(const std::string text, read_file(file, kMaxConfigBytes));
-  try {
-    return toml::parse(text, file.string());
-  } catch (const toml::parse_error& wrong) {
-    return fail(at(file, wrong.source(), std::string(wrong.description())));
+std::optional<Error> unknown_table(const std::string& name, const ConfigValue& value,
+                                   const std::vector<std::string>& tables) {
+  if (std::find(tables.begin(), tables.end(), name) != tables.end()) return std::nullopt;
+  return Error(ErrorCode::kInvalidArgument, value.key_place, fmt::format("unknown table or key \"{}\"", name),
+               did_you_mean(name, tables));
+}
+
+/// What is wrong with one member of a section's table, as far as its name and kind tell.
+std::optional<Error> wrong_member(const std::string& section, const std::string& key, const ConfigValue& value,
+                                  const std::vector<std::string>& keys) {
+  if (std::find(keys.begin(), keys.end(), with_dashes(key)) == keys.end()) {
+    return Error(ErrorCode::kInvalidArgument, value.key_place, fmt::format("unknown key \"{}\" in [{}]", key, section),
+                 did_you_mean(with_dashes(key), keys));
   }
-}
-
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& words) {
-  const std::string nearest = nearest_word(word, words);
-  return nearest.empty() ? "" : fmt::format("did you mean \"{}\"?", nearest);
-}
-
-/// Checks the whole file, so that a misspelt key is told even where another setting wins.
-Status check_keys(const fs::path& file, const toml::table& root, const std::string& command,
-                  const std::vector<std::string>& options, const std::vector<std::string>& command_names) {
-  for (const auto& [name, node] : root) {
-    const std::string table_name(name.str());
-    if (std::find(command_names.begin(), command_names.end(), table_name) == command_names.end()) {
-      return fail(at(file, node.source(), fmt::format("unknown table or key \"{}\"", table_name),
-                     did_you_mean(table_name, command_names)));
-    }
-    if (table_name != command) continue;
-    if (!node.is_table()) return fail(at(file, node.source(), fmt::format("\"{}\" must be a table", table_name)));
-    for (const auto& [key, value] : *node.as_table()) {
-      if (std::find(options.begin(), options.end(), with_dashes(key.str())) == options.end()) {
-        return fail(at(file, value.source(), fmt::format("unknown key \"{}\" in [{}]", key.str(), command),
-                       did_you_mean(with_dashes(key.str()), options)));
-      }
-      if (!words_of(value)) {
-        return fail(at(file, value.source(),
-                       fmt::format("the value of \"{}\" is no string, number, boolean or list "
-                                   "of those",
-                                   key.str())));
-      }
-    }
-  }
-  return {};
-}
-
-std::optional<Setting> setting_in(const fs::path& file, const toml::table& root, const std::string& command,
-                                  const std::string& option) {
-  const auto* table = root[command].as_table();
-  if (table == nullptr) return std::nullopt;
-  for (const auto& [key, value] : *table) {
-    if (with_dashes(key.str()) == option) {
-      return Setting{*words_of(value), fmt::format("{}:{}", file.string(), value.source().begin.line)};
-    }
+  if (!words_of(value)) {
+    return Error(ErrorCode::kInvalidArgument, value.place,
+                 fmt::format("the value of \"{}\" is no string, number, boolean or list of those", key));
   }
   return std::nullopt;
+}
+
+Error no_table(const std::string& name, const ConfigValue& value) {
+  return {ErrorCode::kInvalidArgument, value.key_place, fmt::format("\"{}\" must be a table", name)};
+}
+
+/// Checks the whole section, so that a misspelt key is told even where another setting wins.
+Status check_file(const ConfigValue& root, const std::string& section, const std::vector<std::string>& keys,
+                  const std::vector<std::string>& tables) {
+  for (const auto& [name, value] : root.members) {
+    if (const auto error = unknown_table(name, value, tables)) return fail(*error);
+    if (name != section) continue;
+    if (value.kind != Kind::kTable) return fail(no_table(name, value));
+    for (const auto& [key, member] : value.members) {
+      if (const auto error = wrong_member(section, key, member, keys)) return fail(*error);
+    }
+  }
+  return {};
+}
+
+const ConfigValue* member_of(const ConfigValue& table, const std::string& key) {
+  for (const auto& [name, value] : table.members) {
+    if (with_dashes(name) == key) return &value;
+  }
+  return nullptr;
 }
 
 /// Every variable of the command's prefix must name an option: a misspelt one would be ignored in silence.
-Status check_environment(const std::string& command, const std::vector<std::string>& options) {
-  const std::string prefix = environment_name(command, "");
+Status check_environment(const std::string& section, const std::vector<std::string>& keys) {
+  const std::string prefix = environment_name(section, "");
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
     if (!variable.starts_with(prefix)) continue;
-    std::string option = with_dashes(variable.substr(prefix.size()));
-    std::transform(option.begin(), option.end(), option.begin(),
+    std::string key = with_dashes(variable.substr(prefix.size()));
+    std::transform(key.begin(), key.end(), key.begin(),
                    [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-    if (std::find(options.begin(), options.end(), option) == options.end()) {
-      const std::string nearest = nearest_word(option, options);
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      const std::string nearest = nearest_word(key, keys);
       return fail(ErrorCode::kInvalidArgument, std::string(variable), "names no option that can be set this way",
-                  nearest.empty() ? "" : fmt::format("did you mean {}?", environment_name(command, nearest)));
+                  nearest.empty() ? "" : fmt::format("did you mean {}?", environment_name(section, nearest)));
     }
   }
   return {};
-}
-
-/// Deeper ones are of no use to any command, and toml++ bounds its own recursion.
-ConfigValue value_of(const fs::path& file, const toml::node& node) {
-  using Kind = ConfigValue::Kind;
-  ConfigValue value;
-  value.place = fmt::format("{}:{}", file.string(), node.source().begin.line);
-  if (const auto* table = node.as_table()) {
-    value.kind = Kind::kTable;
-    for (const auto& [key, member] : *table) value.members.emplace_back(key.str(), value_of(file, member));
-  } else if (const auto* array = node.as_array()) {
-    value.kind = Kind::kList;
-    for (const auto& item : *array) value.items.push_back(value_of(file, item));
-  } else if (const auto text = node.value_exact<std::string>()) {
-    value.kind = Kind::kText;
-    value.text = *text;
-  } else if (const auto integer = node.value_exact<std::int64_t>()) {
-    value.kind = Kind::kInteger;
-    value.integer = *integer;
-    value.number = static_cast<double>(*integer);
-  } else if (const auto number = node.value_exact<double>()) {
-    value.kind = Kind::kNumber;
-    value.number = *number;
-  } else if (const auto boolean = node.value_exact<bool>()) {
-    value.kind = Kind::kBoolean;
-    value.boolean = *boolean;
-  }
-  return value;
 }
 
 }  // namespace
 
-const ConfigValue* ConfigValue::find(std::string_view key) const {
-  const auto found = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == key; });
-  return found == members.end() ? nullptr : &found->second;
-}
-
-Result<std::optional<ConfigValue>> config_table(const std::vector<fs::path>& files, std::string_view name) {
+Result<std::vector<EffectiveSetting>> effective_settings(CLI::App& command, const std::vector<fs::path>& files,
+                                                         const std::vector<std::string>& tables) {
+  const std::string section = section_name(command);
+  std::vector<OptionEntry> entries = settable_options(command);
+  const std::vector<std::string> keys = keys_of(entries);
+  std::vector<ConfigValue> roots;
   for (const fs::path& file : files) {
-    VALENCE_TRY(const toml::table root, parse(file));
-    const toml::node* const node = root.get(name);
-    if (node == nullptr) continue;
-    if (!node->is_table()) return fail(at(file, node->source(), fmt::format("\"{}\" must be a table", name)));
-    return value_of(file, *node);
+    VALENCE_TRY(ConfigValue root, read_config(file));
+    VALENCE_TRY_STATUS(check_file(root, section, keys, tables));
+    roots.push_back(std::move(root));
   }
-  return std::nullopt;
-}
-
-std::optional<Error> unknown_key(const ConfigValue& table, const std::vector<std::string>& known) {
-  for (const auto& [key, value] : table.members) {
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      return Error(ErrorCode::kInvalidArgument, value.place, fmt::format("unknown key \"{}\"", key),
-                   did_you_mean(key, known));
-  }
-  return std::nullopt;
-}
-
-UsualConfigFiles usual_config_files() {
-  UsualConfigFiles files{.user = {}, .system = "/etc/valence/config.toml"};
-  const char* xdg = std::getenv("XDG_CONFIG_HOME");
-  const char* home = std::getenv("HOME");
-  if (xdg != nullptr && *xdg != '\0') {
-    files.user = fs::path(xdg) / "valence/config.toml";
-  } else if (home != nullptr && *home != '\0') {
-    files.user = fs::path(home) / ".config/valence/config.toml";
-  }
-  return files;
-}
-
-Result<std::vector<fs::path>> config_files(const std::string& explicit_file) {
-  std::vector<fs::path> files;
-  std::error_code ignored;
-  if (!explicit_file.empty()) {
-    if (!fs::is_regular_file(explicit_file, ignored)) {
-      return fail(ErrorCode::kInvalidArgument, "--config", fmt::format("there is no file {}", explicit_file));
-    }
-    files.emplace_back(explicit_file);
-  }
-  const UsualConfigFiles usual = usual_config_files();
-  for (const fs::path& file : {usual.user, usual.system}) {
-    if (fs::is_regular_file(file, ignored)) files.push_back(file);
-  }
-  return files;
-}
-
-Status apply_settings(CLI::App& command, const std::vector<fs::path>& files,
-                      const std::vector<std::string>& command_names) {
-  const std::string command_name = command.get_name();
-  const std::vector<std::string> options = settable_options(command);
-  std::vector<toml::table> tables;
-  for (const fs::path& file : files) {
-    VALENCE_TRY(toml::table table, parse(file));
-    VALENCE_TRY_STATUS(check_keys(file, table, command_name, options, command_names));
-    tables.push_back(std::move(table));
-  }
-  VALENCE_TRY_STATUS(check_environment(command_name, options));
-  for (const std::string& name : options) {
-    CLI::Option* option = command.get_option("--" + name);
-    if (option->count() > 0) continue;
-    std::optional<Setting> setting;
-    const std::string variable = environment_name(command_name, name);
+  VALENCE_TRY_STATUS(check_environment(section, keys));
+  std::vector<EffectiveSetting> settings;
+  for (OptionEntry& entry : entries) {
+    EffectiveSetting setting{.entry = std::move(entry), .words = {}, .origin = "built-in"};
+    const std::string variable = environment_name(section, setting.entry.key);
     if (const char* value = std::getenv(variable.c_str()); value != nullptr) {
-      setting = Setting{{value}, variable};
+      setting.words = {value};
+      setting.origin = "environment " + variable;
+      setting.is_given = true;
     }
-    for (std::size_t i = 0; !setting && i < files.size(); ++i) {
-      setting = setting_in(files[i], tables[i], command_name, name);
+    for (std::size_t i = 0; !setting.is_given && i < roots.size(); ++i) {
+      const ConfigValue* const table = roots[i].find(section);
+      const ConfigValue* const value = table == nullptr ? nullptr : member_of(*table, setting.entry.key);
+      if (value == nullptr) continue;
+      setting.words = *words_of(*value);
+      setting.origin = value->place;
+      setting.is_given = true;
     }
-    if (setting) VALENCE_TRY_STATUS(give(*option, *setting));
+    if (!setting.is_given && !setting.entry.default_word.empty()) setting.words = {setting.entry.default_word};
+    settings.push_back(std::move(setting));
+  }
+  return settings;
+}
+
+Status apply_settings(CLI::App& command, const std::vector<fs::path>& files, const std::vector<std::string>& tables) {
+  VALENCE_TRY(const auto settings, effective_settings(command, files, tables));
+  for (const EffectiveSetting& setting : settings) {
+    if (!setting.is_given || setting.entry.option->count() > 0) continue;
+    VALENCE_TRY_STATUS(give(*setting.entry.option, setting.words, setting.origin));
   }
   return {};
 }
 
-std::string nearest_word(std::string_view word, const std::vector<std::string>& words) {
-  constexpr std::size_t kFarthest = 3;
-  std::size_t best = kFarthest + 1;
-  std::string nearest;
-  for (const std::string& candidate : words) {
-    // Levenshtein distance, a row at a time.
-    std::vector<std::size_t> row(candidate.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= word.size(); ++i) {
-      std::size_t diagonal = std::exchange(row[0], i);
-      for (std::size_t j = 1; j <= candidate.size(); ++j) {
-        const std::size_t replaced = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
-        diagonal = std::exchange(row[j], std::min({replaced, row[j] + 1, row[j - 1] + 1}));
-      }
-    }
-    if (row.back() < best) {
-      best = row.back();
-      nearest = candidate;
-    }
+Status apply_table(CLI::App& command, const ConfigValue& table) {
+  for (const OptionEntry& entry : settable_options(command)) {
+    const ConfigValue* const value = member_of(table, entry.key);
+    if (value != nullptr) VALENCE_TRY_STATUS(give(*entry.option, *words_of(*value), "--" + entry.key));
   }
-  return nearest;
+  return {};
+}
+
+namespace {
+
+/// Takes out the member or item that stands at `place`; false when none does.
+bool remove_at(ConfigValue& value, const std::string& place) {
+  const auto is_there = [&](const ConfigValue& inner) { return inner.place == place || inner.key_place == place; };
+  const auto gone = std::erase_if(value.members, [&](const auto& member) { return is_there(member.second); }) +
+                    std::erase_if(value.items, is_there);
+  if (gone > 0) return true;
+  return std::any_of(value.members.begin(), value.members.end(),
+                     [&](auto& member) { return remove_at(member.second, place); }) ||
+         std::any_of(value.items.begin(), value.items.end(), [&](auto& item) { return remove_at(item, place); });
+}
+
+/// The place below `value` that `where` is, or is inside of ("config.toml:4:10: ten"); empty when it is none of them.
+std::string place_inside(const ConfigValue& value, const std::string& where) {
+  for (const std::string& place : {value.key_place, value.place}) {
+    if (!place.empty() && (where == place || where.starts_with(place + ": "))) return place;
+  }
+  std::string found;
+  for (const auto& [name, member] : value.members) {
+    if (found.empty()) found = place_inside(member, where);
+  }
+  for (const ConfigValue& item : value.items) {
+    if (found.empty()) found = place_inside(item, where);
+  }
+  return found;
+}
+
+/// The place in the file of what an error is about: of its option, of its own, or of a value that names what was wrong
+/// (a file that is not there). Empty where it is about what no file can say: the texts, the data.
+std::string place_blamed(const ConfigValue& table, const Error& error) {
+  const std::string& where = error.where();
+  for (const auto& [name, value] : table.members) {
+    if (with_dashes(where) == "--" + with_dashes(name)) return value.place;
+    if (std::string inside = place_inside(value, where); !inside.empty()) return inside;
+  }
+  for (const auto& [name, value] : table.members) {
+    const auto words = words_of(value);
+    if (words && !words->empty() && words->front().size() > 1 && where.starts_with(words->front())) return value.place;
+  }
+  return "";
+}
+
+/// Judges the table, again without what was refused, until nothing is: the commands stop at their first error.
+void judge_values(const std::string& section, ConfigValue table, const JudgeSection& judge, std::vector<Error>& wrong) {
+  for (;;) {
+    const Status judged = judge(section, table);
+    if (judged) return;
+    const Error& error = judged.error();
+    const std::string place = place_blamed(table, error);
+    if (place.empty()) {
+      // The whole table: what it lacks, or the first mistakes' consequences.
+      if (wrong.empty() && error.where() == table.place) wrong.push_back(error);
+      return;
+    }
+    std::string what = error.what();
+    if (error.where().starts_with(place + ": ")) {
+      what = fmt::format("{}: {}", error.where().substr(place.size() + 2), what);
+    } else if (error.where() != place && !error.where().starts_with("--")) {
+      what = fmt::format("{}: {}", error.where(), what);
+    }
+    wrong.emplace_back(ErrorCode::kInvalidArgument, place, std::move(what), error.hint());
+    remove_at(table, place);
+  }
+}
+
+}  // namespace
+
+std::vector<Error> wrong_settings(const fs::path& file, const std::vector<OptionSection>& sections,
+                                  const std::vector<std::string>& tables, const JudgeSection& judge) {
+  const auto root = read_config(file);
+  if (!root) return {root.error()};
+  std::vector<Error> wrong;
+  for (const auto& [name, value] : root->members) {
+    if (const auto error = unknown_table(name, value, tables)) {
+      wrong.push_back(*error);
+      continue;
+    }
+    if (value.kind != Kind::kTable) {
+      wrong.push_back(no_table(name, value));
+      continue;
+    }
+    ConfigValue table = value;
+    const auto section =
+        std::find_if(sections.begin(), sections.end(), [&](const auto& one) { return one.name == name; });
+    if (section != sections.end()) {
+      const std::vector<std::string> keys = keys_of(section->options);
+      std::erase_if(table.members, [&](const auto& member) {
+        const auto error = wrong_member(name, member.first, member.second, keys);
+        if (error) wrong.push_back(*error);
+        return error.has_value();
+      });
+    }
+    judge_values(name, std::move(table), judge, wrong);
+  }
+  return wrong;
 }
 
 }  // namespace valence::cli

@@ -83,7 +83,9 @@ Command add_train(CLI::App& app) {
   command->footer(kExamples);
   const auto arguments = std::make_shared<TrainArguments>();
   declare_train_options(*command, *arguments);
-  return {command, [arguments](const GlobalOptions& global) { return train_model(*arguments, global); }};
+  return {.app = command,
+          .run = [arguments](const GlobalOptions& global) { return train_model(*arguments, global); },
+          .check = [arguments] { return outcome_of(interpret(*arguments)); }};
 }
 
 }  // namespace valence::cli

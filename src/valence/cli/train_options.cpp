@@ -205,6 +205,9 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
                "For 8 to 64 examples a class: contrastive tuning of the encoder, then a linear classifier")
       ->group(few);
   add(app, "num_iterations", arguments.num_iterations, "How often each example is seen [20]", "N", few);
+  app.add_flag("--no-label-names,--no_label_names", arguments.no_label_names,
+               "Labels are bare marks: their names are not learned from as texts of their classes")
+      ->group(few);
 
   const std::string lora = "LoRA (names of LoraConfig)";
   add(app, "r", arguments.r, "Rank [8]", "N", lora, "lora-r");
@@ -292,6 +295,9 @@ Result<TrainOptions> interpret(const TrainArguments& arguments) {
     few_shot.num_iterations = arguments.num_iterations;
     few_shot.seed = training.seed;
     if (arguments.learning_rate > 0) few_shot.learning_rate = arguments.learning_rate;
+  }
+  if (arguments.no_label_names && !arguments.few_shot) {
+    return fail(ErrorCode::kInvalidArgument, "--no-label-names", "is of --few-shot: names are learned from only there");
   }
   const bool has_soft_targets = !arguments.choices_column.empty() || !arguments.teacher_column.empty();
   if (has_soft_targets && arguments.few_shot) {

@@ -58,6 +58,7 @@ struct TrainArguments {
   std::string threads;
   bool few_shot = false;
   std::int64_t num_iterations = 20;
+  bool no_label_names = false;
   bool resume = false, dry_run = false, json = false;
 };
 

@@ -13,6 +13,7 @@
 #include "valence/base/json_text.h"
 #include "valence/base/spin_team.h"
 #include "valence/base/write_file.h"
+#include "valence/cli/label_texts.h"
 #include "valence/cli/quantities.h"
 #include "valence/cli/train_base.h"
 #include "valence/cli/train_card.h"
@@ -56,6 +57,7 @@ struct TrainRun::State {
   std::unique_ptr<train::BaseModel> base;
   train::HeadRequest head;
   std::vector<train::Example> examples, evaluated;
+  std::vector<train::Example> named;            // the labels' names, for few-shot
   std::vector<float> pooled, pooled_evaluated;  // of --method head
   std::unique_ptr<train::Network> network;
   std::unique_ptr<train::Trainer> trainer;
@@ -159,6 +161,14 @@ Status TrainRun::State::read_rows() {
                                   with_thousands(evaluated.size()), with_thousands(out.size()), arguments.eval_split));
     }
   }
+  if (options.few_shot && !arguments.no_label_names && rows.pairs.empty()) {
+    VALENCE_TRY(EncodedRows names, encode_rows(label_texts(head.labels), *source.tokenizer, limits, head, 0, *pool));
+    named = std::move(names.examples);
+    if (!named.empty()) {
+      notes.push_back(fmt::format("{} texts are made of the labels' names and learned from (--no-label-names: none)",
+                                  named.size()));
+    }
+  }
   return {};
 }
 
@@ -213,6 +223,7 @@ Status TrainRun::State::learn_few(const std::atomic<bool>& stop,
     report.tokens = at.tokens;
     report.training_seconds = at.seconds;
   };
+  std::ranges::move(named, std::back_inserter(examples));
   VALENCE_TRY_STATUS(train::learn_few(*base, *network, *options.few_shot, examples, *table, *team, events, &stop));
   VALENCE_TRY_STATUS(make_trainer(stop, Encoder::kFrozen));  // from here on
   VALENCE_TRY_STATUS(train::fit_head(*base, examples, pooled, *options.few_shot));

@@ -424,15 +424,22 @@ Result<Prediction> Classifier::rescored(const Prediction& prediction, ScoreFunct
   return other;
 }
 
+namespace {
+
+/// What was fitted for the model as it is says nothing of another head or of merged weights.
+bool wants_calibration(const Model& model, const ClassifierOptions& options) {
+  return options.use_calibration && options.zero_shot.labels.empty() && options.adapter.empty() &&
+         model.spec.head.pooling != Pooling::kNone;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Classifier>> Classifier::load(const std::filesystem::path& model_dir,
                                                            const ClassifierOptions& options) {
   VALENCE_TRY(Model model, load_model(model_dir, options.adapter));
   VALENCE_TRY(Tokenizer tokenizer, load_tokenizer(model_dir));
-  // What was fitted for the model as it is says nothing of another head or of merged weights.
-  const bool is_as_fitted =
-      options.zero_shot.labels.empty() && options.adapter.empty() && model.spec.head.pooling != Pooling::kNone;
   std::optional<Calibration> calibration;
-  if (options.use_calibration && is_as_fitted) {
+  if (wants_calibration(model, options)) {
     VALENCE_TRY(calibration, load_calibration(model_dir, model.spec.head.labels));
   }
   return assemble_classifier({std::move(tokenizer), std::move(model), model_dir.string(), std::move(calibration)},
@@ -444,7 +451,12 @@ Result<std::shared_ptr<const Classifier>> Classifier::load_default(const Classif
   const std::string source = "built-in model";
   VALENCE_TRY(Model model, load_model(embedded.config_json, embedded.weights, source, options.adapter));
   VALENCE_TRY(Tokenizer tokenizer, Tokenizer::from_tokenizer_json(embedded.tokenizer_json, source));
-  return assemble_classifier({std::move(tokenizer), std::move(model), source, std::nullopt}, options);
+  std::optional<Calibration> calibration;
+  if (wants_calibration(model, options)) {
+    VALENCE_TRY(const Json document, Json::parse(embedded.calibration_json, source));
+    VALENCE_TRY(calibration, parse_calibration(document, model.spec.head.labels));
+  }
+  return assemble_classifier({std::move(tokenizer), std::move(model), source, std::move(calibration)}, options);
 }
 
 Result<std::shared_ptr<const Classifier>> assemble_classifier(ClassifierParts parts, const ClassifierOptions& options) {

@@ -13,6 +13,7 @@
 
     embed valence_default_config, "models/default/config.json"
     embed valence_default_tokenizer, "models/default/tokenizer.json"
+    embed valence_default_calibration, "models/default/calibration.json"
     embed valence_default_card, "models/default/MODEL_CARD.md"
     embed valence_default_weights, "models/default/model.safetensors"
 

@@ -4,6 +4,7 @@
 extern "C" {
 extern const char valence_default_config_begin[], valence_default_config_end[];
 extern const char valence_default_tokenizer_begin[], valence_default_tokenizer_end[];
+extern const char valence_default_calibration_begin[], valence_default_calibration_end[];
 extern const char valence_default_card_begin[], valence_default_card_end[];
 extern const char valence_default_weights_begin[], valence_default_weights_end[];
 }
@@ -19,6 +20,7 @@ const EmbeddedModel& default_model() {
   static const EmbeddedModel model{
       .config_json = between(valence_default_config_begin, valence_default_config_end),
       .tokenizer_json = between(valence_default_tokenizer_begin, valence_default_tokenizer_end),
+      .calibration_json = between(valence_default_calibration_begin, valence_default_calibration_end),
       .model_card = between(valence_default_card_begin, valence_default_card_end),
       .weights = std::as_bytes(std::span(valence_default_weights_begin, valence_default_weights_end)),
   };

@@ -12,6 +12,7 @@ namespace valence {
 struct EmbeddedModel {
   std::string_view config_json;
   std::string_view tokenizer_json;
+  std::string_view calibration_json;
   std::string_view model_card;
   std::span<const std::byte> weights;  ///< a safetensors image
 };

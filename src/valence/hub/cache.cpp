@@ -69,6 +69,19 @@ CachedFile describe_file(const fs::path& path, std::string name) {
   return file;
 }
 
+/// Absolute and without detours, so that of paths below it equal ones are spelled alike.
+fs::path plain_root(const fs::path& root) {
+  std::error_code failed;
+  fs::path absolute = fs::absolute(root, failed);
+  if (failed) return root;
+  // Only the file system knows what is above a link.
+  const bool goes_up = std::ranges::find(absolute, fs::path("..")) != absolute.end();
+  if (goes_up) absolute = fs::weakly_canonical(absolute, failed);
+  if (failed) return root;
+  const fs::path plain = absolute.lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
 bool is_real_directory(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(fs::symlink_status(path, ignored));
@@ -96,6 +109,8 @@ std::string CachedSnapshot::name() const {
   if (is_default) return repo;
   return fmt::format("{}@{}", repo, refs.empty() ? commit : refs.front());
 }
+
+HubCache::HubCache(const fs::path& root) : root_(plain_root(root)) {}
 
 fs::path HubCache::blob_path(std::string_view repo, const BlobName& name) const {
   return repo_dir(repo) / "blobs" / name.hex;

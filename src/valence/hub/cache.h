@@ -39,7 +39,8 @@ struct CachedSnapshot {
 
 class HubCache {
  public:
-  explicit HubCache(std::filesystem::path root) : root_(std::move(root)) {}
+  /// `root` may be relative: it is taken from the directory that is current now.
+  explicit HubCache(const std::filesystem::path& root);
 
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
   [[nodiscard]] std::filesystem::path repo_dir(std::string_view repo) const { return root_ / cache_folder_of(repo); }

@@ -11,8 +11,10 @@
 namespace valence::hub {
 namespace {
 
-/// What stands beside the weights: names of tokenizer files are those of transformers (VOCAB_FILES_NAMES).
-constexpr std::array<std::string_view, 14> kCompanions{"config.json",
+/// What stands beside the weights: names of tokenizer files are those of transformers (VOCAB_FILES_NAMES). Without
+/// calibration.json, which `models calibrate` writes, a model would give other scores here than where it was made.
+constexpr std::array<std::string_view, 15> kCompanions{"config.json",
+                                                       "calibration.json",
                                                        "tokenizer.json",
                                                        "tokenizer_config.json",
                                                        "special_tokens_map.json",

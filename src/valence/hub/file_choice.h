@@ -20,9 +20,10 @@ struct ChoiceOptions {
   std::string pickle_remedy = {};         ///< what to do about a repository that has only pickled weights
 };
 
-/// Config, tokenizer, card, and the weights in `format`: of safetensors the single file, or the index and its shards.
-/// In patterns `*` also stands for "/", as with huggingface_hub. A repository that has no weights in that format is
-/// kInvalidData, with what it has instead; patterns that match nothing are kInvalidArgument. `repo` is for errors.
+/// Config, tokenizer, calibration, card, and the weights in `format`: of safetensors the single file, or the index and
+/// its shards. In patterns `*` also stands for "/", as with huggingface_hub. A repository that has no weights in that
+/// format is kInvalidData, with what it has instead; patterns that match nothing are kInvalidArgument. `repo` is for
+/// errors.
 Result<std::vector<RepoFile>> choose_files(const RepoListing& listing, const ChoiceOptions& options,
                                            const std::string& repo);
 

@@ -249,7 +249,10 @@ tl::expected<HttpHead, HttpFailure> HttpClient::send(const HttpRequest& request,
   handle_->prepare(request, url, headers.get(), exchange, error_text);
   const CURLcode code = curl.perform(handle_->easy);
   const std::string place = request.url.origin.to_string();
-  if (exchange.refused) return tl::unexpected(HttpFailure{*exchange.refused, false});
+  if (exchange.refused) {
+    const Error& refused = *exchange.refused;  // of a callback of ours, which knows no place, or of the receiver
+    return tl::unexpected(HttpFailure{refused.where().empty() ? refused.in(place) : refused, false});
+  }
   if (code == CURLE_COULDNT_CONNECT && !exchange.refused_address.empty()) {
     return tl::unexpected(HttpFailure{{ErrorCode::kInvalidArgument, place,
                                        fmt::format("leads to {}, where no request may go", exchange.refused_address)},

@@ -33,6 +33,7 @@ class Run {
     }
     const FoldedTexts folded = fold_equal_texts(texts, options_.fold);
     const auto predictions = classifier_.classify(folded.distinct);
+    if (events_.on_answers) VALENCE_TRY_STATUS(tell_answers(rows, folded, predictions));
     std::size_t next = 0;
     for (const auto& row : rows) {
       if (!row) {
@@ -49,6 +50,24 @@ class Run {
   }
 
  private:
+  /// Before the rows are written: --resume meets again what was told but not written, never the reverse.
+  Status tell_answers(const std::vector<data::Row>& rows, const FoldedTexts& folded,
+                      const std::vector<Result<Prediction>>& predictions) {
+    answers_.clear();
+    std::size_t next = 0;
+    for (const auto& row : rows) {
+      const Result<Prediction>* const prediction = row ? &predictions[folded.distinct_of[next++]] : nullptr;
+      if (prediction != nullptr && *prediction) {
+        const Answer answer = answer_of(**prediction);
+        answers_.push_back(
+            {.record = &*row, .prediction = &**prediction, .label = answer.label, .score = answer.score});
+      } else if (options_.on_error == OnError::kFail) {
+        break;
+      }
+    }
+    return events_.on_answers(answers_);
+  }
+
   Status write_failed(const Error& error, const data::Fields* carried, std::string_view text) {
     if (options_.on_error == OnError::kFail) return fail(error);
     ++summary_.failed;
@@ -80,7 +99,7 @@ class Run {
   }
 
   /// The label id to give; nothing for a row that is uncertain.
-  [[nodiscard]] std::optional<std::int32_t> answer_of(const Prediction& prediction) const {
+  [[nodiscard]] std::optional<std::int32_t> label_id_of(const Prediction& prediction) const {
     if (options_.threshold && prediction.score < *options_.threshold) return std::nullopt;
     if (options_.label_thresholds.empty()) return prediction.label_id;
     for (const std::int32_t id : top_labels(prediction.scores, prediction.scores.size())) {
@@ -90,6 +109,17 @@ class Run {
     return std::nullopt;
   }
 
+  struct Answer {
+    std::optional<std::int32_t> label_id;  // nothing: uncertain
+    std::string_view label;
+    float score = 0;
+  };
+  [[nodiscard]] Answer answer_of(const Prediction& prediction) const {
+    const auto id = label_id_of(prediction);
+    const auto best = static_cast<std::size_t>(id.value_or(prediction.label_id));
+    return {id, id ? std::string_view(classifier_.labels()[best]) : kUncertainLabel, prediction.scores[best]};
+  }
+
   Status write_prediction(const data::Record& record, const Prediction& prediction) {
     if (classifier_.labels_tokens()) return write_entities(record, prediction);
     const auto& labels = classifier_.labels();
@@ -97,13 +127,11 @@ class Run {
       const auto index = static_cast<std::size_t>(id);
       return data::LabelScore{labels[index], prediction.scores[index]};
     };
-    const auto answer = answer_of(prediction);
-    data::LabelScore best = named(answer.value_or(prediction.label_id));
-    if (!answer) {
-      best.label = kUncertainLabel;
-      ++summary_.uncertain;
+    const Answer answer = answer_of(prediction);
+    if (answer.label_id) {
+      ++summary_.by_label[static_cast<std::size_t>(*answer.label_id)];
     } else {
-      ++summary_.by_label[static_cast<std::size_t>(*answer)];
+      ++summary_.uncertain;
     }
     if (prediction.truncated) ++summary_.truncated;
     ranked_.clear();
@@ -113,7 +141,7 @@ class Run {
     }
     return writer_.write({.carried = &record.carried,
                           .text = record.text,
-                          .best = best,
+                          .best = data::LabelScore{answer.label, answer.score},
                           .scores = ranked_,
                           .truncated = prediction.truncated,
                           .error = {}});
@@ -127,6 +155,7 @@ class Run {
   RunSummary& summary_;
   std::vector<data::LabelScore> ranked_;
   std::vector<data::EntityView> entities_;
+  std::vector<AnsweredRow> answers_;  // of this window, where somebody wants them
 };
 
 }  // namespace

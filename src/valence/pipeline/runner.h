@@ -48,10 +48,21 @@ struct RunSummary {
   bool stopped = false;                 ///< the stop flag ended the run; what was read before is written
 };
 
+/// A row that was classified, and what was answered.
+struct AnsweredRow {
+  const data::Record* record = nullptr;
+  const Prediction* prediction = nullptr;
+  std::string_view label;  ///< after threshold or abstention
+  float score = 0;         ///< of `label`; of the best label where the answer is "uncertain"
+};
+
 /// Called between windows, from the thread that called run().
 struct RunEvents {
   std::function<void(const RunSummary&, const SourceProgress&)> on_window;
   std::function<void(const Error&)> on_row_error;
+  /// The rows of a window that have an answer, before any of them counts as done: an error ends the run, and what goes
+  /// on from there meets them again. Valid during the call.
+  std::function<Status(const std::vector<AnsweredRow>&)> on_answers = {};
 };
 
 /// Runs to the end of `source`, to the first whole-input error, or until `stop`. Input order is kept; memory is bounded

@@ -114,6 +114,11 @@ bool Access::host_allowed(std::string_view host) const {
   return options_.allow_address_hosts && is_address(name);
 }
 
+AccessLevel Access::level_of(const HttpRequest& request) const {
+  if (!options_.keys) return AccessLevel::kAdmin;
+  return options_.keys->level_of(presented_key(request)).value_or(AccessLevel::kPublic);
+}
+
 std::optional<Problem> Access::refuse(const HttpRequest& request, AccessLevel needed) const {
   // A page of another site may have its name resolve to this machine; only its Host tells.
   const std::string_view host = request.header("host");

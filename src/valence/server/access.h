@@ -60,6 +60,8 @@ class Access {
   /// A Host that is not allowed, a request that another site's page has sent, a key that is missing, wrong or too weak.
   [[nodiscard]] std::optional<Problem> refuse(const HttpRequest& request, AccessLevel needed) const;
   [[nodiscard]] bool has_keys() const { return options_.keys.has_value(); }
+  /// What a caller who was not refused may do.
+  [[nodiscard]] AccessLevel level_of(const HttpRequest& request) const;
 
  private:
   [[nodiscard]] bool host_allowed(std::string_view host) const;

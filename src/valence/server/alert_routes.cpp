@@ -2,13 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "valence/base/utf8.h"
 #include "valence/server/history_routes.h"
-#include "valence/store/time_bucket.h"
+#include "valence/server/query_string.h"
 
 namespace valence::server {
 namespace {
 
-constexpr std::size_t kMaxCommentBytes = 1000;
+constexpr std::size_t kMaxAuthorCharacters = 200;
+constexpr std::size_t kMaxCommentCharacters = 1000;
+constexpr std::int64_t kLastMs = 253'402'300'799'999;  // of the year 9999
 constexpr std::int64_t kLongestSilenceS = 365LL * 24 * 3600;
 
 std::string_view name_of(pipeline::AlertPhase phase) {
@@ -25,26 +31,19 @@ std::string_view name_of(pipeline::AlertPhase phase) {
   return "";
 }
 
-void append_member(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.ends_with('{')) out += ',';
-  append_json_string(out, name);
-  out += ':';
-  append_json_string(out, value);
-}
-
-void append_state(std::string& out, const pipeline::AlertState& state) {
-  out += '{';
-  append_member(out, "rule", state.rule);
-  append_member(out, "stream", state.stream);
-  append_member(out, "channel", state.channel);
-  append_member(out, "phase", name_of(state.phase));
-  append_member(out, "since", store::rfc3339_ms(state.since_ms));
-  fmt::format_to(std::back_inserter(out), ",\"count\":{},\"hits\":{},\"statistic\":", state.count, state.hits);
-  append_json_float(out, static_cast<float>(state.statistic));
-  out += ",\"threshold\":";
-  append_json_float(out, static_cast<float>(state.threshold));
-  append_member(out, "message", state.message);
-  out += '}';
+/// Firing first, then pending, silenced and quiet.
+int rank_of(pipeline::AlertPhase phase) {
+  switch (phase) {
+    case pipeline::AlertPhase::kFiring:
+      return 0;
+    case pipeline::AlertPhase::kPending:
+      return 1;
+    case pipeline::AlertPhase::kSilenced:
+      return 2;
+    case pipeline::AlertPhase::kQuiet:
+      return 3;
+  }
+  return 4;
 }
 
 void append_silence(std::string& out, const pipeline::Silence& silence) {
@@ -52,8 +51,7 @@ void append_silence(std::string& out, const pipeline::Silence& silence) {
   append_member(out, "id", silence.id);
   append_member(out, "rule", silence.rule);
   append_member(out, "stream", silence.stream);
-  append_member(out, "from", store::rfc3339_ms(silence.from_ms));
-  append_member(out, "until", store::rfc3339_ms(silence.until_ms));
+  fmt::format_to(std::back_inserter(out), R"(,"from_ms":{},"until_ms":{})", silence.from_ms, silence.until_ms);
   append_member(out, "author", silence.author);
   append_member(out, "comment", silence.comment);
   out += '}';
@@ -62,7 +60,7 @@ void append_silence(std::string& out, const pipeline::Silence& silence) {
 OrProblem<pipeline::Silence> parse_silence(const ServerContext& context, std::string_view body) {
   SERVER_PASS(const Json json, parse_json(body));
   if (!json.is_object()) return problem(ProblemKind::kValidation, "expected an object");
-  if (auto wrong = unknown_member(json, {"rule", "stream", "duration_s", "until", "author", "comment"})) {
+  if (auto wrong = unknown_member(json, {"rule", "stream", "from_ms", "until_ms", "duration_s", "author", "comment"})) {
     return tl::unexpected<Problem>(*std::move(wrong));
   }
   pipeline::Silence silence;
@@ -70,15 +68,21 @@ OrProblem<pipeline::Silence> parse_silence(const ServerContext& context, std::st
   SERVER_TRY(silence.stream, json.string_or("stream", ""));
   SERVER_TRY(silence.author, json.string_or("author", ""));
   SERVER_TRY(silence.comment, json.string_or("comment", ""));
-  if (silence.comment.size() > kMaxCommentBytes || silence.author.size() > kMaxCommentBytes) {
-    return problem(ProblemKind::kValidation, fmt::format("author and comment have up to {} bytes", kMaxCommentBytes));
+  if (to_code_points(silence.author).size() > kMaxAuthorCharacters ||
+      to_code_points(silence.comment).size() > kMaxCommentCharacters) {
+    return problem(ProblemKind::kValidation, fmt::format("author has up to {} characters, comment up to {}",
+                                                         kMaxAuthorCharacters, kMaxCommentCharacters));
   }
   silence.from_ms = context.clock.unix_ms();
-  if (const auto until = json.find("until")) {
-    SERVER_TRY(const std::string word, until->as_string());
-    const auto time = store::parse_time_ms(word);
-    if (!time) return problem(ProblemKind::kValidation, "until: expected a time such as 2026-01-31T23:59Z");
-    silence.until_ms = *time;
+  if (json.find("from_ms")) {
+    SERVER_TRY(silence.from_ms, json.integer("from_ms"));
+  }
+  if (json.find("until_ms").has_value() == json.find("duration_s").has_value()) {
+    return problem(ProblemKind::kValidation, "until_ms: required, or duration_s in its place",
+                   "say when the silence ends, in Unix milliseconds");
+  }
+  if (json.find("until_ms")) {
+    SERVER_TRY(silence.until_ms, json.integer("until_ms"));
   } else {
     SERVER_TRY(const std::int64_t seconds, json.integer("duration_s"));
     if (seconds < 1 || seconds > kLongestSilenceS) {
@@ -86,25 +90,25 @@ OrProblem<pipeline::Silence> parse_silence(const ServerContext& context, std::st
     }
     silence.until_ms = silence.from_ms + seconds * 1000;
   }
+  if (silence.from_ms < 0 || silence.until_ms <= silence.from_ms || silence.until_ms > kLastMs) {
+    return problem(ProblemKind::kValidation, "until_ms: expected a time after from_ms", "times are Unix milliseconds");
+  }
   return silence;
 }
 
-Problem no_rules() {
-  return {ProblemKind::kNotFound, "this server has no alert rules",
-          "write them into the table [alerts] of its configuration"};
-}
-
-}  // namespace
-
 std::string alerts_json(const pipeline::AlertBoard* board) {
-  std::string body = "{\"alerts\":[";
+  std::string body = fmt::format("{{\"enabled\":{},\"alerts\":[", board != nullptr);
   if (board != nullptr) {
-    for (const auto& state : board->states()) {
+    for (const auto& state : alert_states(*board)) {
       if (!body.ends_with('[')) body += ',';
-      append_state(body, state);
+      append_alert(body, state);
     }
   }
-  body += "],\"silences\":[";
+  return body + "]}";
+}
+
+std::string silences_json(const pipeline::AlertBoard* board) {
+  std::string body = "{\"silences\":[";
   if (board != nullptr) {
     for (const auto& silence : board->silences()) {
       if (!body.ends_with('[')) body += ',';
@@ -114,11 +118,51 @@ std::string alerts_json(const pipeline::AlertBoard* board) {
   return body + "]}";
 }
 
+/// A 200 of JSON to a request without parameters.
+template <class Body>
+std::function<void(CallPointer)> answered_by(Body body) {
+  return [body](const CallPointer& call) {
+    if (const auto query = QueryString::parse(call->request().query, {}); !query) return call->refuse(query.error());
+    call->answer_json(body());
+  };
+}
+
+Problem no_rules() {
+  return {ProblemKind::kNotFound, "this server has no alert rules",
+          "write them into the table [alerts] of its configuration"};
+}
+
+}  // namespace
+
+void append_alert(std::string& out, const pipeline::AlertState& state) {
+  out += '{';
+  append_member(out, "rule", state.rule);
+  append_member(out, "stream", state.stream);
+  append_member(out, "channel", state.channel);
+  append_member(out, "phase", name_of(state.phase));
+  fmt::format_to(std::back_inserter(out), R"(,"since_ms":{},"count":{},"hits":{},"statistic":)", state.since_ms,
+                 state.count, state.hits);
+  append_json_float(out, static_cast<float>(state.statistic));
+  out += ",\"threshold\":";
+  append_json_float(out, static_cast<float>(state.threshold));
+  append_member(out, "message", state.message);
+  out += '}';
+}
+
+std::vector<pipeline::AlertState> alert_states(const pipeline::AlertBoard& board) {
+  auto states = board.states();
+  std::ranges::stable_sort(states, [](const pipeline::AlertState& a, const pipeline::AlertState& b) {
+    const int rank_a = rank_of(a.phase);
+    const int rank_b = rank_of(b.phase);
+    return rank_a != rank_b ? rank_a < rank_b : a.since_ms > b.since_ms;
+  });
+  return states;
+}
+
 std::vector<Route> alert_routes(ServerContext& context, pipeline::AlertBoard* board) {
   return {
-      {.method = "GET",
-       .pattern = "/v1/alerts",
-       .handle = [board](const CallPointer& call) { call->answer_json(alerts_json(board)); }},
+      {.method = "GET", .pattern = "/v1/alerts", .handle = answered_by([board] { return alerts_json(board); })},
+      {.method = "GET", .pattern = "/v1/silences", .handle = answered_by([board] { return silences_json(board); })},
       {.method = "POST",
        .pattern = "/v1/silences",
        .access = AccessLevel::kAdmin,
@@ -131,7 +175,9 @@ std::vector<Route> alert_routes(ServerContext& context, pipeline::AlertBoard* bo
              const auto silence = board->silence(*std::move(wanted));
              if (!silence) {
                Problem wrong = problem_of(silence.error());
-               if (wrong.kind == ProblemKind::kBadRequest) wrong.kind = ProblemKind::kValidation;
+               if (wrong.kind == ProblemKind::kBadRequest || silence.error().code() == ErrorCode::kOverloaded) {
+                 wrong = {ProblemKind::kValidation, wrong.message, wrong.hint};
+               }
                return call->refuse(wrong);
              }
              std::string body;

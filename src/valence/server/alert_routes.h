@@ -10,10 +10,13 @@
 
 namespace valence::server {
 
-/// GET /v1/alerts, POST /v1/silences, DELETE /v1/silences/{id}. `board` null: no rules, and a silence is refused.
+/// GET /v1/alerts, GET and POST /v1/silences, DELETE /v1/silences/{id}. `board` null: no rules, and a silence is
+/// refused.
 [[nodiscard]] std::vector<Route> alert_routes(ServerContext& context, pipeline::AlertBoard* board);
 
-/// {"alerts":[...],"silences":[...]}
-[[nodiscard]] std::string alerts_json(const pipeline::AlertBoard* board);
+/// Firing ones first, then pending, silenced and quiet; the latest first.
+[[nodiscard]] std::vector<pipeline::AlertState> alert_states(const pipeline::AlertBoard& board);
+/// One of "alerts" as docs/http-api.md has it.
+void append_alert(std::string& out, const pipeline::AlertState& state);
 
 }  // namespace valence::server

@@ -97,7 +97,9 @@ std::optional<Problem> App::refuse(const HttpRequest& request, const Router::Mat
   }
   const std::string type = media_type(request.header("content-type"));
   const bool streams = route->body == RouteBody::kStream && type == kNdjson;
-  if (route->body != RouteBody::kAny && type != kJson && !streams) {
+  // Triton's client does not say what it sends where that is JSON.
+  const bool untold = route->style == ErrorStyle::kKServe && type.empty();
+  if (route->body != RouteBody::kAny && type != kJson && !streams && !untold) {
     return Problem{ProblemKind::kUnsupportedMediaType, "the body must be JSON", "send Content-Type: application/json"};
   }
   if (!streams && request.content_length.value_or(0) > context_.max_body_bytes) {
@@ -199,12 +201,14 @@ Problem not_computed(BatchOutcome outcome) {
 
 void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render) {
   request.abandoned = call->exchange().abandoned();
+  const auto begin = context.clock.now();
   const auto later = context.service.submit(
       std::move(request),
-      [call, render = std::move(render)](const std::shared_ptr<const pipeline::ServiceReply>& reply) {
-        call->exchange().post([call, render, reply] {
+      [&context, call, begin, render = std::move(render)](const std::shared_ptr<const pipeline::ServiceReply>& reply) {
+        call->exchange().post([&context, call, begin, render, reply] {
           if (reply->outcome != BatchOutcome::kDone) return call->refuse(not_computed(reply->outcome));
           call->answer(render(*call, *reply));
+          context.activity.add_request(std::chrono::duration<double>(context.clock.now() - begin).count());
         });
       });
   if (later) call->refuse(overloaded(*later));

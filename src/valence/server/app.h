@@ -15,6 +15,7 @@
 #include "valence/observe/metrics.h"
 #include "valence/pipeline/service.h"
 #include "valence/server/access.h"
+#include "valence/server/activity.h"
 #include "valence/server/http.h"
 #include "valence/server/ingest.h"
 #include "valence/server/router.h"
@@ -53,6 +54,7 @@ struct ServerContext {
   const Lifecycle& lifecycle;
   ModelReloader& reloader;
   UlidSource& ids;
+  Activity& activity;
   WireLimits limits;
   IngestOptions ingest;
   std::size_t max_body_bytes = 2'000'000;

@@ -19,11 +19,13 @@ constexpr std::size_t kLingerBytes = 8U << 20U;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// What every answer carries against being framed, sniffed, cached or leaking where it came from. Pages that load
-// something replace the policy.
+// What every answer carries against being framed, sniffed, cached or leaking where it came from. Pages replace the
+// policy, for they load something, and may be cached.
 constexpr std::string_view kSecurityHeaders =
-    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-store\r\n"
-    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n";
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    "Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n";
+constexpr std::string_view kCacheHeader = "Cache-Control";
+constexpr std::string_view kNotCached = "Cache-Control: no-store\r\n";
 constexpr std::string_view kPolicyHeader = "Content-Security-Policy";
 constexpr std::string_view kNothingAllowed =
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'\r\n";
@@ -291,18 +293,25 @@ void Connection::send_head(const HttpResponse& response, bool chunked) {
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
   head += date_header();
   bool has_policy = false;
+  bool has_caching = false;
   for (const auto& [name, value] : response.headers) {
     has_policy = has_policy || name == kPolicyHeader;
+    has_caching = has_caching || name == kCacheHeader;
     head.append(name).append(": ").append(value).append("\r\n");
   }
   if (!response.content_type.empty()) head.append("Content-Type: ").append(response.content_type).append("\r\n");
-  if (!chunked) {
+  // RFC 9110, 8.6: none in a 204, and in a 304 only that of the answer it stands for.
+  const bool never_a_body = response.status == 204 || response.status == 304;
+  if (never_a_body) {
+    chunked = false;
+  } else if (!chunked) {
     fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", response.body.size());
   } else if (!until_close) {
     head += "Transfer-Encoding: chunked\r\n";
   }
   head += kSecurityHeaders;
   if (!has_policy) head += kNothingAllowed;
+  if (!has_caching) head += kNotCached;
   if (!keep_alive_) {
     head += "Connection: close\r\n";
   } else if (http_1_0_) {

@@ -104,7 +104,7 @@ Result<LabelQueue> make_label_queue(HistoryStore& store, const QueueRequest& req
       return true;
     }
     if (!texts.insert(stored.text_sha256).second) return true;
-    candidates.push_back({stored, uncertainty_of(record.scores, record.score)});
+    candidates.push_back({.record = stored, .uncertainty = uncertainty_of(record.scores, record.score)});
     if (candidates.size() >= 2 * most) {
       std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(most), less_sure);
       candidates.resize(most);
@@ -113,6 +113,9 @@ Result<LabelQueue> make_label_queue(HistoryStore& store, const QueueRequest& req
   }));
   std::ranges::sort(candidates, less_sure);
   if (candidates.size() > most) candidates.resize(most);
+  for (std::size_t i = 0; i < std::min(candidates.size(), request.count); ++i) {
+    candidates[i].is_among_most_uncertain = true;
+  }
   for (const std::size_t index : choose_diverse(candidates, request.count)) {
     queue.items.push_back(std::move(candidates[index]));
   }

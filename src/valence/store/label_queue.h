@@ -25,6 +25,7 @@ inline constexpr std::size_t kTextVectorSize = 512;
 struct QueueItem {
   StoredRecord record;
   double uncertainty = 0;
+  bool is_among_most_uncertain = false;  ///< would be in a queue of this length without a look at the other texts
 };
 
 /// The indices of at most `count` of `items`, the most useful first: each step takes the item with the largest product

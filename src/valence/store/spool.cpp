@@ -26,6 +26,10 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::string_view kSuffix = ".spool";
 constexpr milliseconds kFirstRetry{50};
+/// A group of as many bytes goes to the disk at once.
+constexpr std::size_t kFullGroupBytes = std::size_t{256} << 10;
+/// As much on the disk goes to the store at once.
+constexpr std::uint64_t kFullBatchBytes = std::uint64_t{512} << 10;
 /// Bytes that the drainer reads at a time, at least; a larger record makes the buffer grow.
 constexpr std::uint64_t kReadBytes = std::uint64_t{1} << 20;
 
@@ -96,6 +100,7 @@ Status Spool::recover() {
   if (failed) return fail_on(options_.directory, "cannot be listed", failed.value());
   std::ranges::sort(segments_, {}, &Segment::number);
   if (!segments_.empty()) next_number_ = segments_.back().number + 1;
+  first_number_ = next_number_;
   return {};
 }
 
@@ -106,7 +111,7 @@ Status Spool::write(std::span<const pipeline::ClassifiedRecord> records, std::fu
   std::string payload;
   for (const auto& record : records) {
     payload.clear();
-    append_record(payload, stored_form(record, options_.text));
+    append_stored_form(payload, record, options_.text);
     if (payload.size() > kMaxFrameBytes) {
       return fail(ErrorCode::kInvalidData, "record " + record.id,
                   fmt::format("has {} bytes, of at most {} in a history", payload.size(), kMaxFrameBytes));
@@ -122,11 +127,14 @@ Status Spool::write(std::span<const pipeline::ClassifiedRecord> records, std::fu
                 fmt::format("{} bytes of records wait for the history, more than it may hold", waiting_bytes()),
                 !disk_error_.empty() ? disk_error_ : store_error_);
   }
+  const bool is_first = pending_.records == 0;
+  const bool was_due = is_group_due();
   pending_.frames += frames;
   pending_.records += records.size();
   if (on_disk) pending_.on_disk.push_back(std::move(on_disk));
   stats_.taken += records.size();
-  to_write_.notify_one();
+  // Waking the writer for what it would let wait costs more than a record.
+  if (is_first || (!was_due && is_group_due())) to_write_.notify_one();
   return {};
 }
 
@@ -139,12 +147,17 @@ Status Spool::write_durably(std::span<const pipeline::ClassifiedRecord> records,
               stats().last_error);
 }
 
+bool Spool::is_group_due() const {
+  return closing_ || hurrying_ > 0 || !pending_.on_disk.empty() || pending_.frames.size() >= kFullGroupBytes;
+}
+
 void Spool::write_groups() {
   milliseconds retry = kFirstRetry;
   std::unique_lock lock(mutex_);
   while (true) {
     to_write_.wait(lock, [this] { return closing_ || pending_.records > 0; });
     if (pending_.records == 0) return;  // closing, and nothing is left
+    to_write_.wait_for(lock, options_.group_delay, [this] { return is_group_due(); });
     std::swap(writing_, pending_);
     while (true) {
       lock.unlock();
@@ -228,6 +241,8 @@ void Spool::drain_segments() {
                          [&] { return drain_stopped_ || has_work() || may_retire_first(); });
       continue;
     }
+    wait_for_batch(lock);
+    if (drain_stopped_) return;
     const Segment segment = segments_.front();
     std::uint64_t bytes = 0;
     std::uint64_t records = 0;
@@ -237,6 +252,7 @@ void Spool::drain_segments() {
     lock.lock();
     segments_.front().drained_bytes += bytes;
     stats_.drained += records;
+    if (segment.number >= first_number_) handed_on_ += records;
     segments_.front().is_damaged |= damaged;
     if (handed_on) {
       store_error_.clear();
@@ -249,6 +265,14 @@ void Spool::drain_segments() {
     to_drain_.wait_for(lock, retry, [this] { return drain_stopped_; });
     retry = std::min(2 * retry, options_.longest_retry);
   }
+}
+
+void Spool::wait_for_batch(std::unique_lock<std::mutex>& lock) {
+  to_drain_.wait_for(lock, options_.batch_delay, [this] {
+    const Segment& first = segments_.front();
+    return drain_stopped_ || closing_ || hurrying_ > 0 || segments_.size() > 1 ||
+           first.durable_bytes - first.drained_bytes >= kFullBatchBytes;
+  });
 }
 
 Status Spool::drain_batch(const Segment& segment, std::uint64_t& drained_bytes, std::uint64_t& drained_records,
@@ -309,7 +333,7 @@ bool Spool::may_retire_first() const {
   if (segments_.empty() || segments_.front().drained_bytes < segments_.front().durable_bytes) return false;
   if (!segments_.front().is_open) return true;
   if (writing_.records > 0) return false;  // the writer is about to append to it
-  return hurry_ || SteadyClock::now() - segments_.front().opened >= options_.segment_life;
+  return hurrying_ > 0 || SteadyClock::now() - segments_.front().opened >= options_.segment_life;
 }
 
 void Spool::retire_drained_segments(std::unique_lock<std::mutex>& lock) {
@@ -338,12 +362,25 @@ std::uint64_t Spool::waiting_bytes() const {
 
 bool Spool::is_drained() const { return segments_.empty() && pending_.records == 0 && writing_.records == 0; }
 
+void Spool::settle(milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t taken = stats_.taken;
+  ++hurrying_;
+  to_write_.notify_one();
+  to_drain_.notify_one();
+  changed_.wait_for(lock, timeout, [&] {
+    return handed_on_ >= taken || waiting_bytes() == 0 || !store_error_.empty() || !disk_error_.empty();
+  });
+  --hurrying_;
+}
+
 Status Spool::drain(milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  hurry_ = true;
+  ++hurrying_;
+  to_write_.notify_one();
   to_drain_.notify_one();
   const bool drained = changed_.wait_for(lock, timeout, [this] { return is_drained(); });
-  hurry_ = false;
+  --hurrying_;
   if (drained) return {};
   return fail(ErrorCode::kDeadlineExceeded, options_.directory.string(),
               fmt::format("{} bytes of records wait for the history", waiting_bytes()),
@@ -356,11 +393,12 @@ void Spool::close(milliseconds timeout) {
     const std::lock_guard lock(mutex_);
     closing_ = true;
     to_write_.notify_one();
+    to_drain_.notify_one();
   }
   writer_.join();
   {
     std::unique_lock lock(mutex_);
-    hurry_ = true;
+    ++hurrying_;
     to_drain_.notify_one();
     changed_.wait_for(lock, timeout, [this] { return segments_.empty(); });
     drain_stopped_ = true;

@@ -34,6 +34,10 @@ struct SpoolOptions {
   std::uint64_t segment_bytes = std::uint64_t{4} << 20;
   std::size_t batch_records = 2000;               ///< most that the store gets at once
   std::chrono::milliseconds longest_retry{5000};  ///< between attempts while the store refuses
+  /// How long a group waits for company when nobody waits for the disk: an fsync costs as much as many records.
+  std::chrono::milliseconds group_delay{100};
+  /// The same of a batch for the store, whose transactions cost more.
+  std::chrono::milliseconds batch_delay{1000};
   /// Drained segments go after this even where they are not full: their texts should not lie about.
   std::chrono::milliseconds segment_life{10'000};
 };
@@ -65,6 +69,10 @@ class Spool final : public pipeline::RecordSink {
   [[nodiscard]] Status write_durably(std::span<const pipeline::ClassifiedRecord> records,
                                      std::chrono::milliseconds timeout);
 
+  /// Returns when the store has all that was taken before, or will not have it soon: it fails, or `timeout` has passed.
+  /// For readers who want to find what was just written.
+  void settle(std::chrono::milliseconds timeout);
+
   /// Returns when the store has all that was taken before and no file of the spool holds it; before an erasure, so that
   /// nothing of it is still on its way. kDeadlineExceeded, with what holds it up.
   [[nodiscard]] Status drain(std::chrono::milliseconds timeout);
@@ -94,6 +102,9 @@ class Spool final : public pipeline::RecordSink {
   Spool(SpoolOptions options, HistoryStore& store);
   Status recover();
   void write_groups();
+  /// Whether the group that is pending should not wait any longer.
+  [[nodiscard]] bool is_group_due() const;
+  void wait_for_batch(std::unique_lock<std::mutex>& lock);
   /// One attempt, without the lock: to the open segment, on the disk when it returns.
   Status put(const Group& group);
   Status open_segment();
@@ -111,8 +122,8 @@ class Spool final : public pipeline::RecordSink {
   Descriptor lock_;  // of the directory
 
   mutable std::mutex mutex_;
-  std::condition_variable to_write_;  // there is a group, or closing
-  std::condition_variable to_drain_;  // there are durable bytes, or closing
+  std::condition_variable to_write_;  // there is a group, it is due, or closing
+  std::condition_variable to_drain_;  // there are durable bytes, somebody is in a hurry, or closing
   std::condition_variable changed_;   // something was drained or closed
   Group pending_;
   Group writing_;
@@ -120,7 +131,9 @@ class Spool final : public pipeline::RecordSink {
   std::uint64_t next_number_ = 1;  // of the writer, once it runs
   bool closing_ = false;
   bool drain_stopped_ = false;
-  bool hurry_ = false;  // somebody waits in drain()
+  int hurrying_ = 0;                // who waits in drain() or settle()
+  std::uint64_t first_number_ = 1;  // of this run's segments
+  std::uint64_t handed_on_ = 0;     // records of this run that the store has, or never will
   SpoolStats stats_;
   std::string store_error_;
   std::string disk_error_;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_set>
+#include <utility>
 
 #include "valence/data/words.h"
+#include "valence/store/function_words.h"
 
 namespace valence::store {
 
@@ -32,6 +34,7 @@ std::vector<WordScore> typical_words(const WordCounts& pile, const WordCounts& r
   std::vector<WordScore> scores;
   for (const auto& [word, texts] : pile.words()) {
     if (texts < kMinWordTexts || word.find_first_not_of("0123456789") == word.npos) continue;
+    if (is_function_word(word)) continue;
     const std::uint64_t rest_texts = rest.of(word);
     const auto in_pile = static_cast<double>(texts);
     const auto in_rest = static_cast<double>(rest_texts);
@@ -69,20 +72,24 @@ Result<TopWords> top_words(HistoryStore& store, const TopWordsRequest& request) 
   WordCounts pile;
   WordCounts rest;
   HistoryFilter filter = request.filter;
-  filter.label = request.label;
-  VALENCE_TRY(const bool more_of_label, count_words(store, filter, request.max_texts, pile));
   filter.label.reset();
-  bool more_of_rest = false;
+  std::size_t scanned = 0;
+  bool more = false;
   VALENCE_TRY_STATUS(store.scan(filter, [&](const StoredRecord& stored) {
-    if (stored.record.text.empty() || stored.record.label == request.label) return true;
-    if (rest.texts() == request.max_texts) {
-      more_of_rest = true;
+    if (scanned == request.max_records) {
+      more = true;
       return false;
     }
-    rest.add(stored.record.text);
+    ++scanned;
+    const auto& record = stored.record;
+    if (record.text.empty()) return true;
+    const std::string& label = stored.correction.empty() ? record.label : stored.correction;
+    (label == request.label ? pile : rest).add(record.text);
     return true;
   }));
-  return TopWords{typical_words(pile, rest, request.words), pile.texts(), rest.texts(), more_of_label || more_of_rest};
+  auto words = typical_words(pile, rest, request.words);
+  std::erase_if(words, [&](const WordScore& word) { return word.score < request.least_score; });
+  return TopWords{std::move(words), pile.texts(), rest.texts(), more};
 }
 
 }  // namespace valence::store

@@ -34,16 +34,18 @@ struct WordScore {
 };
 
 /// The words most typical of `pile` against `rest`, at most `count`, the most typical first; only those with a positive
-/// score that stand in kMinWordTexts texts of the pile, and no plain numbers. Source: B. Monroe, M. Colaresi & K.
-/// Quinn, "Fightin' words", Political Analysis 16 (2008): log-odds with the words of both together as the prior.
+/// score that stand in kMinWordTexts texts of the pile, no plain numbers and no function words. Source: B. Monroe, M.
+/// Colaresi & K. Quinn, "Fightin' words", Political Analysis 16 (2008): log-odds with the words of both together as the
+/// prior.
 inline constexpr std::uint64_t kMinWordTexts = 3;
 [[nodiscard]] std::vector<WordScore> typical_words(const WordCounts& pile, const WordCounts& rest, std::size_t count);
 
 struct TopWordsRequest {
   HistoryFilter filter = {};  ///< of both piles; its label is not used
-  std::string label;          ///< what makes the pile
+  std::string label{};        ///< what makes the pile; what people said counts more than the answer
   std::size_t words = 20;
-  std::size_t max_texts = 20'000;  ///< the newest so many of each pile are read
+  double least_score = 0;            ///< words with a smaller one are not named
+  std::size_t max_records = 20'000;  ///< the newest so many are read, of both piles together
 };
 
 struct TopWords {

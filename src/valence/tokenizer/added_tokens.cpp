@@ -7,6 +7,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "valence/base/json.h"
 #include "valence/base/utf8.h"
 #include "valence/tokenizer/unicode.h"
 
@@ -46,10 +47,16 @@ std::size_t skip_space(std::string_view text, std::size_t end) {
   return end;
 }
 
-std::string normalized_form(const std::string& content, const Normalizer* normalizer) {
+Result<std::string> normalized_form(const std::string& content, const Normalizer* normalizer,
+                                    const std::string& where) {
   if (normalizer == nullptr) return content;
   NormalizedText text(content, 0);
   normalizer->apply(text);
+  if (text.gave_up()) {
+    return fail(ErrorCode::kInvalidData, where,
+                fmt::format("the normalizer makes more than {} characters of added token {}", text.most_chars(),
+                            in_quotes(content)));
+  }
   std::string form;
   text.append_utf8_of(0, text.size(), form);
   return form;
@@ -171,7 +178,10 @@ Result<AddedTokens> AddedTokens::build(const std::vector<AddedToken>& tokens, co
   std::vector<AddedTokenMatcher::Pattern> original;
   std::vector<AddedTokenMatcher::Pattern> normalized;
   for (const auto& token : added.tokens_) {
-    std::string text = token.normalized ? normalized_form(token.content, normalizer) : token.content;
+    std::string text = token.content;
+    if (token.normalized) {
+      VALENCE_TRY(text, normalized_form(token.content, normalizer, where));
+    }
     added.spellings_.push_back(text);
     if (text.empty()) continue;
     (token.normalized ? normalized : original)

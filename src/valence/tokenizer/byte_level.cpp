@@ -36,6 +36,8 @@ void ByteLevelPreTokenizer::apply(PreTokenizedText& text) const {
   pieces.reserve(text.pieces.size());
   std::vector<NormalizedChar> spaced;
   std::string encoded;
+  // Each byte of a character beyond ASCII becomes such a character itself: a sequence of these would double and double.
+  bool grows_too_long = false;
   const auto spell = [&](std::span<const NormalizedChar> chars) {
     const std::size_t begin = spelled.size();
     for (const auto& c : chars) {
@@ -44,8 +46,10 @@ void ByteLevelPreTokenizer::apply(PreTokenizedText& text) const {
       for (const char byte : encoded) spelled.push_back({byte_of[static_cast<unsigned char>(byte)], c.source});
     }
     pieces.push_back({begin, spelled.size()});
+    grows_too_long = spelled.size() > text.text.most_chars();
   };
   for (const Piece& piece : text.pieces) {
+    if (grows_too_long) break;
     auto chars = text.text.chars().subspan(piece.begin, piece.end - piece.begin);
     if (piece.added_token_id != Piece::kNone) {
       spelled.insert(spelled.end(), chars.begin(), chars.end());
@@ -67,6 +71,10 @@ void ByteLevelPreTokenizer::apply(PreTokenizedText& text) const {
       spell(chars.subspan(at, end - at));
       at = end;
     }
+  }
+  if (grows_too_long) {
+    text.pieces.clear();
+    return text.text.give_up();
   }
   text.text.assign(std::move(spelled));
   text.pieces = std::move(pieces);

@@ -5,6 +5,14 @@
 #include "valence/base/utf8.h"
 
 namespace valence::tokenizer {
+namespace {
+
+// The longest compatibility decomposition has 18 characters, of which Chinese ones get two spaces each.
+constexpr std::size_t kMaxGrowth = 64;
+// Of short texts: a prefix may be longer than they are.
+constexpr std::size_t kAlwaysChars = 65536;
+
+}  // namespace
 
 NormalizedText::NormalizedText(std::string_view part, std::uint32_t begin) : begin_(begin) {
   chars_.reserve(part.size());
@@ -14,6 +22,12 @@ NormalizedText::NormalizedText(std::string_view part, std::uint32_t begin) : beg
     chars_.push_back({code_point, {at, at + size_bytes}});
     i += size_bytes;
   }
+  most_chars_ = kAlwaysChars + kMaxGrowth * chars_.size();
+}
+
+void NormalizedText::give_up() {
+  chars_.clear();
+  gave_up_ = true;
 }
 
 void NormalizedText::append_utf8_of(std::size_t begin, std::size_t end, std::string& out) const {

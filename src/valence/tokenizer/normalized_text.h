@@ -27,6 +27,12 @@ class NormalizedText {
   /// `part` is valid UTF-8 and starts at byte `begin` of the original text.
   NormalizedText(std::string_view part, std::uint32_t begin);
 
+  /// Rules of a file may put strings in place of characters, one rule after the other: 33 that double make 2^33 of one.
+  /// What would grow past most_chars() gives up instead; the text is empty then, and nothing else may be made of it.
+  [[nodiscard]] std::size_t most_chars() const { return most_chars_; }
+  void give_up();
+  [[nodiscard]] bool gave_up() const { return gave_up_; }
+
   [[nodiscard]] std::span<const NormalizedChar> chars() const { return chars_; }
   [[nodiscard]] std::size_t size() const { return chars_.size(); }
   [[nodiscard]] bool empty() const { return chars_.empty(); }
@@ -54,6 +60,8 @@ class NormalizedText {
  private:
   std::vector<NormalizedChar> chars_;
   std::uint32_t begin_ = 0;
+  std::size_t most_chars_ = 0;
+  bool gave_up_ = false;
 };
 
 }  // namespace valence::tokenizer

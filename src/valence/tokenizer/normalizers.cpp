@@ -197,6 +197,7 @@ void Replace::apply(NormalizedText& text) const {
   for (const auto& c : text.chars()) {
     replaced.push_back(c);
     if (!pattern_.ends_at(c.code_point, matched)) continue;
+    if (replaced.size() + content_.size() > text.most_chars()) return text.give_up();
     replaced.resize(replaced.size() - pattern_.size());
     // New characters take the source of the last one replaced.
     for (const char32_t added : content_) replaced.push_back({added, c.source});
@@ -218,6 +219,7 @@ void ReplaceRuns::apply(NormalizedText& text) const {
       continue;
     }
     at += size;
+    if (replaced.size() + content_.size() > text.most_chars()) return text.give_up();
     // New characters take the source of the last one replaced.
     for (const char32_t added : content_) replaced.push_back({added, chars[at - 1].source});
   }
@@ -237,6 +239,7 @@ Prepend::Prepend(std::string_view prefix) : prefix_(to_code_points(prefix)) {}
 
 void Prepend::apply(NormalizedText& text) const {
   if (text.empty()) return;
+  if (prefix_.size() + text.size() > text.most_chars()) return text.give_up();
   const ByteSpan source = text.chars().front().source;
   std::vector<NormalizedChar> prepended;
   prepended.reserve(prefix_.size() + text.size());

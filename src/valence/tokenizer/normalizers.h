@@ -13,7 +13,7 @@
 
 namespace valence::tokenizer {
 
-/// Immutable, thread-safe; linear in the text.
+/// Immutable, thread-safe; linear in the text. One that would make more than text.most_chars() of it gives up.
 class Normalizer {
  public:
   virtual ~Normalizer() = default;

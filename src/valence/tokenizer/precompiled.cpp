@@ -32,21 +32,26 @@ void Precompiled::apply(NormalizedText& text) const {
   std::vector<Edit> edits;
   edits.reserve(chars.size());
   bool modified = false;
+  bool grows_too_long = false;
   std::string bytes;
   const auto replace_if_found = [&](std::size_t begin, std::size_t end) {
     bytes.clear();
     text.append_utf8_of(begin, end, bytes);
     const auto replacement = bytes.size() < kShortGraphemeBytes ? map_.find(bytes) : std::nullopt;
     if (!replacement) return false;
+    grows_too_long = edits.size() + replacement->size() > text.most_chars();
+    if (grows_too_long) return true;
     replace(end - begin, *replacement, edits);
     modified = true;
     return true;
   };
-  for (std::size_t at = 0; at < chars.size();) {
+  for (std::size_t at = 0; at < chars.size() && !grows_too_long;) {
     const char32_t c = chars[at].code_point;
     const bool ascii_alone = c < 0x80 && (at + 1 == chars.size() || (chars[at + 1].code_point < 0x80 && (c != U'\r')));
     if (ascii_alone) {
       if (const auto replacement = map_.find_ascii(c)) {
+        grows_too_long = edits.size() + replacement->size() > text.most_chars();
+        if (grows_too_long) break;
         replace(1, *replacement, edits);
         modified = true;
       } else {
@@ -57,12 +62,13 @@ void Precompiled::apply(NormalizedText& text) const {
     }
     const std::size_t end = grapheme_end(chars, at);
     if (!replace_if_found(at, end)) {
-      for (std::size_t i = at; i < end; ++i) {
+      for (std::size_t i = at; i < end && !grows_too_long; ++i) {
         if (!replace_if_found(i, i + 1)) edits.push_back({chars[i].code_point, 0});
       }
     }
     at = end;
   }
+  if (grows_too_long) return text.give_up();
   if (modified) text.transform(edits);
 }
 

@@ -67,10 +67,40 @@ void replace_young_characters(std::u32string& text) {
   }
 }
 
+/// Whether `name` is a script's. PCRE2's \p{Han} means the characters that the script shares with others too, such as
+/// U+3002; Oniguruma's does not, and is \p{sc:Han}. Before PCRE2 10.40 neither did, and nothing is a script here.
+bool names_script(std::string_view name) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ' ' ||
+           c == '-';
+  };
+  if (!std::ranges::all_of(name, is_plain)) return false;
+  const std::u32string probe = to_code_points(fmt::format("\\p{{sc:{}}}", name));
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  const Owned<pcre2_code_32> code(
+      pcre2_compile_32(reinterpret_cast<PCRE2_SPTR32>(probe.data()), probe.size(), PCRE2_UTF, &error, &at, nullptr));
+  return code != nullptr;
+}
+
+/// Under (?i) Oniguruma lets one character stand for two and two for one: "ss" matches U+00DF and U+1E9E. PCRE2 does
+/// not.
+bool folds_to_more(char32_t c) {
+  return c == 0xDF || c == 0x130 || c == 0x149 || c == 0x1F0 || c == 0x390 || c == 0x3B0 || c == 0x587 ||
+         (c >= 0x1E96 && c <= 0x1E9A) || c == 0x1E9E || (c >= 0x1F50 && c <= 0x1FFC) || (c >= 0xFB00 && c <= 0xFB17);
+}
+bool is_folded_pair(char first, char second) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  static constexpr std::string_view kPairs[] = {"ff", "fi", "fl", "ss", "st"};
+  const std::array<char, 2> pair{lower(first), lower(second)};
+  return std::ranges::find(kPairs, std::string_view(pair.data(), pair.size())) != std::end(kPairs);
+}
+
 /// Walks a pattern once and rewrites it.
 class Rewriter {
  public:
-  Rewriter(std::string_view pattern, const std::string& where) : pattern_(pattern), where_(where) {}
+  Rewriter(std::string_view pattern, const std::string& where)
+      : pattern_(pattern), where_(where), ignores_case_(pattern.find("(?i") != pattern.npos) {}
 
   Result<std::string> run() {
     while (at_ < pattern_.size()) {
@@ -103,7 +133,38 @@ class Rewriter {
       return {};
     }
     if (c == '(' && ahead(1) == '?') return group();
+    if (c == '{') return interval();
+    if (ignores_case_ && is_folded_pair(c, ahead(1)))
+      return refuse(fmt::format("\"{}\" under (?i), which one character stands for too", pattern_.substr(at_, 2)));
+    return character();
+  }
+
+  Status character() {
+    const auto [code_point, size_bytes] = decode_utf8(pattern_, at_);
+    if (ignores_case_ && folds_to_more(code_point))
+      return refuse(fmt::format("{} under (?i), which stands for more than one", pattern_.substr(at_, size_bytes)));
+    copy(size_bytes);
+    return {};
+  }
+
+  /// {n}, {n,}, {,m} and {n,m}; anything else that begins so is text to both.
+  Status interval() {
+    constexpr std::string_view kDigits = "0123456789";
+    const std::size_t comma = std::min(pattern_.find_first_not_of(kDigits, at_ + 1), pattern_.size());
+    const bool is_exact = comma < pattern_.size() && pattern_[comma] == '}';
+    const bool has_comma = comma < pattern_.size() && pattern_[comma] == ',';
+    const std::size_t end =
+        has_comma ? std::min(pattern_.find_first_not_of(kDigits, comma + 1), pattern_.size()) : comma;
+    if (end == pattern_.size() || pattern_[end] != '}' || end - at_ < 2 || (has_comma && end - at_ < 3)) {
+      copy(1);
+      return {};
+    }
+    const char next = end + 1 < pattern_.size() ? pattern_[end + 1] : '\0';
+    // Ruby repeats the repetition: the + is not possessive, the ? not lazy.
+    if (next == '+' || (is_exact && next == '?')) return refuse(fmt::format("{}", pattern_.substr(at_, end + 2 - at_)));
     copy(1);
+    if (ahead(0) == ',') out_ += '0';  // text to PCRE2
+    copy(end + 1 - at_);
     return {};
   }
 
@@ -112,6 +173,8 @@ class Rewriter {
     static constexpr std::string_view kAlike[] = {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:", "(?i)"};
     for (const std::string_view opening : kAlike) {
       if (!pattern_.substr(at_).starts_with(opening)) continue;
+      // In Ruby it takes in all alternatives that follow, in PCRE2 its own alone.
+      if (opening == "(?i)" && at_ > 0) return refuse("(?i) anywhere but at the beginning");
       copy(opening.size());
       return {};
     }
@@ -122,8 +185,7 @@ class Rewriter {
     if (c == ']') in_class_ = false;
     if (c == '[') return refuse("a class within a class");
     if (c == '&' && ahead(1) == '&') return refuse("the intersection of classes (&&)");
-    copy(1);
-    return {};
+    return character();
   }
 
   static std::string word_set() { return fmt::format("{}{}", kWordSet, kLoneWordSet); }
@@ -162,8 +224,7 @@ class Rewriter {
       case 'p':
       case 'P':
         if (ahead(2) != '{') return refuse("\\p without braces");
-        copy(2);
-        return {};
+        return property();
       case 'b':
       case 'B':
         return boundary(c == 'B');
@@ -179,8 +240,10 @@ class Rewriter {
       case 'f':
       case 'a':
       case 'e':
-      case 'x':
         copy(2);
+        return {};
+      case 'x':
+        copy(ahead(2) == '{' ? std::min(pattern_.find('}', at_), pattern_.size()) - at_ : 2);
         return {};
       case 'v':  // PCRE2: all vertical space
         out_ += "\\x0b";
@@ -195,6 +258,17 @@ class Rewriter {
         c > ' ' && c < 0x7F && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z');
     if (!is_symbol && c != ' ') return refuse(c == '\0' ? "it ends in a \\" : fmt::format("\\{}", c));
     copy(2);
+    return {};
+  }
+
+  /// \p{Han}, \p{^Han}
+  Status property() {
+    const std::size_t end = std::min(pattern_.find('}', at_), pattern_.size());
+    const std::size_t name = at_ + (ahead(3) == '^' ? 4 : 3);
+    const bool is_script = name < end && names_script(pattern_.substr(name, end - name));
+    copy(name - at_);
+    if (is_script) out_ += "sc:";
+    copy(end - at_);
     return {};
   }
 
@@ -220,6 +294,7 @@ class Rewriter {
 
   std::string_view pattern_;
   const std::string& where_;
+  bool ignores_case_;
   std::string out_;
   std::size_t at_ = 0;
   bool in_class_ = false;

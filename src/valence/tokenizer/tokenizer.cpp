@@ -103,12 +103,22 @@ class CharacterCursor {
   ByteSpan source_;
 };
 
+/// What a text that gave_up() is refused with.
+Status check_growth(const NormalizedText& text) {
+  if (!text.gave_up()) return {};
+  return fail(ErrorCode::kInvalidData, "",
+              fmt::format("the tokenizer's rules make more than {} characters of it", text.most_chars()),
+              "use a tokenizer.json whose normalizer and pre-tokenizer do not multiply characters");
+}
+
 /// The four stages as the reference has them, for the part of a text that starts at byte `begin` of it.
 Status encode_by_stages(const Tokenizer::Parts& parts, std::string_view part, std::uint32_t begin, TokenSink& sink) {
   NormalizedText normalized(part, begin);
   if (parts.normalizer) parts.normalizer->apply(normalized);
+  VALENCE_TRY_STATUS(check_growth(normalized));
   PreTokenizedText words = cut_normalized(std::move(normalized), parts.added_tokens.in_normalized());
   if (parts.pre_tokenizer) parts.pre_tokenizer->apply(words);
+  VALENCE_TRY_STATUS(check_growth(words.text));
   if (words.failure) return fail(*std::move(words.failure));
   std::string word;
   std::vector<ModelToken> tokens;

@@ -43,7 +43,19 @@ TEST(ClassifyOptions, WhatIsNotBuiltInSaysSo) {
     return !options && options.error().code() == ErrorCode::kUnsupported;
   };
   EXPECT_TRUE(refused([](auto& a) { a.device = "cuda:1"; }));
-  EXPECT_TRUE(refused([](auto& a) { a.history = true; }));
+}
+
+TEST(ClassifyOptions, HistoryHoldsSingleTextsAndKnowsWhatOfThem) {
+  ClassifyArguments arguments;
+  arguments.history = true;
+  arguments.store_text = "none";
+  ASSERT_TRUE(interpreted(arguments).has_value());
+  EXPECT_EQ(interpreted(arguments)->store_text, store::TextPolicy::kNone);
+  arguments.store_text = "some";
+  EXPECT_EQ(interpreted(arguments).error().to_string(), "--store-text: \"some\" is not one of none, hash, full.");
+  arguments.store_text = "full";
+  arguments.text_pair_column = "hypothesis";
+  EXPECT_FALSE(interpreted(arguments).has_value());
 }
 
 TEST(ClassifyOptions, AbstentionIsForTheModelAsItWasCalibrated) {

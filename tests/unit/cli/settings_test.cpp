@@ -8,6 +8,8 @@
 #include <fstream>
 #include <memory>
 
+#include "valence/cli/nearest_word.h"
+
 namespace valence::cli {
 namespace {
 
@@ -72,7 +74,7 @@ TEST_F(Settings, UnknownKeyNamesItsLineAndWhatWasMeant) {
   const auto set = apply({file("a.toml", "[classify]\ntreads = 2\n")});
   ASSERT_FALSE(set.has_value());
   EXPECT_EQ(set.error().to_string(), (folder_ / "a.toml").string() +
-                                         ":2: unknown key \"treads\" in [classify]. Hint: did you mean \"threads\"?");
+                                         ":2:1: unknown key \"treads\" in [classify]. Hint: did you mean \"threads\"?");
 }
 
 TEST_F(Settings, MisspeltVariableNamesWhatWasMeant) {

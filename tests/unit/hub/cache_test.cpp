@@ -32,6 +32,15 @@ class HubCacheTest : public ::testing::Test {
   HubCache cache_{directory_.path()};
 };
 
+// Files are held against the cache's paths by their text, by what removes them for one.
+TEST_F(HubCacheTest, RootIsSpelledTheSameHoweverItIsGiven) {
+  const fs::path plain = directory_.path() / "hub";
+  fs::create_directories(plain);
+  for (const fs::path& given :
+       {plain / "", plain / ".", plain / ".." / "hub", fs::relative(plain), "." / fs::relative(plain)})
+    EXPECT_EQ(HubCache(given).root(), plain) << given;
+}
+
 TEST_F(HubCacheTest, LinksAreRelativeAndReplaceWhatWasThere) {
   add(kFirst, "onnx/model.onnx");
   const fs::path link = cache_.snapshot_dir("org/name", kFirst) / "onnx/model.onnx";

@@ -53,6 +53,11 @@ TEST(Listing, OneNameThatLeavesTheFolderRefusesAll) {
   EXPECT_EQ(listing.error().code(), ErrorCode::kRemote);
 }
 
+TEST(FileChoice, CalibrationComesAlong) {
+  EXPECT_EQ(chosen({"config.json", "calibration.json", "model.safetensors", "quantization.json"}),
+            (Names{"config.json", "calibration.json", "model.safetensors"}));
+}
+
 TEST(FileChoice, SingleFileBeforeShards) {
   EXPECT_EQ(
       chosen({"config.json", "model.safetensors", "model.safetensors.index.json", "model-00001-of-00001.safetensors",

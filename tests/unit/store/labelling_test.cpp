@@ -1,12 +1,15 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "support/temporary_directory.h"
 #include "unit/store/history_records.h"
+#include "valence/store/function_words.h"
 #include "valence/store/label_queue.h"
 #include "valence/store/label_studio.h"
 #include "valence/store/sqlite_store.h"
+#include "valence/store/top_words.h"
 
 namespace valence::store::testing {
 namespace {
@@ -49,6 +52,60 @@ TEST(LabelQueue, LeavesOutWhatPeopleHaveCorrectedAndWhatHasNoText) {
   EXPECT_EQ(queue->items[1].record.record.id, "c");
   EXPECT_EQ(queue->without_text, 1U);
   EXPECT_EQ(queue->scanned, 3U);
+}
+
+TEST(LabelQueue, SaysWhichTextsAreThereForBeingUnlikeTheOthers) {
+  const valence::testing::TemporaryDirectory directory;
+  auto store = SqliteStore::open(directory.path() / "history.db");
+  ASSERT_TRUE(store);
+  // Twice the same words, nearly a toss-up; and something else, which is surer.
+  ASSERT_TRUE((*store)->write(
+      std::vector{stored({.id = "a", .time_ms = 1, .score = 0.52F, .text = "the battery died after a week"}),
+                  stored({.id = "b", .time_ms = 2, .score = 0.53F, .text = "the battery died after a week!"}),
+                  stored({.id = "c", .time_ms = 3, .score = 0.70F, .text = "delivery took forever"})}));
+  const auto queue = make_label_queue(**store, {.count = 2});
+  ASSERT_TRUE(queue) << queue.error().to_string();
+  ASSERT_EQ(queue->items.size(), 2U);
+  EXPECT_EQ(queue->items[0].record.record.id, "a");
+  EXPECT_TRUE(queue->items[0].is_among_most_uncertain);
+  EXPECT_EQ(queue->items[1].record.record.id, "c");
+  EXPECT_FALSE(queue->items[1].is_among_most_uncertain);
+}
+
+TEST(TopWords, WhatPeopleSaidCountsMoreThanTheAnswer) {
+  const valence::testing::TemporaryDirectory directory;
+  auto store = SqliteStore::open(directory.path() / "history.db");
+  ASSERT_TRUE(store);
+  std::vector<StoredRecord> records;
+  for (int i = 0; i < 40; ++i) {
+    records.push_back(
+        stored({.id = fmt::format("bad{}", i), .time_ms = 100 + i, .label = "negative", .text = "the battery died"}));
+    records.push_back(
+        stored({.id = fmt::format("good{}", i), .time_ms = 100 + i, .label = "positive", .text = "the screen shines"}));
+  }
+  records.push_back(stored({.id = "irony", .time_ms = 99, .label = "positive", .text = "well done"}));
+  ASSERT_TRUE((*store)->write(records));
+  ASSERT_TRUE((*store)->add_feedback({.record_id = "irony", .label = "negative"}));
+  const auto words = top_words(**store, {.label = "negative"});
+  ASSERT_TRUE(words);
+  EXPECT_EQ(words->label_texts, 41U);
+  EXPECT_EQ(words->rest_texts, 40U);
+  EXPECT_FALSE(words->is_sample);
+  ASSERT_EQ(words->words.size(), 2U);  // not "the", which both have and says nothing, nor "well", in one text only
+  EXPECT_EQ(words->words[0].word, "battery");
+  EXPECT_EQ(words->words[0].texts, 40U);
+  EXPECT_EQ(words->words[1].word, "died");
+  // The newest 80 records leave the oldest out.
+  const auto newest = top_words(**store, {.label = "negative", .max_records = 80});
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(newest->label_texts, 40U);
+  EXPECT_TRUE(newest->is_sample);
+}
+
+TEST(FunctionWords, AreThoseThatSayNothingAndNotTheNegations) {
+  for (const char* word : {"the", "a", "i", "yours", "its", "would"}) EXPECT_TRUE(is_function_word(word)) << word;
+  for (const char* word : {"not", "never", "no", "dont", "battery", "hate", ""})
+    EXPECT_FALSE(is_function_word(word)) << word;
 }
 
 TEST(LabelStudio, WhatIsExportedComesBackAsItWas) {

@@ -1,5 +1,6 @@
 #include "valence/tokenizer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -148,6 +149,34 @@ TEST(Tokenizer, NormalizedAddedTokenIsFoundInAnyCase) {
   EXPECT_EQ(encoding->ids, (Ids{2, 10, 19, 1, 3}));
   EXPECT_EQ(encoding->offsets[2], (ByteSpan{1, 4}));
   EXPECT_EQ(small(parts).vocabulary_size(), 20U);
+}
+
+// Each of 33 steps doubles the text: 2^33 characters of one.
+TEST(Tokenizer, RulesThatMultiplyATextWithoutEndAreAnErrorOfTheText) {
+  const auto thirty_three = [](std::string_view step) {
+    std::string steps(step);
+    for (int i = 1; i < 33; ++i) steps += fmt::format(",{}", step);
+    return steps;
+  };
+  SmallTokenizer by_normalizer;
+  by_normalizer.normalizer = fmt::format(R"({{"type":"Sequence","normalizers":[{}]}})",
+                                         thirty_three(R"({"type":"Replace","pattern":{"String":"a"},"content":"aa"})"));
+  SmallTokenizer by_regex;
+  by_regex.normalizer = fmt::format(R"({{"type":"Sequence","normalizers":[{}]}})",
+                                    thirty_three(R"({"type":"Replace","pattern":{"Regex":"a"},"content":"aa"})"));
+  SmallTokenizer by_pre_tokenizer;
+  by_pre_tokenizer.normalizer = "null";
+  by_pre_tokenizer.pre_tokenizer =
+      fmt::format(R"({{"type":"Sequence","pretokenizers":[{}]}})",
+                  thirty_three(R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false})"));
+  for (const SmallTokenizer& parts : {by_normalizer, by_regex, by_pre_tokenizer}) {
+    const auto encoding = small(parts).encode("aé");
+    ASSERT_FALSE(encoding.has_value());
+    EXPECT_EQ(encoding.error().code(), ErrorCode::kInvalidData);
+    EXPECT_TRUE(small(parts).encode("b").has_value()) << "no rule multiplies it";
+  }
+  by_normalizer.added_tokens = R"([{"id":19,"content":"a!","normalized":true,"special":false}])";
+  EXPECT_FALSE(Tokenizer::from_tokenizer_json(by_normalizer.json(), "here").has_value());
 }
 
 TEST(Tokenizer, CopiesAreSharedAcrossThreads) {

@@ -77,12 +77,17 @@ export async function problemOf(response: Response): Promise<ApiError> {
 
 /** Fetches from this origin; what fails on the way is an ApiError of status 0. */
 export async function fetchHere(path: string, init: RequestInit): Promise<Response> {
+  const key = currentKey();
+  let response: Response;
   try {
-    return await fetch(path, { ...init, credentials: 'omit', cache: 'no-store', redirect: 'error' });
+    response = await fetch(path, { ...init, credentials: 'omit', cache: 'no-store', redirect: 'error' });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError(0, 'The server does not answer');
   }
+  // Another key has been given since: nobody needs to be asked for one.
+  if (response.status === 401 && key !== currentKey()) throw new ApiError(401, 'The API key has changed meanwhile');
+  return response;
 }
 
 async function send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {

@@ -64,7 +64,7 @@ export interface HistoryStatus {
   size_bytes?: number;
   oldest_ms?: number;
   newest_ms?: number;
-  spool?: { records: number; bytes: number; oldest_ms?: number };
+  spool?: { bytes: number };
 }
 
 export interface Status {

@@ -1,9 +1,11 @@
 /** What is classified right now. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { api } from '../api/client';
 import type { HistoryRecord } from '../api/types';
 import { formatWhole } from '../format';
 import { announce } from '../state/announce';
+import { useRefreshToken } from '../state/refresh';
 import { useShortcuts } from '../state/shortcuts';
 import { useLive, useLiveState } from '../state/use_live';
 import { Empty } from '../ui/query_view';
@@ -12,6 +14,7 @@ import { visibleString } from '../visible';
 import { RecordRow } from './record_row';
 
 const SHOWN = 50;
+const SHOWN_AT_FIRST = 20;
 const PAINT_MS = 250; // many records a second are painted together
 const ANNOUNCE_MS = 15_000;
 
@@ -29,6 +32,7 @@ export function LiveFeed({ stream, channel, label }: LiveFeedProps) {
   const arrived = useRef<HistoryRecord[]>([]);
   const since = useRef({ texts: 0, watched: 0 });
   const state = useLiveState();
+  const token = useRefreshToken();
 
   useLive({
     record: (record) => {
@@ -66,7 +70,21 @@ export function LiveFeed({ stream, channel, label }: LiveFeedProps) {
     return () => window.clearInterval(timer);
   }, [label]);
 
-  useEffect(() => setShown([]), [stream, channel]);
+  // What came before the page did, so that a quiet server does not look like an empty one.
+  useEffect(() => {
+    const abort = new AbortController();
+    setShown([]);
+    api
+      .history({ stream, channel, limit: SHOWN_AT_FIRST }, abort.signal)
+      .then(({ items }) =>
+        setShown((before) => {
+          const known = new Set(before.map((record) => record.id));
+          return [...before, ...items.filter((record) => !known.has(record.id))].slice(0, SHOWN);
+        }),
+      )
+      .catch(() => {}); // no history, or it is away: other parts say so
+    return () => abort.abort();
+  }, [stream, channel, token]);
 
   const toggle = () => setPaused((now) => !now);
   useShortcuts({ p: toggle });

@@ -10,6 +10,8 @@ import { visibleString } from '../visible';
 
 const WINDOW_S = 300;
 
+const counted = (n: number, what: string): string => `${formatCount(n)} ${what}${n === 1 ? '' : 's'}`;
+
 const HISTORY_TITLES = { ok: 'Up to date', delayed: 'Delayed', off: 'Off' };
 
 export function ServerPanel() {
@@ -56,10 +58,10 @@ export function ServerPanel() {
             {history.message && <div>{visibleString(history.message)}</div>}
             {history.state !== 'off' && (
               <div class="soft">
-                {formatCount(history.records ?? 0)} records, {formatCount(history.corrections ?? 0)} corrections,{' '}
+                {counted(history.records ?? 0, 'record')}, {counted(history.corrections ?? 0, 'correction')},{' '}
                 {formatBytes(history.size_bytes ?? 0)} in {visibleString(history.backend ?? '')}
                 {history.oldest_ms !== undefined && ` since ${formatTime(history.oldest_ms)}`}
-                {(history.spool?.records ?? 0) > 0 && `; ${formatCount(history.spool?.records ?? 0)} wait to be written`}
+                {history.state === 'delayed' && `; ${formatBytes(history.spool?.bytes ?? 0)} wait to be written`}
               </div>
             )}
           </dd>

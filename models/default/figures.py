@@ -1,0 +1,167 @@
+"""Measures the built-in model through the program: evaluation.json, and the figures of MODEL_CARD.md between its two marks.
+
+    models/default/figures.py --valence build/valence --work build/default_model
+
+`--work` holds what recipe.sh made: `all` with the dev splits, `all/model` and `all/shipped`, and a folder for each group that
+was kept out. No number of the card is typed by hand.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from sources import GROUPS
+
+HERE = Path(__file__).resolve().parent
+TESTS = HERE.parents[1] / "tests"
+BEGIN, END = "<!-- figures: written by figures.py -->", "<!-- end of figures -->"
+BARS = {"sst2": "accuracy ≥ 89.5", "tweet_sentiment": "macro recall ≥ 73", "customer_reviews": "accuracy ≥ 89",
+        "uci_sentences": "accuracy ≥ 97", "four": "ECE ≤ 4"}  # fmt: skip
+
+
+class Program:
+    def __init__(self, path, threads):
+        self.path_, self.threads_ = path, threads
+
+    def run(self, *arguments):
+        return subprocess.run([self.path_, *map(str, arguments), "--threads", self.threads_], check=True, capture_output=True).stdout
+
+    def figures(self, model, rows, precision="fp32"):
+        """Of a file with `choices`: rows, accuracy, macro recall over the labels that occur, ECE in 15 equal bins."""
+        report = json.loads(self.run("eval", rows, "-m", model, "--choices-column", "choices", "--precision", precision,
+                                     "--bootstrap", 0, "--json"))  # fmt: skip
+        values = {name: figure["value"] for name, figure in report["figures"].items()}
+        return {"rows": report["rows"], **{name: round(values[name], 4) for name in ("accuracy", "macro_recall", "ece")}}
+
+    def answers(self, model, path):
+        """The rows of a CSV of our own sentences, with what the model says of them."""
+        out = self.run("classify", path, "-m", model, "--precision", "fp32", "-f", "jsonl", "--quiet").decode()
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [row | {"predicted": said["label"], "score": said["score"]}
+                for row, said in zip(rows, map(json.loads, out.splitlines()), strict=True)]  # fmt: skip
+
+
+def shares_by_kind(rows):
+    """kind -> (right, of)"""
+    right = Counter(row["kind"] for row in rows if row["label"] == row["predicted"])
+    return {kind: [right[kind], of] for kind, of in Counter(row["kind"] for row in rows).items()}
+
+
+def sentences(program, model):
+    plain = program.answers(model, TESTS / "plain" / "plain_sentences.csv")
+    pairs = program.answers(model, TESTS / "minimal_pairs" / "minimal_pairs.csv")
+    wrong_pairs = {row["pair"] for row in pairs if row["label"] != row["predicted"]}
+    return {
+        "plain": {"by_kind": shares_by_kind(plain), "missed": [row for row in plain if row["label"] != row["predicted"]]},
+        "minimal_pairs": {"by_kind": shares_by_kind(pairs), "pairs": len(pairs) // 2,
+                          "whole_pairs": len(pairs) // 2 - len(wrong_pairs)},
+    }  # fmt: skip
+
+
+def measure(program, work):
+    shipped = work / "all" / "shipped"
+    dev = sorted((work / "all" / "dev").glob("*.csv"))
+    evaluation = {
+        "stored_f32": {path.stem: program.figures(shipped, path) for path in dev},
+        "stored_int8": {path.stem: program.figures(shipped, path, "int8") for path in dev},
+        "trained": {path.stem: program.figures(work / "all" / "model", path) for path in dev if path.stem in BARS},
+        "temperature": json.loads((shipped / "calibration.json").read_text())["temperature"],
+        **sentences(program, shipped),
+        "kept_out": {},
+    }
+    for group in GROUPS:
+        folder = work / group
+        if (folder / "model" / "calibration.json").exists():
+            evaluation["kept_out"][group] = {
+                "temperature": json.loads((folder / "model" / "calibration.json").read_text())["temperature"],
+                "sets": {name: program.figures(folder / "model", folder / "dev" / f"{name}.csv") for name in GROUPS[group]},
+                "pooled": program.figures(folder / "model", folder / "dev" / "kept_out.csv"),
+            }
+    return evaluation
+
+
+def percent(value):
+    return f"{100 * value:.1f}"
+
+
+def row_of(*cells):
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def dev_table(evaluation):
+    yield row_of("dev set", "rows", "accuracy", "macro recall", "ECE", "int8 arithmetic: accuracy", "before rounding", "bar")
+    yield row_of("---", *["---:"] * 6, "---")
+    for name, row in evaluation["stored_f32"].items():
+        if name == "four":
+            continue
+        trained = evaluation["trained"].get(name)
+        yield row_of(name, row["rows"], percent(row["accuracy"]), percent(row["macro_recall"]), percent(row["ece"]),
+                     percent(evaluation["stored_int8"][name]["accuracy"]),
+                     percent(trained["accuracy"]) if trained else "", BARS.get(name, ""))  # fmt: skip
+    four = evaluation["stored_f32"]["four"]
+    yield row_of("the four with a bar, pooled", four["rows"], percent(four["accuracy"]), "", percent(four["ece"]),
+                 percent(evaluation["stored_int8"]["four"]["accuracy"]), "", BARS["four"])  # fmt: skip
+
+
+def kept_out_table(evaluation):
+    yield row_of("kept out", "set", "rows", "accuracy", "macro recall", "ECE", "the built-in model: accuracy", "macro recall")
+    yield row_of("---", "---", *["---:"] * 6)
+    for group, entry in evaluation["kept_out"].items():
+        for name, row in entry["sets"].items():
+            whole = evaluation["stored_f32"][name]
+            yield row_of(group, name, row["rows"], percent(row["accuracy"]), percent(row["macro_recall"]), percent(row["ece"]),
+                         percent(whole["accuracy"]), percent(whole["macro_recall"]))  # fmt: skip
+
+
+def by_kind(counts):
+    right, of = (sum(column) for column in zip(*counts.values()))
+    return f"{right} of {of} right ({', '.join(f'{kind} {r} of {n}' for kind, (r, n) in counts.items())})"
+
+
+def sections(evaluation):
+    yield ("## Figures\n\nThe weights as stored, in f32 arithmetic (`--precision fp32`), on dev splits that were not learned from. "
+           "In per cent; sets that know no\n\"neutral\" are answered among negative and positive. ECE: 15 equal-width bins of "
+           f"the top score. Temperature {evaluation['temperature']:.3f}.\n")  # fmt: skip
+    yield from dev_table(evaluation)
+    yield f"\n### Plain sentences (`tests/plain/`)\n\n{by_kind(evaluation['plain']['by_kind'])}. Missed:\n"
+    for miss in evaluation["plain"]["missed"]:
+        yield f"* \"{miss['text']}\" is {miss['label']}; answered {miss['predicted']} ({miss['score']:.2f})"
+    pairs = evaluation["minimal_pairs"]
+    yield (f"\n### Minimal pairs (`tests/minimal_pairs/`)\n\n{by_kind(pairs['by_kind'])}; both sentences of a pair: "
+           f"{pairs['whole_pairs']} of {pairs['pairs']}.")  # fmt: skip
+    if evaluation["kept_out"]:
+        yield "\n### Sources kept out of training\n\nThe same recipe without a group of sources, on their dev splits, each with its own temperature.\n"
+        yield from kept_out_table(evaluation)
+        yield ""
+        for group, entry in evaluation["kept_out"].items():
+            yield f"* without {group}: ECE {percent(entry['pooled']['ece'])} pooled over {entry['pooled']['rows']} rows"
+
+
+def write_card(evaluation):
+    card = (HERE / "MODEL_CARD.md").read_text(encoding="utf-8")
+    before, rest = card.split(BEGIN)
+    after = rest.split(END)[1]
+    figures = "\n".join(sections(evaluation))
+    (HERE / "MODEL_CARD.md").write_text(f"{before}{BEGIN}\n{figures}\n{END}{after}", encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--valence", required=True)
+    parser.add_argument("--work", required=True, type=Path)
+    parser.add_argument("--threads", default="2")
+    parser.add_argument("--card-only", action="store_true", help="write the card from the evaluation.json there is")
+    options = parser.parse_args()
+    written = HERE / "evaluation.json"
+    if not options.card_only:
+        evaluation = measure(Program(options.valence, options.threads), options.work)
+        written.write_text(json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_card(json.loads(written.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()
