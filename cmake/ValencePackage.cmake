@@ -5,7 +5,8 @@ install(FILES deploy/systemd/valence.service DESTINATION lib/systemd/system COMP
 set(debian_changelog ${PROJECT_BINARY_DIR}/debian/changelog)
 configure_file(deploy/debian/changelog.in ${debian_changelog} @ONLY)
 execute_process(COMMAND gzip -9nkf ${debian_changelog})
-install(FILES ${debian_changelog}.gz deploy/debian/copyright CHANGELOG.md DESTINATION share/doc/valence COMPONENT program)
+install(FILES ${debian_changelog}.gz deploy/debian/copyright CHANGELOG.md README.md DESTINATION share/doc/valence COMPONENT program)
+install(DIRECTORY docs/ DESTINATION share/doc/valence/docs COMPONENT program FILES_MATCHING PATTERN "*.md")
 
 set(CPACK_PACKAGE_NAME valence)
 set(CPACK_PACKAGE_CONTACT "valence developers <valence@localhost>")

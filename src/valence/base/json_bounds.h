@@ -15,7 +15,7 @@ struct JsonLimits {
   std::size_t max_depth = 32;
   std::size_t max_token_bytes = 1U << 20U;  ///< of one string, number or stretch of white space, as it is written
   /// Of all objects, arrays and plain values, counted by brackets and commas. A tree takes some hundred bytes for each.
-  std::size_t max_values = 220'000;
+  std::size_t max_values = 150'000;
 };
 
 /// Looks through a document in pieces, in constant memory. It refuses what no parser should see: a NUL, nesting,
