@@ -1,6 +1,7 @@
 // What `valence serve` costs beside the model: CPU time of the server outside tokenize-to-scores, requests per second,
 // latency of a single client. Starts build/valence (or the program in VALENCE_BINARY) with the built-in model and one
-// compute thread, without history, and loads it over loopback from one thread.
+// compute thread, first with the history it keeps by default, in a temporary directory, then without, and loads it over
+// loopback from one thread.
 //
 //   build/bench/serve_bench [SECONDS a measurement]
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -26,19 +28,44 @@ using valence::bench::run_load;
 constexpr const char* kText = "The delivery came late again, but the quality is better than I had expected for it.";
 constexpr std::size_t kClients = 64;
 
+/// A directory of its own, removed with all that is in it.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "valence-serve-bench-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    path_ = name;
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 /// The running program; ends with this.
 class Server {
  public:
-  explicit Server(const std::string& program) {
+  Server(const std::string& program, bool history) {
     int pipe_ends[2];
     if (::pipe(pipe_ends) != 0) throw std::runtime_error("no pipe");
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
     ::posix_spawn_file_actions_addclose(&actions, pipe_ends[0]);
-    std::vector<std::string> words{program,     "serve", "--port",       "0",
-                                   "--threads", "1",     "--no-history", "--max-queue-delay-ms",
+    std::vector<std::string> words{program, "serve", "--port", "0", "--threads", "1", "--max-queue-delay-ms",
                                    "600000"};  // nothing refused: all is work
+    if (history) {
+      words.insert(words.end(),
+                   {"--history-db", directory_.path() / "history.db", "--spool-dir", directory_.path() / "spool"});
+    } else {
+      words.emplace_back("--no-history");
+    }
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -70,6 +97,7 @@ class Server {
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
+  TemporaryDirectory directory_;
   pid_t pid_ = 0;
   int err_ = -1;
   std::uint16_t port_ = 0;
@@ -153,14 +181,17 @@ int main(int argc, char** argv) {
   try {
     const double seconds = argc > 1 ? std::atof(argv[1]) : 3;
     const char* const program = std::getenv("VALENCE_BINARY");
-    const Server server(program != nullptr ? program : "build/valence");
-    const std::string get = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    measure(server.port(), "/health, 64 clients", get, kClients, 1, seconds);
-    measure(server.port(), "one text, 64 clients", request("POST", "/v1/classify", texts_body(1)), kClients, 1,
-            seconds);
-    measure(server.port(), "32 texts, 64 clients", request("POST", "/v1/classify", texts_body(32)), kClients, 32,
-            seconds);
-    measure_single(server.port(), seconds);
+    for (const bool history : {true, false}) {
+      fmt::print("{}\n", history ? "with the history of a default start" : "--no-history");
+      const Server server(program != nullptr ? program : "build/valence", history);
+      const std::string get = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+      measure(server.port(), "/health, 64 clients", get, kClients, 1, seconds);
+      measure(server.port(), "one text, 64 clients", request("POST", "/v1/classify", texts_body(1)), kClients, 1,
+              seconds);
+      measure(server.port(), "32 texts, 64 clients", request("POST", "/v1/classify", texts_body(32)), kClients, 32,
+              seconds);
+      measure_single(server.port(), seconds);
+    }
   } catch (const std::exception& failed) {
     fmt::print(stderr, "serve_bench: {}\n", failed.what());
     return 1;

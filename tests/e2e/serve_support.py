@@ -9,12 +9,14 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 from pathlib import Path
 
 from support import BINARY
 
 READ_KEY = "read-key-0123456789"
 ADMIN_KEY = "admin-key-0123456789"
+HOST = b"Host: localhost\r\n"
 KEY_LINES = f"# keys of the tests\nread web {READ_KEY}\nadmin ops {ADMIN_KEY}\n"
 
 
@@ -134,3 +136,28 @@ def key_file(folder):
     path = Path(folder) / "keys.txt"
     path.write_text(KEY_LINES)
     return path
+
+
+def post(body, *headers, path=b"/v1/classify"):
+    lines = b"".join(header + b"\r\n" for header in headers)
+    return (b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n" + lines +
+            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
+
+
+GOOD = post(b'{"texts": ["I love it"]}')
+
+
+class OneServer(unittest.TestCase):
+    """Tests that leave the server as they found it share one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server().__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def assert_still_serves(self):
+        status, reply = self.server.classify("I love it")
+        self.assertEqual((status, reply["results"][0]["label"]), (200, "positive"))

@@ -1,6 +1,7 @@
 """What the end-to-end tests share: running the program, and a tiny model directory made from nothing."""
 import importlib.util
 import json
+import math
 import os
 import random
 import shutil
@@ -34,9 +35,14 @@ def lines(result):
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "the", "a", "not", "##ly", "!", "."] + [
     letter for letter in "bcdefghijklmnopqrstuvwxyz"]
 
+TINY_CONFIG = {"model_type": "bert", "architectures": ["BertForSequenceClassification"], "vocab_size": len(VOCABULARY),
+               "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+               "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+               "id2label": {"0": "negative", "1": "positive"}, "label2id": {"negative": 0, "positive": 1}}
 
-def tensors_of(config, generator):
-    """Name -> shape and values of a BERT classifier with random weights."""
+
+def shapes_of(config):
+    """Name -> shape of every tensor of a BERT classifier."""
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     shapes = {
         "bert.embeddings.word_embeddings.weight": [config["vocab_size"], hidden],
@@ -57,11 +63,14 @@ def tensors_of(config, generator):
         for name in ("attention.output.LayerNorm", "output.LayerNorm"):
             shapes[layer + name + ".weight"] = [hidden]
             shapes[layer + name + ".bias"] = [hidden]
+    return shapes
+
+
+def tensors_of(config, generator):
+    """Name -> shape and values of a BERT classifier with random weights."""
     tensors = {}
-    for name, shape in shapes.items():
-        count = 1
-        for extent in shape:
-            count *= extent
+    for name, shape in shapes_of(config).items():
+        count = math.prod(shape)
         centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
         tensors[name] = (shape, [centre + generator.gauss(0, 0.3) for _ in range(count)])
     return tensors
@@ -81,17 +90,17 @@ def write_tiny_model(folder, seed=7, **changes):
     """A Hugging Face directory that valence loads: 2 layers of 16, labels negative and positive."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"model_type": "bert", "architectures": ["BertForSequenceClassification"], "vocab_size": len(VOCABULARY),
-              "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
-              "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12,
-              "id2label": {"0": "negative", "1": "positive"}, "label2id": {"negative": 0, "positive": 1}}
-    tensors = tensors_of(config, random.Random(seed))
-    config.update(changes)
-    (folder / "config.json").write_text(json.dumps(config))
+    tensors = tensors_of(TINY_CONFIG, random.Random(seed))
+    write_description(folder, {**TINY_CONFIG, **changes})
     (folder / "model.safetensors").write_bytes(safetensors(tensors))
+    return folder
+
+
+def write_description(folder, config):
+    """All of a model directory but its weights."""
+    (folder / "config.json").write_text(json.dumps(config))
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n")
     (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True}))
-    return folder
 
 
 class InTemporaryFolder(unittest.TestCase):

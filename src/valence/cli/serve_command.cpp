@@ -42,6 +42,8 @@ Examples:
 
 // After SIGTERM: what is accepted may take this long beyond the drain delay.
 constexpr milliseconds kFinishTime{18'000};
+// How long who has just connected may take to send a request, which gets a 503.
+constexpr milliseconds kLastRequests{200};
 constexpr milliseconds kPoll{10};
 
 ExitCode failed(const Error& error) {
@@ -68,6 +70,9 @@ void drain(server::Transport& transport, server::Lifecycle& lifecycle, server::E
   std::this_thread::sleep_for(delay);
   lifecycle.closing = true;
   events.close();
+  transport.stop_listening();
+  // A request may be under way on a connection that was just made, or that was told too late to end.
+  std::this_thread::sleep_for(kLastRequests);
   transport.close_idle();
   const bool finished = wait_until(SteadyClock::now() + kFinishTime, [&] { return transport.active_requests() == 0; });
   if (!finished) print_warning(fmt::format("{} requests were not answered in time", transport.active_requests()));

@@ -169,7 +169,9 @@ struct Transport::Impl {
   Status listen(const std::string& host);
   void accept(std::size_t acceptor);
   void accepted(std::size_t acceptor, IoThread& thread, const error_code& failed, tcp::socket socket);
+  void take(IoThread& thread, tcp::socket socket);
   void adopt(IoThread& thread, tcp::socket socket);
+  void stop_listening();
   void connection_closed(IoThread& thread, const std::weak_ptr<Connection>& connection);
   void run();
   void stop();
@@ -227,6 +229,11 @@ void Transport::Impl::accepted(std::size_t acceptor, IoThread& thread, const err
     });
     return;
   }
+  take(thread, std::move(socket));
+  accept(acceptor);
+}
+
+void Transport::Impl::take(IoThread& thread, tcp::socket socket) {
   ++num_connections;
   open_connections.add(1);
   if (&thread == &first()) {
@@ -236,7 +243,22 @@ void Transport::Impl::accepted(std::size_t acceptor, IoThread& thread, const err
       adopt(thread, std::move(*moved));
     });
   }
-  accept(acceptor);
+}
+
+void Transport::Impl::stop_listening() {
+  accepting = false;
+  for (auto& acceptor : acceptors) {
+    error_code failed;
+    // Who is connected as far as the system is concerned gets an answer rather than a reset.
+    acceptor.non_blocking(true, failed);
+    while (!failed && num_connections < options.max_connections) {
+      IoThread& thread = *threads[next_thread++ % threads.size()];
+      tcp::socket socket(thread.io);
+      acceptor.accept(socket, failed);
+      if (!failed) take(thread, std::move(socket));
+    }
+    acceptor.close(failed);
+  }
 }
 
 void Transport::Impl::adopt(IoThread& thread, tcp::socket socket) {
@@ -339,12 +361,16 @@ Transport::~Transport() { impl_->stop(); }
 std::uint16_t Transport::port() const { return impl_->port; }
 void Transport::begin_drain() { impl_->context.draining = true; }
 
-void Transport::close_idle() {
-  asio::post(impl_->first().io, [impl = impl_.get()] {
-    impl->accepting = false;
-    error_code ignored;
-    for (auto& acceptor : impl->acceptors) acceptor.close(ignored);
+void Transport::stop_listening() {
+  std::promise<void> done;
+  asio::post(impl_->first().io, [impl = impl_.get(), &done] {
+    impl->stop_listening();
+    done.set_value();
   });
+  done.get_future().wait();
+}
+
+void Transport::close_idle() {
   for (const auto& thread : impl_->threads) {
     asio::post(thread->io, [&connections = thread->connections] {
       const auto all = connections;

@@ -48,7 +48,9 @@ class Transport {
   [[nodiscard]] std::uint16_t port() const;
   /// Every answer from now on ends its connection, so that clients go elsewhere with their next request.
   void begin_drain();
-  /// Takes no more connections, and ends those on which nothing happens.
+  /// Takes no more connections than those that have been made. Returns when nobody can connect any more.
+  void stop_listening();
+  /// Ends the connections on which nothing happens.
   void close_idle();
   /// Requests of which the head has come and the answer is not yet sent.
   [[nodiscard]] std::size_t active_requests() const;

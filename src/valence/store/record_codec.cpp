@@ -71,20 +71,17 @@ class Reader {
 
 constexpr std::size_t kSmallestScore = sizeof(std::uint32_t) + sizeof(float);
 
-template <class Record>
-auto texts_of(Record& stored) {
-  auto& record = stored.record;
-  return std::array{&record.id,         &record.stream, &record.channel,       &record.subject,        &record.text,
-                    &record.label,      &record.model,  &record.model_version, &record.config_version, &record.metadata,
-                    &stored.text_sha256};
-}
-
-}  // namespace
-
-void append_record(std::string& out, const StoredRecord& stored) {
-  const auto& record = stored.record;
+/// `record` with this for its text.
+void append_parts(std::string& out, const pipeline::ClassifiedRecord& record, std::string_view text,
+                  std::string_view text_sha256) {
   append_number(out, static_cast<std::uint64_t>(record.time_ms));
-  for (const std::string* text : texts_of(stored)) append_text(out, *text);
+  for (const std::string_view part :
+       {std::string_view(record.id), std::string_view(record.stream), std::string_view(record.channel),
+        std::string_view(record.subject), text, std::string_view(record.label), std::string_view(record.model),
+        std::string_view(record.model_version), std::string_view(record.config_version),
+        std::string_view(record.metadata), text_sha256}) {
+    append_text(out, part);
+  }
   append_score(out, record.score);
   append_number(out, record.tokens);
   append_number(out, static_cast<std::uint8_t>(record.truncated ? 1 : 0));
@@ -95,12 +92,33 @@ void append_record(std::string& out, const StoredRecord& stored) {
   }
 }
 
+/// In the order of append_parts().
+std::array<std::string*, 11> parts_of(StoredRecord& stored) {
+  auto& record = stored.record;
+  return {&record.id,         &record.stream, &record.channel,       &record.subject,        &record.text,
+          &record.label,      &record.model,  &record.model_version, &record.config_version, &record.metadata,
+          &stored.text_sha256};
+}
+
+}  // namespace
+
+void append_record(std::string& out, const StoredRecord& stored) {
+  append_parts(out, stored.record, stored.record.text, stored.text_sha256);
+}
+
+void append_stored_form(std::string& out, const pipeline::ClassifiedRecord& record, TextPolicy policy) {
+  if (!is_storable(record, policy)) return append_record(out, stored_form(record, policy));
+  const bool with_text = policy == TextPolicy::kFull;
+  append_parts(out, record, with_text ? std::string_view(record.text) : std::string_view(),
+               policy == TextPolicy::kNone ? std::string() : sha256_hex(record.text));
+}
+
 Result<StoredRecord> parse_record(std::string_view bytes) {
   Reader reader(bytes);
   StoredRecord stored;
   auto& record = stored.record;
   record.time_ms = static_cast<std::int64_t>(reader.number<std::uint64_t>());
-  for (std::string* text : texts_of(stored)) *text = reader.text();
+  for (std::string* text : parts_of(stored)) *text = reader.text();
   record.score = reader.score();
   record.tokens = reader.number<std::uint32_t>();
   const auto truncated = reader.number<std::uint8_t>();

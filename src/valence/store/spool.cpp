@@ -26,6 +26,10 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::string_view kSuffix = ".spool";
 constexpr milliseconds kFirstRetry{50};
+/// A group of as many bytes goes to the disk at once.
+constexpr std::size_t kFullGroupBytes = std::size_t{256} << 10;
+/// As much on the disk goes to the store at once.
+constexpr std::uint64_t kFullBatchBytes = std::uint64_t{512} << 10;
 /// Bytes that the drainer reads at a time, at least; a larger record makes the buffer grow.
 constexpr std::uint64_t kReadBytes = std::uint64_t{1} << 20;
 
@@ -106,7 +110,7 @@ Status Spool::write(std::span<const pipeline::ClassifiedRecord> records, std::fu
   std::string payload;
   for (const auto& record : records) {
     payload.clear();
-    append_record(payload, stored_form(record, options_.text));
+    append_stored_form(payload, record, options_.text);
     if (payload.size() > kMaxFrameBytes) {
       return fail(ErrorCode::kInvalidData, "record " + record.id,
                   fmt::format("has {} bytes, of at most {} in a history", payload.size(), kMaxFrameBytes));
@@ -122,11 +126,14 @@ Status Spool::write(std::span<const pipeline::ClassifiedRecord> records, std::fu
                 fmt::format("{} bytes of records wait for the history, more than it may hold", waiting_bytes()),
                 !disk_error_.empty() ? disk_error_ : store_error_);
   }
+  const bool is_first = pending_.records == 0;
+  const bool was_due = is_group_due();
   pending_.frames += frames;
   pending_.records += records.size();
   if (on_disk) pending_.on_disk.push_back(std::move(on_disk));
   stats_.taken += records.size();
-  to_write_.notify_one();
+  // Waking the writer for what it would let wait costs more than a record.
+  if (is_first || (!was_due && is_group_due())) to_write_.notify_one();
   return {};
 }
 
@@ -139,12 +146,17 @@ Status Spool::write_durably(std::span<const pipeline::ClassifiedRecord> records,
               stats().last_error);
 }
 
+bool Spool::is_group_due() const {
+  return closing_ || hurry_ || !pending_.on_disk.empty() || pending_.frames.size() >= kFullGroupBytes;
+}
+
 void Spool::write_groups() {
   milliseconds retry = kFirstRetry;
   std::unique_lock lock(mutex_);
   while (true) {
     to_write_.wait(lock, [this] { return closing_ || pending_.records > 0; });
     if (pending_.records == 0) return;  // closing, and nothing is left
+    to_write_.wait_for(lock, options_.group_delay, [this] { return is_group_due(); });
     std::swap(writing_, pending_);
     while (true) {
       lock.unlock();
@@ -228,6 +240,8 @@ void Spool::drain_segments() {
                          [&] { return drain_stopped_ || has_work() || may_retire_first(); });
       continue;
     }
+    wait_for_batch(lock);
+    if (drain_stopped_) return;
     const Segment segment = segments_.front();
     std::uint64_t bytes = 0;
     std::uint64_t records = 0;
@@ -249,6 +263,14 @@ void Spool::drain_segments() {
     to_drain_.wait_for(lock, retry, [this] { return drain_stopped_; });
     retry = std::min(2 * retry, options_.longest_retry);
   }
+}
+
+void Spool::wait_for_batch(std::unique_lock<std::mutex>& lock) {
+  to_drain_.wait_for(lock, options_.batch_delay, [this] {
+    const Segment& first = segments_.front();
+    return drain_stopped_ || closing_ || hurry_ || segments_.size() > 1 ||
+           first.durable_bytes - first.drained_bytes >= kFullBatchBytes;
+  });
 }
 
 Status Spool::drain_batch(const Segment& segment, std::uint64_t& drained_bytes, std::uint64_t& drained_records,
@@ -341,6 +363,7 @@ bool Spool::is_drained() const { return segments_.empty() && pending_.records ==
 Status Spool::drain(milliseconds timeout) {
   std::unique_lock lock(mutex_);
   hurry_ = true;
+  to_write_.notify_one();
   to_drain_.notify_one();
   const bool drained = changed_.wait_for(lock, timeout, [this] { return is_drained(); });
   hurry_ = false;
@@ -356,6 +379,7 @@ void Spool::close(milliseconds timeout) {
     const std::lock_guard lock(mutex_);
     closing_ = true;
     to_write_.notify_one();
+    to_drain_.notify_one();
   }
   writer_.join();
   {

@@ -34,6 +34,10 @@ struct SpoolOptions {
   std::uint64_t segment_bytes = std::uint64_t{4} << 20;
   std::size_t batch_records = 2000;               ///< most that the store gets at once
   std::chrono::milliseconds longest_retry{5000};  ///< between attempts while the store refuses
+  /// How long a group waits for company when nobody waits for the disk: an fsync costs as much as many records.
+  std::chrono::milliseconds group_delay{20};
+  /// The same of a batch for the store, whose transactions cost more.
+  std::chrono::milliseconds batch_delay{250};
   /// Drained segments go after this even where they are not full: their texts should not lie about.
   std::chrono::milliseconds segment_life{10'000};
 };
@@ -94,6 +98,9 @@ class Spool final : public pipeline::RecordSink {
   Spool(SpoolOptions options, HistoryStore& store);
   Status recover();
   void write_groups();
+  /// Whether the group that is pending should not wait any longer.
+  [[nodiscard]] bool is_group_due() const;
+  void wait_for_batch(std::unique_lock<std::mutex>& lock);
   /// One attempt, without the lock: to the open segment, on the disk when it returns.
   Status put(const Group& group);
   Status open_segment();
@@ -111,8 +118,8 @@ class Spool final : public pipeline::RecordSink {
   Descriptor lock_;  // of the directory
 
   mutable std::mutex mutex_;
-  std::condition_variable to_write_;  // there is a group, or closing
-  std::condition_variable to_drain_;  // there are durable bytes, or closing
+  std::condition_variable to_write_;  // there is a group, it is due, or closing
+  std::condition_variable to_drain_;  // there are durable bytes, somebody is in a hurry, or closing
   std::condition_variable changed_;   // something was drained or closed
   Group pending_;
   Group writing_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <memory>
@@ -18,10 +19,12 @@ namespace {
 constexpr std::array<std::pair<std::string_view, TextPolicy>, 3> kPolicies{
     {{"none", TextPolicy::kNone}, {"hash", TextPolicy::kHash}, {"full", TextPolicy::kFull}}};
 
-bool is_storable(std::string_view text) { return text.find('\0') == text.npos && !find_invalid_utf8(text).has_value(); }
+bool is_storable_text(std::string_view text) {
+  return text.find('\0') == text.npos && !find_invalid_utf8(text).has_value();
+}
 
 void make_storable(std::string& text) {
-  if (!is_storable(text)) text = storable_text(text);
+  if (!is_storable_text(text)) text = storable_text(text);
 }
 
 void make_finite(float& score) {
@@ -48,7 +51,17 @@ std::string storable_text(std::string_view text) {
 std::string sha256_hex(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+  // Finding the algorithm and making a context cost OpenSSL 3 several times what a short text does.
+  static const EVP_MD* const kSha256 = ::EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  struct Freed {
+    void operator()(EVP_MD_CTX* context) const { ::EVP_MD_CTX_free(context); }
+  };
+  thread_local const std::unique_ptr<EVP_MD_CTX, Freed> context(::EVP_MD_CTX_new());
+  if (::EVP_DigestInit_ex(context.get(), kSha256, nullptr) != 1 ||
+      ::EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
+      ::EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1) {
+    throw std::bad_alloc();
+  }
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string hex;
   hex.reserve(2 * std::size_t{size});
@@ -57,6 +70,17 @@ std::string sha256_hex(std::string_view bytes) {
     hex += kHex[digest[i] & 15U];
   }
   return hex;
+}
+
+bool is_storable(const pipeline::ClassifiedRecord& record, TextPolicy policy) {
+  for (const std::string* text : {&record.id, &record.stream, &record.channel, &record.subject, &record.label,
+                                  &record.model, &record.model_version, &record.config_version, &record.metadata}) {
+    if (!is_storable_text(*text)) return false;
+  }
+  return (policy != TextPolicy::kFull || is_storable_text(record.text)) && std::isfinite(record.score) &&
+         std::ranges::all_of(record.scores, [](const pipeline::LabelScore& each) {
+           return is_storable_text(each.label) && std::isfinite(each.score);
+         });
 }
 
 StoredRecord stored_form(const pipeline::ClassifiedRecord& record, TextPolicy policy) {

@@ -32,6 +32,9 @@ struct StoredRecord {
 /// U+0000, are replaced by U+FFFD. A score that is no finite number becomes 0.
 [[nodiscard]] StoredRecord stored_form(const pipeline::ClassifiedRecord& record, TextPolicy policy);
 
+/// Whether stored_form() would leave everything but the text as it is.
+[[nodiscard]] bool is_storable(const pipeline::ClassifiedRecord& record, TextPolicy policy);
+
 /// SHA-256 of `bytes` in lower-case hexadecimal.
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
 

@@ -1,0 +1,82 @@
+"""`valence serve` while models are swapped and while it ends."""
+import json
+import os
+import signal
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from serve_support import Server, ask
+from support import write_tiny_model
+
+
+class Swap(unittest.TestCase):
+    def test_models_are_swapped_under_load_without_a_failed_request(self):
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "model"
+            write_tiny_model(model)
+            with Server("-m", "default", "-m", f"tiny={model}") as server:
+                stop = threading.Event()
+                seen = []
+
+                def load():
+                    connection = server.connect()
+                    while not stop.is_set():
+                        status, headers, text = ask(connection, "POST", "/v1/classify", {"model": "tiny", "texts": ["good bad"] * 4})
+                        reply = json.loads(text)
+                        seen.append((status, headers.get("x-model-sha"), reply.get("model_version"),
+                                     tuple(result.get("score") for result in reply.get("results", []))))
+                    connection.close()
+
+                threads = [threading.Thread(target=load) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                for i in range(10):
+                    if i % 5 == 4:
+                        (model / "config.json").rename(model / "config.away")
+                        self.assertEqual(server.request("POST", "/v1/models/tiny/reload")[0], 424)
+                        (model / "config.away").rename(model / "config.json")
+                    else:
+                        # By renaming: the file that is being read from stays as it is.
+                        other = write_tiny_model(Path(folder) / "other", seed=i)
+                        os.replace(other / "model.safetensors", model / "model.safetensors")
+                        self.assertEqual(server.request("POST", "/v1/models/tiny/reload")[0], 200)
+                server.process.send_signal(signal.SIGHUP)
+                time.sleep(0.5)
+                stop.set()
+                for thread in threads:
+                    thread.join()
+            self.assertEqual({status for status, *_ in seen}, {200})
+            by_version = {}
+            for _, sha, version, scores in seen:
+                self.assertEqual(sha, version)
+                self.assertEqual(len(set(scores)), 1)  # all of one model
+                self.assertEqual(by_version.setdefault(version, scores[0]), scores[0])
+            self.assertGreater(len(by_version), 3)
+
+
+class Drain(unittest.TestCase):
+    def test_readyz_says_so_at_once_while_requests_are_still_served(self):
+        with Server("--drain-delay-ms", "1500") as server:
+            server.process.send_signal(signal.SIGTERM)
+            begin = time.monotonic()
+            while server.request("GET", "/readyz")[0] != 503:
+                self.assertLess(time.monotonic() - begin, 1)
+            self.assertEqual(server.classify("I love it")[0], 200)
+            self.assertEqual(server.request("GET", "/livez")[0], 200)
+            self.assertEqual(server.process.wait(30), 0)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        with Server("--drain-delay-ms", "20000") as server:
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            begin = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.process.wait(10), 143)
+            self.assertLess(time.monotonic() - begin, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
