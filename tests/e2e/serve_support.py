@@ -21,14 +21,14 @@ KEY_LINES = f"# keys of the tests\nread web {READ_KEY}\nadmin ops {ADMIN_KEY}\n"
 
 
 class Server:
-    """`valence serve` on a free port of loopback, as a context manager."""
+    """`valence serve` on a free port of loopback, as a context manager. `prefix`: what the program is started by."""
 
-    def __init__(self, *arguments, wait=True, scheme="http", home=None):
+    def __init__(self, *arguments, wait=True, scheme="http", home=None, prefix=()):
         self._home = None if home else tempfile.TemporaryDirectory(prefix="valence-serve-")
         home = str(home or self._home.name)
         environment = {**os.environ, "HOME": home, "XDG_DATA_HOME": home + "/data", "XDG_STATE_HOME": home + "/state",
                        "XDG_CONFIG_HOME": home + "/config"}
-        self.process = subprocess.Popen([BINARY, "serve", "--port", "0", "--threads", "1", *map(str, arguments)],
+        self.process = subprocess.Popen([*prefix, BINARY, "serve", "--port", "0", "--threads", "1", *map(str, arguments)],
                                         env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.lines = []
         self.port = None
@@ -52,6 +52,7 @@ class Server:
 
     def __enter__(self):
         if self.port is None:
+            self.__exit__()
             raise AssertionError("the server ended: " + "\n".join(self.lines))
         return self
 

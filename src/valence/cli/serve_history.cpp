@@ -49,6 +49,7 @@ Result<std::unique_ptr<ServeHistory>> ServeHistory::open(const ServeHistoryOptio
   VALENCE_TRY(const std::string place, history_place(options.place));
   VALENCE_TRY(history->store_, store::open_history(place, store::HistoryAccess::kKeep, clock));
   VALENCE_TRY(history->spool_, open_spool(options, *history->store_));
+  history->settled_ = std::make_unique<store::SettledHistory>(*history->store_, *history->spool_);
   if (options.retention.max_age_ms > 0 || options.retention.max_bytes > 0) {
     history->thread_ = std::thread([self = history.get()] { self->keep_retention(); });
   }

@@ -12,6 +12,7 @@
 #include "valence/base/clock.h"
 #include "valence/base/error.h"
 #include "valence/store/history_store.h"
+#include "valence/store/settled_history.h"
 #include "valence/store/spool.h"
 #include "valence/store/stored_record.h"
 
@@ -34,7 +35,8 @@ class ServeHistory {
   /// Writes to disk what is in memory, hands on what the store takes within a few seconds; the rest waits in the spool.
   ~ServeHistory();
 
-  [[nodiscard]] store::HistoryStore& store() { return *store_; }
+  /// With all that has been written to spool() so far.
+  [[nodiscard]] store::HistoryStore& store() { return *settled_; }
   [[nodiscard]] store::Spool& spool() { return *spool_; }
 
  private:
@@ -45,6 +47,7 @@ class ServeHistory {
   const Clock& clock_;
   std::unique_ptr<store::HistoryStore> store_;
   std::unique_ptr<store::Spool> spool_;
+  std::unique_ptr<store::SettledHistory> settled_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -97,10 +97,10 @@ void Service::finish(std::unique_ptr<BatchRequest> done, const std::shared_ptr<S
   reply->queue_seconds = done->queue_seconds;
   reply->tokenize_seconds = done->tokenize_seconds;
   reply->inference_seconds = done->inference_seconds;
-  // Counted first: who has an answer finds it in the counters.
+  // First: who has an answer finds it in the counters and in the history.
   count(*reply);
-  finished(reply);
   if (reply->outcome == BatchOutcome::kDone && !sinks_.empty()) record(*reply);
+  finished(reply);
 }
 
 Service::ModelMetrics& Service::metrics_of(const ServedModel& model) {

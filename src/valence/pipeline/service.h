@@ -65,7 +65,7 @@ class Service {
  public:
   using Finished = std::function<void(std::shared_ptr<const ServiceReply>)>;
 
-  /// `sinks` are told of every answer, after its `finished`; they and the rest must outlive this.
+  /// `sinks` are told of every answer, before its `finished`; they and the rest must outlive this.
   Service(const ServiceOptions& options, const Clock& clock, observe::Metrics& metrics, std::vector<RecordSink*> sinks);
 
   /// Calls `finished` once, from the compute thread; it must not wait. Or takes nothing, and says after how long to

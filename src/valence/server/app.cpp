@@ -97,7 +97,9 @@ std::optional<Problem> App::refuse(const HttpRequest& request, const Router::Mat
   }
   const std::string type = media_type(request.header("content-type"));
   const bool streams = route->body == RouteBody::kStream && type == kNdjson;
-  if (route->body != RouteBody::kAny && type != kJson && !streams) {
+  // Triton's client does not say what it sends where that is JSON.
+  const bool untold = route->style == ErrorStyle::kKServe && type.empty();
+  if (route->body != RouteBody::kAny && type != kJson && !streams && !untold) {
     return Problem{ProblemKind::kUnsupportedMediaType, "the body must be JSON", "send Content-Type: application/json"};
   }
   if (!streams && request.content_length.value_or(0) > context_.max_body_bytes) {

@@ -88,6 +88,14 @@ void models(const ServerContext& context, const CallPointer& call) {
   call->answer_json(std::move(body));
 }
 
+void one_model(const ServerContext& context, const CallPointer& call) {
+  const auto model = find_model(context, std::string(call->parameter(0)));
+  if (!model) return call->refuse(model.error());
+  std::string body;
+  append_model(body, **model);
+  call->answer_json(std::move(body));
+}
+
 void reload(ServerContext& context, const CallPointer& call) {
   const std::string name(call->parameter(0));
   if (const auto model = find_model(context, name); !model) return call->refuse(model.error());
@@ -126,6 +134,10 @@ std::vector<Route> system_routes(ServerContext& context) {
       get("/healthz", open, [&context](const CallPointer& call) { healthz(context, call); }),
       get("/metrics", open, [&context](const CallPointer& call) { metrics(context, call); }),
       get("/v1/models", AccessLevel::kRead, [&context](const CallPointer& call) { models(context, call); }),
+      {.method = "GET",
+       .pattern = "/v1/models/{}",
+       .style = ErrorStyle::kOpenAi,
+       .handle = [&context](const CallPointer& call) { one_model(context, call); }},
       get("/version", AccessLevel::kRead,
           [&context](const CallPointer& call) {
             call->answer_json(fmt::format(R"({{"version":"{}"}})", context.version));

@@ -100,6 +100,7 @@ Status Spool::recover() {
   if (failed) return fail_on(options_.directory, "cannot be listed", failed.value());
   std::ranges::sort(segments_, {}, &Segment::number);
   if (!segments_.empty()) next_number_ = segments_.back().number + 1;
+  first_number_ = next_number_;
   return {};
 }
 
@@ -147,7 +148,7 @@ Status Spool::write_durably(std::span<const pipeline::ClassifiedRecord> records,
 }
 
 bool Spool::is_group_due() const {
-  return closing_ || hurry_ || !pending_.on_disk.empty() || pending_.frames.size() >= kFullGroupBytes;
+  return closing_ || hurrying_ > 0 || !pending_.on_disk.empty() || pending_.frames.size() >= kFullGroupBytes;
 }
 
 void Spool::write_groups() {
@@ -251,6 +252,7 @@ void Spool::drain_segments() {
     lock.lock();
     segments_.front().drained_bytes += bytes;
     stats_.drained += records;
+    if (segment.number >= first_number_) handed_on_ += records;
     segments_.front().is_damaged |= damaged;
     if (handed_on) {
       store_error_.clear();
@@ -268,7 +270,7 @@ void Spool::drain_segments() {
 void Spool::wait_for_batch(std::unique_lock<std::mutex>& lock) {
   to_drain_.wait_for(lock, options_.batch_delay, [this] {
     const Segment& first = segments_.front();
-    return drain_stopped_ || closing_ || hurry_ || segments_.size() > 1 ||
+    return drain_stopped_ || closing_ || hurrying_ > 0 || segments_.size() > 1 ||
            first.durable_bytes - first.drained_bytes >= kFullBatchBytes;
   });
 }
@@ -331,7 +333,7 @@ bool Spool::may_retire_first() const {
   if (segments_.empty() || segments_.front().drained_bytes < segments_.front().durable_bytes) return false;
   if (!segments_.front().is_open) return true;
   if (writing_.records > 0) return false;  // the writer is about to append to it
-  return hurry_ || SteadyClock::now() - segments_.front().opened >= options_.segment_life;
+  return hurrying_ > 0 || SteadyClock::now() - segments_.front().opened >= options_.segment_life;
 }
 
 void Spool::retire_drained_segments(std::unique_lock<std::mutex>& lock) {
@@ -360,13 +362,25 @@ std::uint64_t Spool::waiting_bytes() const {
 
 bool Spool::is_drained() const { return segments_.empty() && pending_.records == 0 && writing_.records == 0; }
 
+void Spool::settle(milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t taken = stats_.taken;
+  ++hurrying_;
+  to_write_.notify_one();
+  to_drain_.notify_one();
+  changed_.wait_for(lock, timeout, [&] {
+    return handed_on_ >= taken || waiting_bytes() == 0 || !store_error_.empty() || !disk_error_.empty();
+  });
+  --hurrying_;
+}
+
 Status Spool::drain(milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  hurry_ = true;
+  ++hurrying_;
   to_write_.notify_one();
   to_drain_.notify_one();
   const bool drained = changed_.wait_for(lock, timeout, [this] { return is_drained(); });
-  hurry_ = false;
+  --hurrying_;
   if (drained) return {};
   return fail(ErrorCode::kDeadlineExceeded, options_.directory.string(),
               fmt::format("{} bytes of records wait for the history", waiting_bytes()),
@@ -384,7 +398,7 @@ void Spool::close(milliseconds timeout) {
   writer_.join();
   {
     std::unique_lock lock(mutex_);
-    hurry_ = true;
+    ++hurrying_;
     to_drain_.notify_one();
     changed_.wait_for(lock, timeout, [this] { return segments_.empty(); });
     drain_stopped_ = true;

@@ -35,7 +35,7 @@ struct SpoolOptions {
   std::size_t batch_records = 2000;               ///< most that the store gets at once
   std::chrono::milliseconds longest_retry{5000};  ///< between attempts while the store refuses
   /// How long a group waits for company when nobody waits for the disk: an fsync costs as much as many records.
-  std::chrono::milliseconds group_delay{20};
+  std::chrono::milliseconds group_delay{100};
   /// The same of a batch for the store, whose transactions cost more.
   std::chrono::milliseconds batch_delay{250};
   /// Drained segments go after this even where they are not full: their texts should not lie about.
@@ -68,6 +68,10 @@ class Spool final : public pipeline::RecordSink {
   /// Returns when they do; kDeadlineExceeded when the disk takes longer: they may still come through.
   [[nodiscard]] Status write_durably(std::span<const pipeline::ClassifiedRecord> records,
                                      std::chrono::milliseconds timeout);
+
+  /// Returns when the store has all that was taken before, or will not have it soon: it fails, or `timeout` has passed.
+  /// For readers who want to find what was just written.
+  void settle(std::chrono::milliseconds timeout);
 
   /// Returns when the store has all that was taken before and no file of the spool holds it; before an erasure, so that
   /// nothing of it is still on its way. kDeadlineExceeded, with what holds it up.
@@ -127,7 +131,9 @@ class Spool final : public pipeline::RecordSink {
   std::uint64_t next_number_ = 1;  // of the writer, once it runs
   bool closing_ = false;
   bool drain_stopped_ = false;
-  bool hurry_ = false;  // somebody waits in drain()
+  int hurrying_ = 0;                // who waits in drain() or settle()
+  std::uint64_t first_number_ = 1;  // of this run's segments
+  std::uint64_t handed_on_ = 0;     // records of this run that the store has, or never will
   SpoolStats stats_;
   std::string store_error_;
   std::string disk_error_;

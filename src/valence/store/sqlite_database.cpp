@@ -112,6 +112,8 @@ std::string_view SqliteStatement::text(int column) const {
 }
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::filesystem::path& path, const Options& options) {
+  // Statistics that nobody asks for would lock a mutex at every allocation. Refused where SQLite is in use already.
+  [[maybe_unused]] static const int kWithoutStatistics = ::sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   switch (options.mode) {
     case Mode::kReadOnly:
@@ -129,6 +131,10 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::filesystem::path& path, c
   if (connection == nullptr) throw std::bad_alloc();
   SqliteDatabase database(connection, path.string());
   if (code != SQLITE_OK) return fail(sqlite_error(connection, code, path.string()));
+  // SQLite opens to read what it may not write, and says so at the first write.
+  if (options.mode != Mode::kReadOnly && sqlite3_db_readonly(connection, "main") == 1) {
+    return fail(sqlite_error(nullptr, SQLITE_READONLY, path.string()));
+  }
   sqlite3_busy_timeout(connection, options.busy_timeout_ms);
   // A file of a stranger must not run functions or reach out of its tables.
   sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

@@ -15,12 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// SELECT rather than VALUES, for the question whether the id was deleted.
+// VALUES of one row: an INSERT that selects would open a savepoint for each, a fifth of its time.
 constexpr const char* kInsertRecord =
     "INSERT INTO record(id, time_ms, stream, channel, subject, text, text_sha256, label, score, scores, model,"
     " model_version, config_version, tokens, truncated, metadata)"
-    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16"
-    " WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE id = ?1) ON CONFLICT(id) DO NOTHING";
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT(id) DO NOTHING";
+constexpr const char* kAnyDeleted = "SELECT 1 FROM tombstone LIMIT 1";
+constexpr const char* kIsDeleted = "SELECT 1 FROM tombstone WHERE id = ?1";
 constexpr const char* kInsertWords = "INSERT INTO search(rowid, words) VALUES (last_insert_rowid(), search_words(?1))";
 constexpr const char* kAddTally =
     "INSERT INTO tally(level, bucket_ms, stream, channel, label, texts, with_text, score_micro)"
@@ -127,10 +128,20 @@ Result<std::size_t> SqliteStore::write(std::span<const StoredRecord> records) {
   VALENCE_TRY(SqliteTransaction transaction, SqliteTransaction::begin(*database));
   VALENCE_TRY(SqliteStatement* const insert, database->cached(kInsertRecord));
   VALENCE_TRY(SqliteStatement* const insert_words, database->cached(kInsertWords));
+  VALENCE_TRY(SqliteStatement* const any_deleted, database->cached(kAnyDeleted));
+  VALENCE_TRY(SqliteStatement* const is_deleted, database->cached(kIsDeleted));
+  VALENCE_TRY(const bool check_deleted, any_deleted->step());
+  any_deleted->reset();
   std::vector<const StoredRecord*> added;
   added.reserve(records.size());
   for (const StoredRecord& stored : records) {
     const auto& record = stored.record;
+    if (check_deleted) {
+      is_deleted->bind(1, record.id);
+      VALENCE_TRY(const bool deleted, is_deleted->step());
+      is_deleted->reset();
+      if (deleted) continue;
+    }
     const std::string scores = scores_to_json(record.scores);
     insert->bind(1, record.id);
     insert->bind(2, record.time_ms);

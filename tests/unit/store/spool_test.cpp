@@ -108,6 +108,23 @@ TEST_F(SpoolTest, WhatIsTakenReachesTheStoreAndLeavesNoFileBehind) {
   EXPECT_EQ(spool->stats().waiting_bytes, 0U);
 }
 
+TEST_F(SpoolTest, WhoSettlesFindsWhatWasTakenWithoutWaitingForCompany) {
+  options_.group_delay = options_.batch_delay = std::chrono::hours(1);
+  const auto spool = open(*store_);
+  for (int i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(spool->write(records_of(i * 10, 10)));
+    spool->settle(kLongEnough);
+    EXPECT_EQ(stored_count(), static_cast<std::uint64_t>(i) * 10);
+  }
+}
+
+TEST_F(SpoolTest, NobodySettlesForAStoreThatFails) {
+  const auto spool = open(*flaky_);
+  ASSERT_TRUE(spool->write_durably(records_of(0, 10), kLongEnough));
+  spool->settle(kLongEnough);
+  EXPECT_TRUE(spool->stats().store_failing);
+}
+
 TEST_F(SpoolTest, WhileTheStoreIsAwayRecordsWaitOnDiskAndThenAllArriveOnce) {
   options_.segment_bytes = 4096;  // several segments
   const auto spool = open(*flaky_);
