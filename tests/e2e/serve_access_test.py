@@ -5,13 +5,12 @@ import http.client
 import json
 import os
 import ssl
-import subprocess
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from serve_support import ADMIN_KEY, READ_KEY, Server, ask, key_file, post, raw
+from serve_support import ADMIN_KEY, READ_KEY, Server, ask, certificate_files, key_file, post, raw
 from support import valence
 
 
@@ -87,12 +86,7 @@ class Ingest(unittest.TestCase):
 class Tls(unittest.TestCase):
     def test_https_with_tls_1_2_and_1_3_only(self):
         with tempfile.TemporaryDirectory() as folder:
-            certificate, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
-            made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
-                                   "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-                                  capture_output=True, check=False)
-            if made.returncode != 0:
-                self.skipTest("openssl cannot make a certificate")
+            certificate, key = certificate_files(folder)
             with Server("--tls-cert", certificate, "--tls-key", key) as server:
                 for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
                     context = ssl.create_default_context(cafile=certificate)
