@@ -24,6 +24,9 @@ namespace valence::pipeline {
 /// The answer below a threshold that the caller set.
 inline constexpr std::string_view kUncertain = "uncertain";
 
+/// Of a text whose caller names none.
+inline constexpr std::string_view kDefaultStream = "default";
+
 /// What a record keeps of a text beyond the text.
 struct TextFields {
   std::string id;        ///< never empty
@@ -34,7 +37,7 @@ struct ServiceRequest {
   std::shared_ptr<const ServedModel> model;
   std::vector<BatchText> texts;    ///< at least one
   std::vector<TextFields> fields;  ///< [texts]
-  std::string stream = "default";
+  std::string stream{kDefaultStream};
   std::string channel;
   std::string subject;
   std::optional<float> threshold;                    ///< a best score below it is "uncertain"

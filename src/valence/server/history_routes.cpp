@@ -12,7 +12,6 @@
 namespace valence::server {
 namespace {
 
-constexpr std::size_t kMaxLabelBytes = 200;
 constexpr std::size_t kMaxNoteCharacters = 2000;
 
 OrProblem<store::PageRequest> parse_page(const QueryString& query) {
@@ -138,9 +137,7 @@ OrProblem<store::Feedback> parse_feedback(const ServerContext& server, std::stri
     return problem(ProblemKind::kValidation, fmt::format("note has more than {} characters", kMaxNoteCharacters));
   }
   for (const std::string* name : {&feedback.predicted, &feedback.stream, &feedback.channel}) {
-    if (name->size() > kMaxLabelBytes) {
-      return problem(ProblemKind::kValidation, fmt::format("a name has more than {} bytes", kMaxLabelBytes));
-    }
+    if (auto wrong = check_name("a name", *name)) return tl::unexpected<Problem>(*std::move(wrong));
   }
   feedback.time_ms = server.clock.unix_ms();
   return feedback;

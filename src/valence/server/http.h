@@ -55,9 +55,6 @@ struct HttpResponse {
 /// UTF-8.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, bool plus);
 
-/// The value of `key` in a query string, decoded; nothing if it is absent or broken.
-[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
-
 /// One request being answered. The answer is respond(), or start() with any number of write() and a finish(). May be
 /// called from any thread, and after the client has left.
 class Exchange {

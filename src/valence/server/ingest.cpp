@@ -4,16 +4,17 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "valence/net/hmac_sha256.h"
 #include "valence/server/app.h"
+#include "valence/server/query_string.h"
 
 namespace valence::server {
 namespace {
 
 constexpr std::string_view kScheme = "sha256=";
-constexpr std::size_t kMaxNameBytes = 200;
 
 Problem refused(std::string message, std::string hint) {
   return {ProblemKind::kUnauthorized, std::move(message), std::move(hint)};
@@ -29,7 +30,7 @@ struct IngestText {
   std::string id;
 };
 
-OrProblem<IngestText> parse(const ServerContext& context, std::string_view body, const std::string& stream) {
+OrProblem<IngestText> parse_text(const ServerContext& context, std::string_view body, const std::string& stream) {
   const IngestOptions& options = context.ingest;
   SERVER_PASS(const Json json, parse_json(body));
   const auto own = options.stream_text_paths.find(stream);
@@ -52,12 +53,24 @@ OrProblem<IngestText> parse(const ServerContext& context, std::string_view body,
       SERVER_TRY(const std::int64_t number, id->as_integer());
       found.id = std::to_string(number);
     }
-    if (found.id.size() > kMaxNameBytes) {
-      return problem(ProblemKind::kValidation, fmt::format("the id has more than {} bytes", kMaxNameBytes));
-    }
+    if (auto wrong = check_name("the id", found.id)) return tl::unexpected<Problem>(*std::move(wrong));
   }
   if (found.id.empty()) found.id = context.ids.next();
   return found;
+}
+
+OrProblem<pipeline::ServiceRequest> parse_request(const ServerContext& context, const HttpRequest& request) {
+  constexpr auto kKeys = std::to_array<std::string_view>({"stream", "channel", "model"});
+  SERVER_PASS(const auto query, QueryString::parse(request.query, kKeys));
+  pipeline::ServiceRequest work;
+  SERVER_PASS(work.stream, query.name("stream"));
+  if (work.stream.empty()) work.stream = pipeline::kDefaultStream;
+  SERVER_PASS(work.channel, query.name("channel"));
+  SERVER_PASS(auto text, parse_text(context, request.body, work.stream));
+  SERVER_PASS(work.model, find_model(context, query.value("model")));
+  work.texts.push_back({.text = std::move(text.text)});
+  work.fields.push_back({.id = std::move(text.id), .metadata = {}});
+  return work;
 }
 
 HttpResponse render(const Call& call, const pipeline::ServiceReply& reply) {
@@ -81,21 +94,9 @@ void ingest(ServerContext& context, SignatureCheck* signatures, const CallPointe
                                           request.body, context.clock.unix_ms());
     if (wrong) return call->refuse(*wrong);
   }
-  const std::string stream = query_value(request.query, "stream").value_or("default");
-  if (stream.empty() || stream.size() > kMaxNameBytes) {
-    return call->refuse({ProblemKind::kBadRequest, fmt::format("a stream's name has 1 to {} bytes", kMaxNameBytes)});
-  }
-  auto text = parse(context, request.body, stream);
-  if (!text) return call->refuse(text.error());
-  auto model = find_model(context, query_value(request.query, "model"));
-  if (!model) return call->refuse(model.error());
-  pipeline::ServiceRequest work;
-  work.model = *std::move(model);
-  work.stream = stream;
-  work.channel = query_value(request.query, "channel").value_or("");
-  work.texts.push_back({.text = std::move(text->text)});
-  work.fields.push_back({.id = std::move(text->id), .metadata = {}});
-  classify(context, call, std::move(work), render);
+  auto work = parse_request(context, request);
+  if (!work) return call->refuse(work.error());
+  classify(context, call, *std::move(work), render);
 }
 
 }  // namespace
