@@ -82,6 +82,20 @@ class Ingest(unittest.TestCase):
                 nowhere = b'{"other": 1}'
                 self.assertEqual(server.request("POST", "/v1/ingest", nowhere, self.sign(nowhere))[0], 422)
 
+    def test_a_signed_body_that_was_not_taken_may_come_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            secret = Path(folder) / "secret"
+            secret.write_text(self.SECRET + "\n")
+            with Server("--ingest-secret-file", secret) as server:
+                body = b'{"text": "I love it"}'
+                signed = self.sign(body, int(time.time()))
+                for path, status in (("/v1/ingest?model=nobody", 404), ("/v1/ingest?stream=%ff", 400), ("/v1/ingest", 202),
+                                     ("/v1/ingest", 401)):
+                    self.assertEqual(server.request("POST", path, body, signed)[0], status, path)
+                empty = b'{"text": " "}'
+                for _ in range(2):
+                    self.assertEqual(server.request("POST", "/v1/ingest", empty, self.sign(empty))[0], 400)
+
 
 class Tls(unittest.TestCase):
     def test_https_with_tls_1_2_and_1_3_only(self):

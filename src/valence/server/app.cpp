@@ -199,19 +199,25 @@ Problem not_computed(BatchOutcome outcome) {
   return {ProblemKind::kInternal, "unexpected outcome"};
 }
 
-void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render) {
+void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render,
+              const std::function<void()>& not_taken) {
   request.abandoned = call->exchange().abandoned();
   const auto begin = context.clock.now();
-  const auto later = context.service.submit(
-      std::move(request),
-      [&context, call, begin, render = std::move(render)](const std::shared_ptr<const pipeline::ServiceReply>& reply) {
-        call->exchange().post([&context, call, begin, render, reply] {
-          if (reply->outcome != BatchOutcome::kDone) return call->refuse(not_computed(reply->outcome));
+  const auto later =
+      context.service.submit(std::move(request), [&context, call, begin, render = std::move(render), not_taken](
+                                                     const std::shared_ptr<const pipeline::ServiceReply>& reply) {
+        call->exchange().post([&context, call, begin, render, not_taken, reply] {
+          if (reply->outcome != BatchOutcome::kDone) {
+            not_taken();
+            return call->refuse(not_computed(reply->outcome));
+          }
           call->answer(render(*call, *reply));
           context.activity.add_request(std::chrono::duration<double>(context.clock.now() - begin).count());
         });
       });
-  if (later) call->refuse(overloaded(*later));
+  if (!later) return;
+  not_taken();
+  call->refuse(overloaded(*later));
 }
 
 }  // namespace valence::server

@@ -85,9 +85,10 @@ class App final : public HttpHandler {
     const ServerContext& context, const std::optional<std::string>& name);
 
 /// Sends `request` through the service; `render` makes the answer on the connection's thread, unless the request was
-/// refused or not computed, which is answered here.
+/// refused or not computed, which is answered here after `not_taken`.
 using Render = std::function<HttpResponse(const Call& call, const pipeline::ServiceReply& reply)>;
-void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render);
+void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render,
+              const std::function<void()>& not_taken = [] {});
 
 /// What to answer for a request that left the service unanswered.
 [[nodiscard]] Problem not_computed(BatchOutcome outcome);

@@ -25,6 +25,14 @@ bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+/// What follows the scheme, in lower case.
+std::string hex_of(std::string_view signature) {
+  std::string hex(signature.substr(kScheme.size()));
+  std::ranges::transform(hex, hex.begin(),
+                         [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + ('a' - 'A')) : c; });
+  return hex;
+}
+
 struct IngestText {
   std::string text;
   std::string id;
@@ -87,16 +95,28 @@ HttpResponse render(const Call& call, const pipeline::ServiceReply& reply) {
   return {.status = 202, .content_type = "application/json", .body = body + '}'};
 }
 
-void ingest(ServerContext& context, SignatureCheck* signatures, const CallPointer& call) {
+void ingest(ServerContext& context, const std::shared_ptr<SignatureCheck>& signatures, const CallPointer& call) {
   const HttpRequest& request = call->request();
   if (signatures != nullptr) {
     const auto wrong = signatures->refuse(request.header("x-valence-signature"), request.header("x-valence-timestamp"),
                                           request.body, context.clock.unix_ms());
     if (wrong) return call->refuse(*wrong);
   }
+  const auto not_taken = [call, signatures] {
+    if (signatures != nullptr) signatures->forget(call->request().header("x-valence-signature"));
+  };
   auto work = parse_request(context, request);
-  if (!work) return call->refuse(work.error());
-  classify(context, call, *std::move(work), render);
+  if (!work) {
+    not_taken();
+    return call->refuse(work.error());
+  }
+  classify(
+      context, call, *std::move(work),
+      [not_taken](const Call& answered, const pipeline::ServiceReply& reply) {
+        if (!reply.predictions.front()) not_taken();
+        return render(answered, reply);
+      },
+      not_taken);
 }
 
 }  // namespace
@@ -106,13 +126,10 @@ std::optional<Problem> SignatureCheck::refuse(std::string_view signature, std::s
   if (!signature.starts_with(kScheme)) {
     return refused("the body is not signed", "send X-Valence-Signature: sha256=<hex HMAC-SHA256 of the body>");
   }
-  signature.remove_prefix(kScheme.size());
   const std::string expected = timestamp.empty()
                                    ? net::hmac_sha256_hex(secret_.reveal(), body)
                                    : net::hmac_sha256_hex(secret_.reveal(), fmt::format("{}.{}", timestamp, body));
-  std::string given(signature);
-  std::transform(given.begin(), given.end(), given.begin(),
-                 [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + ('a' - 'A')) : c; });
+  std::string given = hex_of(signature);
   if (!same(given, expected)) return refused("the signature does not belong to the body", "");
   if (!timestamp.empty()) {
     std::int64_t seconds = 0;
@@ -127,12 +144,20 @@ std::optional<Problem> SignatureCheck::refuse(std::string_view signature, std::s
   const std::lock_guard lock(mutex_);
   const std::int64_t oldest = now_ms - std::chrono::milliseconds(kRemembered).count();
   while (!order_.empty() && (order_.front().time_ms < oldest || order_.size() >= kMostRemembered)) {
-    seen_.erase(order_.front().signature);
+    // One that was forgotten and has come again has a later time.
+    const auto known = seen_.find(order_.front().signature);
+    if (known != seen_.end() && known->second == order_.front().time_ms) seen_.erase(known);
     order_.pop_front();
   }
-  if (!seen_.insert(given).second) return refused("this signed body has been here before", "");
+  if (!seen_.emplace(given, now_ms).second) return refused("this signed body has been here before", "");
   order_.push_back({now_ms, std::move(given)});
   return std::nullopt;
+}
+
+void SignatureCheck::forget(std::string_view signature) {
+  const std::string hex = hex_of(signature);
+  const std::lock_guard lock(mutex_);
+  seen_.erase(hex);
 }
 
 std::optional<Json> value_at(const Json& document, std::string_view path) {
@@ -161,7 +186,7 @@ std::vector<Route> ingest_routes(ServerContext& context) {
            .pattern = "/v1/ingest",
            .access = signatures ? AccessLevel::kPublic : AccessLevel::kRead,  // who signs needs no key
            .body = RouteBody::kJson,
-           .handle = [&context, signatures](const CallPointer& call) { ingest(context, signatures.get(), call); }}};
+           .handle = [&context, signatures](const CallPointer& call) { ingest(context, signatures, call); }}};
 }
 
 }  // namespace valence::server
