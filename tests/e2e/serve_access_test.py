@@ -68,7 +68,7 @@ class Ingest(unittest.TestCase):
                 body = json.dumps({"id": 17, "data": {"reviews": [{"body": "I love it"}]}}).encode()
                 status, _, text = server.request("POST", "/v1/ingest?stream=shop", body, self.sign(body))
                 reply = json.loads(text)
-                self.assertEqual((status, reply["id"], reply["label"]), (202, "17", "positive"))
+                self.assertEqual((status, reply["id"], reply["label"]), (202, "shop/17", "positive"))
                 self.assertEqual(server.request("POST", "/v1/ingest", body, self.sign(body))[0], 401)  # again
                 now = int(time.time())
                 self.assertEqual(server.request("POST", "/v1/ingest", body, self.sign(body, now))[0], 202)

@@ -55,6 +55,13 @@ class Queries(unittest.TestCase):
         self.assertEqual(self.server.json("POST", "/v1/ingest?stream=hook%20a&channel=b+c", {"text": "I love it"})[0], 202)
         self.assertEqual([item["channel"] for item in self.history("stream=hook+a")], ["b c"])
 
+    def test_streams_of_webhooks_may_number_their_texts_alike(self):
+        for stream in ("tickets", "reviews"):
+            status, reply = self.server.json("POST", f"/v1/ingest?stream={stream}", {"text": "I love it", "id": 5})
+            self.assertEqual((status, reply["id"]), (202, f"{stream}/5"))
+        for stream in ("tickets", "reviews"):
+            self.assertEqual([item["id"] for item in self.history(f"stream={stream}")], [f"{stream}/5"])
+
     def test_a_name_is_at_most_200_bytes_long_wherever_it_comes_from(self):
         longest, longer = "\u00e9" * 100, "\u00e9" * 100 + "x"
         escaped = "%C3%A9" * 100

@@ -63,7 +63,8 @@ OrProblem<IngestText> parse_text(const ServerContext& context, std::string_view 
     }
     if (auto wrong = check_name("the id", found.id)) return tl::unexpected<Problem>(*std::move(wrong));
   }
-  if (found.id.empty()) found.id = context.ids.next();
+  // Systems number from 1 on, each its own things.
+  found.id = found.id.empty() ? context.ids.next() : fmt::format("{}/{}", stream, found.id);
   return found;
 }
 

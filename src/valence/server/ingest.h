@@ -25,7 +25,7 @@ struct IngestOptions {
   /// Where the text is: members and array indices with dots between ("data.review.0.body").
   std::string text_path = "text";
   std::map<std::string, std::string> stream_text_paths = {};  ///< by stream; text_path for the others
-  std::string id_path = "id";                                 ///< where an id may be: a string or a number
+  std::string id_path = "id";                                 ///< where an id may be: a string or a number; the record's is STREAM/ID
 };
 
 /// Signatures of bodies, each good once.
