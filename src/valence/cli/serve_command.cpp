@@ -111,6 +111,23 @@ class EventsEnd {
   server::EventHub& events_;
 };
 
+/// How the spool stands.
+void expose_spool(observe::Metrics& metrics, const store::Spool& spool) {
+  using observe::Metric;
+  metrics.on_expose(
+      [&spool, bytes = metrics.gauge(Metric::kSpoolBytes), store = metrics.gauge(Metric::kSpoolFailing, {"store"}),
+       disk = metrics.gauge(Metric::kSpoolFailing, {"disk"}), refused = metrics.counter(Metric::kSpoolRefused),
+       set_aside = metrics.counter(Metric::kSpoolSetAside), before = store::SpoolStats()]() mutable {
+        const store::SpoolStats now = spool.stats();
+        bytes.set(static_cast<double>(now.waiting_bytes));
+        store.set(now.store_failing ? 1 : 0);
+        disk.set(now.disk_failing ? 1 : 0);
+        refused.add(static_cast<double>(now.refused - before.refused));
+        set_aside.add(static_cast<double>(now.set_aside - before.set_aside));
+        before = now;
+      });
+}
+
 /// Totals that others keep, as counters.
 void expose_alerts(observe::Metrics& metrics, const alert::Alerter& alerter) {
   metrics.on_expose([&metrics, &alerter, told = std::map<std::string, alert::AlertTotals>()]() mutable {
@@ -155,6 +172,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
     auto opened = ServeHistory::open(options->history, clock);
     if (!opened) return failed(opened.error());
     history = *std::move(opened);
+    expose_spool(metrics, history->spool());
   }
   auto alerter = start_alerts(global, clock);
   if (!alerter) return failed(alerter.error());
