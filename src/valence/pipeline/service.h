@@ -43,6 +43,9 @@ struct ServiceRequest {
   std::optional<float> threshold;                    ///< a best score below it is "uncertain"
   std::optional<std::chrono::milliseconds> timeout;  ///< absent: ServiceOptions::timeout; a longer one is cut to that
   std::shared_ptr<const std::atomic<bool>> abandoned;
+  bool all_or_nothing = false;  ///< one text that cannot be classified leaves all without an answer, and unrecorded
+  bool refuses_cut = false;     ///< so does one that is longer than the model reads
+  bool comes_again = false;     ///< the caller holds what is refused and submits it again: that counts as no refusal
 };
 
 struct ServiceReply {
@@ -68,7 +71,8 @@ class Service {
  public:
   using Finished = std::function<void(std::shared_ptr<const ServiceReply>)>;
 
-  /// `sinks` are told of every answer, before its `finished`; they and the rest must outlive this.
+  /// `sinks` are told of every answer that reaches its caller, before its `finished`; they and the rest must outlive
+  /// this.
   Service(const ServiceOptions& options, const Clock& clock, observe::Metrics& metrics, std::vector<RecordSink*> sinks);
 
   /// Calls `finished` once, from the compute thread; it must not wait. Or takes nothing, and says after how long to

@@ -20,6 +20,8 @@ constexpr std::size_t kGroupsUnderWay = 4;
 // A longer line is skipped: it cannot hold a text that is allowed.
 constexpr std::size_t kMaxLineBytes = 2'500'000;
 constexpr std::size_t kUnsentBytes = 1U << 20U;
+// Before a full queue is tried again.
+constexpr milliseconds kLongestWait{100};
 
 struct BulkOptions {
   std::shared_ptr<const pipeline::ServedModel> model;
@@ -118,7 +120,10 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
     pump();
   }
 
-  void broken() override { over_ = true; }
+  void broken() override {
+    over_ = true;
+    call_->exchange().cut();  // what was no body has no answer that ends well
+  }
 
  private:
   void end_line() {
@@ -200,6 +205,7 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
     request.subject = options_.subject;
     request.threshold = options_.threshold;
     request.timeout = options_.timeout;
+    request.comes_again = true;
     request.abandoned = call_->exchange().abandoned();
     const auto later = context_.service.submit(
         std::move(request), [self = shared_from_this(), group](std::shared_ptr<const pipeline::ServiceReply> reply) {
@@ -209,7 +215,7 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
           });
         });
     if (later) {
-      call_->exchange().post_after(std::min(*later, milliseconds(100)), [self = shared_from_this()] { self->pump(); });
+      come_again(std::min(*later, kLongestWait));
       return false;
     }
     group->submitted = true;
@@ -217,12 +223,21 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
     return true;
   }
 
+  void come_again(milliseconds delay) {
+    if (std::exchange(comes_again_, true)) return;
+    call_->exchange().post_after(delay, [self = shared_from_this()] {
+      self->comes_again_ = false;
+      self->pump();
+    });
+  }
+
   void finish(Group& group, const pipeline::ServiceReply* reply) {
     for (const Group::Line& line : group.lines) {
       if (!line.text) {
         group.output += line.answer;
       } else if (reply->outcome != BatchOutcome::kDone) {
-        append_error(group.output, line.id, "DeadlineExceeded", not_computed(reply->outcome).message);
+        const Problem why = not_computed(reply->outcome);
+        append_error(group.output, line.id, type_of(why.kind), why.message);
       } else {
         append_native_result(group.output, *reply, *line.text, line.id, options_.top_k);
         group.output += '\n';
@@ -241,6 +256,7 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
   bool wants_more_ = false;
   bool ended_ = false;  // the body
   bool over_ = false;
+  bool comes_again_ = false;  // a timer is set, for the queue was full
 };
 
 /// Reads and forgets: the answer has been given.
