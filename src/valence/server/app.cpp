@@ -148,16 +148,18 @@ std::shared_ptr<BodyReader> App::handle(HttpRequest request, std::shared_ptr<Exc
   return nullptr;
 }
 
-HttpResponse App::protocol_error(int status, std::string_view what) {
+HttpResponse App::protocol_error(int status, std::string_view what, const HttpRequest* request) {
   const ProblemKind kind = status == 408   ? ProblemKind::kTimeout
                            : status == 413 ? ProblemKind::kTooLarge
                            : status == 431 ? ProblemKind::kHeadTooLarge
                                            : ProblemKind::kBadRequest;
-  const std::string id = context_.ids.next();
-  HttpResponse response = to_response({kind, std::string(what)}, ErrorStyle::kNative, id);
+  const int route = request == nullptr ? -1 : request->route;
+  const std::string id = request == nullptr ? context_.ids.next() : request->id;
+  const ErrorStyle style = route < 0 ? ErrorStyle::kNative : router_.route(route).style;
+  HttpResponse response = to_response({kind, std::string(what)}, style, id);
   response.headers.emplace_back("X-Request-Id", id);
   response.close = true;
-  counts_->add(-1, response.status, 0);
+  counts_->add(route, response.status, 0);
   return response;
 }
 

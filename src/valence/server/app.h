@@ -68,7 +68,8 @@ class App final : public HttpHandler {
 
   [[nodiscard]] BodyPlan plan(HttpRequest& request) override;
   std::shared_ptr<BodyReader> handle(HttpRequest request, std::shared_ptr<Exchange> exchange) override;
-  [[nodiscard]] HttpResponse protocol_error(int status, std::string_view what) override;
+  [[nodiscard]] HttpResponse protocol_error(int status, std::string_view what,
+                                            const HttpRequest* request) override;
 
  private:
   [[nodiscard]] std::optional<Problem> refuse(const HttpRequest& request, const Router::Match& match) const;

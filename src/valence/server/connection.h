@@ -78,6 +78,8 @@ class Connection final : public StreamEvents, public std::enable_shared_from_thi
   void respond(HttpResponse response);
   void end_answer();
   void after_answer();
+  /// Whose head is complete and whose body is being read; null: none.
+  [[nodiscard]] const HttpRequest* planned_request();
   void stop_counting();
   void abandon();
 
