@@ -180,7 +180,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   UlidSource ids(clock);
   server::EventHub events({.text = options->history.text, .run = ids.next()}, metrics, alerter->get());
   server::Activity activity(clock);
-  pipeline::LabelShares shares(metrics);
+  pipeline::LabelShares shares(metrics, clock);
   std::vector<pipeline::RecordSink*> sinks{&activity, &events, &shares};
   if (history) sinks.push_back(&history->spool());
   if (*alerter) sinks.push_back(alerter->get());
