@@ -199,6 +199,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
                                 .version = VALENCE_VERSION};
   const server::Access access(options->access);
   server::Background background;
+  server::Background alert_background;  // its own, for what it waits for is another file
   std::optional<server::HistoryContext> history_context;
   if (history) {
     history_context.emplace(server::HistoryContext{.server = context,
@@ -218,7 +219,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   events.set_stats([&status] { return status.stats_members(); });
   const EventsEnd events_end(events);
   std::vector<server::Route> routes = all_routes(context);
-  add(routes, server::alert_routes(context, alerter->get()));
+  add(routes, server::alert_routes(context, alerter->get(), alert_background));
   add(routes, server::event_routes(events));
   add(routes, server::history_routes(kept));
   add(routes, server::insight_routes(kept));
