@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -99,6 +100,35 @@ Result<std::unique_ptr<alert::Alerter>> start_alerts(const GlobalOptions& global
       {.settings = std::move(settings), .clock = clock, .log = [](const std::string& line) { print_note(line); }});
 }
 
+/// SIGHUP comes on a thread of its own, and may come before there is anything to load again, and after.
+class HangUp {
+ public:
+  void set(ServeReloader* reloader) {
+    const std::lock_guard lock(mutex_);
+    reloader_ = reloader;
+  }
+  void reload_all() {
+    const std::lock_guard lock(mutex_);
+    if (reloader_ != nullptr) reloader_->reload_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  ServeReloader* reloader_ = nullptr;
+};
+
+/// Work in the background uses parts that end before its threads would.
+class BackgroundEnd {
+ public:
+  explicit BackgroundEnd(server::Background& background) : background_(background) {}
+  BackgroundEnd(const BackgroundEnd&) = delete;
+  BackgroundEnd& operator=(const BackgroundEnd&) = delete;
+  ~BackgroundEnd() { background_.stop(); }
+
+ private:
+  server::Background& background_;
+};
+
 /// What events say comes from parts that end before the hub does.
 class EventsEnd {
  public:
@@ -153,11 +183,8 @@ std::string address(const ServeOptions& options, const std::string& host, int po
 ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   auto options = interpret(arguments);
   if (!options) return failed(options.error());
-  ServeReloader* hangup = nullptr;  // set once there is one
-  std::atomic<ServeReloader*> reload_target{hangup};
-  SignalWatcher signals([&reload_target] {
-    if (ServeReloader* reloader = reload_target) reloader->reload_all();
-  });
+  HangUp hang_up;
+  SignalWatcher signals([&hang_up] { hang_up.reload_all(); });
 
   const SystemClock clock;
   observe::Metrics metrics;
@@ -225,6 +252,8 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   add(routes, server::insight_routes(kept));
   add(routes, status.routes());
   server::App app(context, access, std::move(routes));
+  const BackgroundEnd background_end(background);
+  const BackgroundEnd alert_background_end(alert_background);
 
   // Before the models: an orchestrator may ask /livez while they load, and a port that is taken is told at once.
   auto transport = server::Transport::open(options->transport, app, metrics);
@@ -242,7 +271,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
     if (signals.signalled()) return signals.exit_code();
   }
   lifecycle.ready = true;
-  reload_target = &reloader;
+  hang_up.set(&reloader);
   if (!global.quiet) {
     print_note("listening on " + address(*options, arguments.host, (*transport)->port()));
     const bool is_any = arguments.host == "127.0.0.1" || arguments.host == "0.0.0.0" || arguments.host == "::";
@@ -252,7 +281,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   }
 
   signals.wait();
-  reload_target = nullptr;
+  hang_up.set(nullptr);
   // Ctrl-C comes from somebody who waits; an orchestrator needs time to take this instance out of its tables.
   const bool from_terminal = signals.exit_code() == ExitCode::kInterrupted;
   drain(**transport, lifecycle, events, from_terminal ? milliseconds(0) : options->drain_delay, global.quiet);
