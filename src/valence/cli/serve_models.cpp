@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "valence/base/descriptor.h"
@@ -166,7 +167,10 @@ bool ServeReloader::reload(const std::string& name, Loaded loaded) {
   const std::lock_guard lock(mutex_);
   if (closing_) return false;
   auto task = std::ranges::find(tasks_, name, &Task::name);
-  if (task == tasks_.end()) task = tasks_.insert(tasks_.end(), {.name = name, .loaded = {}});
+  if (task == tasks_.end()) {
+    tasks_.push_back({.name = name, .loaded = {}});
+    task = std::prev(tasks_.end());
+  }
   if (task->loaded.size() >= kMostWaiting) return false;
   task->loaded.push_back(std::move(loaded));
   wake_.notify_one();
