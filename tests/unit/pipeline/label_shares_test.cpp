@@ -29,10 +29,10 @@ TEST_F(LabelSharesTest, AStreamHasAGaugeOnceTheWindowIsFull) {
   add("shop", "positive", 98);
   EXPECT_FALSE(shows("valence_sentiment_ratio{"));
   add("shop", "positive", 1);
-  EXPECT_TRUE(shows(R"(valence_sentiment_ratio{stream="shop",label="negative",window="100"} 0.01)")) << exposed();
-  EXPECT_TRUE(shows(R"(valence_sentiment_ratio{stream="shop",label="positive",window="100"} 0.99)")) << exposed();
+  EXPECT_TRUE(shows(R"(valence_sentiment_ratio{label="negative",stream="shop",window="100"} 0.01)")) << exposed();
+  EXPECT_TRUE(shows(R"(valence_sentiment_ratio{label="positive",stream="shop",window="100"} 0.99)")) << exposed();
   add("shop", "positive", 1);  // the negative one leaves the window
-  EXPECT_TRUE(shows(R"(valence_sentiment_ratio{stream="shop",label="negative",window="100"} 0)")) << exposed();
+  EXPECT_TRUE(shows(R"(valence_sentiment_ratio{label="negative",stream="shop",window="100"} 0)")) << exposed();
 }
 
 TEST_F(LabelSharesTest, AnIdleStreamMakesRoomForAnother) {
