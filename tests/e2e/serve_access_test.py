@@ -5,13 +5,12 @@ import http.client
 import json
 import os
 import ssl
-import subprocess
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from serve_support import ADMIN_KEY, READ_KEY, Server, ask, key_file, post, raw
+from serve_support import ADMIN_KEY, READ_KEY, Server, ask, certificate_files, key_file, post, raw
 from support import valence
 
 
@@ -69,7 +68,7 @@ class Ingest(unittest.TestCase):
                 body = json.dumps({"id": 17, "data": {"reviews": [{"body": "I love it"}]}}).encode()
                 status, _, text = server.request("POST", "/v1/ingest?stream=shop", body, self.sign(body))
                 reply = json.loads(text)
-                self.assertEqual((status, reply["id"], reply["label"]), (202, "17", "positive"))
+                self.assertEqual((status, reply["id"], reply["label"]), (202, "shop/17", "positive"))
                 self.assertEqual(server.request("POST", "/v1/ingest", body, self.sign(body))[0], 401)  # again
                 now = int(time.time())
                 self.assertEqual(server.request("POST", "/v1/ingest", body, self.sign(body, now))[0], 202)
@@ -83,16 +82,25 @@ class Ingest(unittest.TestCase):
                 nowhere = b'{"other": 1}'
                 self.assertEqual(server.request("POST", "/v1/ingest", nowhere, self.sign(nowhere))[0], 422)
 
+    def test_a_signed_body_that_was_not_taken_may_come_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            secret = Path(folder) / "secret"
+            secret.write_text(self.SECRET + "\n")
+            with Server("--ingest-secret-file", secret) as server:
+                body = b'{"text": "I love it"}'
+                signed = self.sign(body, int(time.time()))
+                for path, status in (("/v1/ingest?model=nobody", 404), ("/v1/ingest?stream=%ff", 400), ("/v1/ingest", 202),
+                                     ("/v1/ingest", 401)):
+                    self.assertEqual(server.request("POST", path, body, signed)[0], status, path)
+                empty = b'{"text": " "}'
+                for _ in range(2):
+                    self.assertEqual(server.request("POST", "/v1/ingest", empty, self.sign(empty))[0], 400)
+
 
 class Tls(unittest.TestCase):
     def test_https_with_tls_1_2_and_1_3_only(self):
         with tempfile.TemporaryDirectory() as folder:
-            certificate, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
-            made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
-                                   "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-                                  capture_output=True, check=False)
-            if made.returncode != 0:
-                self.skipTest("openssl cannot make a certificate")
+            certificate, key = certificate_files(folder)
             with Server("--tls-cert", certificate, "--tls-key", key) as server:
                 for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
                     context = ssl.create_default_context(cafile=certificate)

@@ -139,6 +139,17 @@ def key_file(folder):
     return path
 
 
+def certificate_files(folder):
+    """A certificate of localhost that signs itself, and its key."""
+    certificate, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                           "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                          capture_output=True, check=False)
+    if made.returncode != 0:
+        raise unittest.SkipTest("openssl cannot make a certificate")
+    return certificate, key
+
+
 def post(body, *headers, path=b"/v1/classify"):
     lines = b"".join(header + b"\r\n" for header in headers)
     return (b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n" + lines +

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -99,6 +100,35 @@ Result<std::unique_ptr<alert::Alerter>> start_alerts(const GlobalOptions& global
       {.settings = std::move(settings), .clock = clock, .log = [](const std::string& line) { print_note(line); }});
 }
 
+/// SIGHUP comes on a thread of its own, and may come before there is anything to load again, and after.
+class HangUp {
+ public:
+  void set(ServeReloader* reloader) {
+    const std::lock_guard lock(mutex_);
+    reloader_ = reloader;
+  }
+  void reload_all() {
+    const std::lock_guard lock(mutex_);
+    if (reloader_ != nullptr) reloader_->reload_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  ServeReloader* reloader_ = nullptr;
+};
+
+/// Work in the background uses parts that end before its threads would.
+class BackgroundEnd {
+ public:
+  explicit BackgroundEnd(server::Background& background) : background_(background) {}
+  BackgroundEnd(const BackgroundEnd&) = delete;
+  BackgroundEnd& operator=(const BackgroundEnd&) = delete;
+  ~BackgroundEnd() { background_.stop(); }
+
+ private:
+  server::Background& background_;
+};
+
 /// What events say comes from parts that end before the hub does.
 class EventsEnd {
  public:
@@ -110,6 +140,23 @@ class EventsEnd {
  private:
   server::EventHub& events_;
 };
+
+/// How the spool stands.
+void expose_spool(observe::Metrics& metrics, const store::Spool& spool) {
+  using observe::Metric;
+  metrics.on_expose(
+      [&spool, bytes = metrics.gauge(Metric::kSpoolBytes), store = metrics.gauge(Metric::kSpoolFailing, {"store"}),
+       disk = metrics.gauge(Metric::kSpoolFailing, {"disk"}), refused = metrics.counter(Metric::kSpoolRefused),
+       set_aside = metrics.counter(Metric::kSpoolSetAside), before = store::SpoolStats()]() mutable {
+        const store::SpoolStats now = spool.stats();
+        bytes.set(static_cast<double>(now.waiting_bytes));
+        store.set(now.store_failing ? 1 : 0);
+        disk.set(now.disk_failing ? 1 : 0);
+        refused.add(static_cast<double>(now.refused - before.refused));
+        set_aside.add(static_cast<double>(now.set_aside - before.set_aside));
+        before = now;
+      });
+}
 
 /// Totals that others keep, as counters.
 void expose_alerts(observe::Metrics& metrics, const alert::Alerter& alerter) {
@@ -136,11 +183,8 @@ std::string address(const ServeOptions& options, const std::string& host, int po
 ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   auto options = interpret(arguments);
   if (!options) return failed(options.error());
-  ServeReloader* hangup = nullptr;  // set once there is one
-  std::atomic<ServeReloader*> reload_target{hangup};
-  SignalWatcher signals([&reload_target] {
-    if (ServeReloader* reloader = reload_target) reloader->reload_all();
-  });
+  HangUp hang_up;
+  SignalWatcher signals([&hang_up] { hang_up.reload_all(); });
 
   const SystemClock clock;
   observe::Metrics metrics;
@@ -155,6 +199,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
     auto opened = ServeHistory::open(options->history, clock);
     if (!opened) return failed(opened.error());
     history = *std::move(opened);
+    expose_spool(metrics, history->spool());
   }
   auto alerter = start_alerts(global, clock);
   if (!alerter) return failed(alerter.error());
@@ -162,7 +207,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   UlidSource ids(clock);
   server::EventHub events({.text = options->history.text, .run = ids.next()}, metrics, alerter->get());
   server::Activity activity(clock);
-  pipeline::LabelShares shares(metrics);
+  pipeline::LabelShares shares(metrics, clock);
   std::vector<pipeline::RecordSink*> sinks{&activity, &events, &shares};
   if (history) sinks.push_back(&history->spool());
   if (*alerter) sinks.push_back(alerter->get());
@@ -181,6 +226,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
                                 .version = VALENCE_VERSION};
   const server::Access access(options->access);
   server::Background background;
+  server::Background alert_background;  // its own, for what it waits for is another file
   std::optional<server::HistoryContext> history_context;
   if (history) {
     history_context.emplace(server::HistoryContext{.server = context,
@@ -200,12 +246,14 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   events.set_stats([&status] { return status.stats_members(); });
   const EventsEnd events_end(events);
   std::vector<server::Route> routes = all_routes(context);
-  add(routes, server::alert_routes(context, alerter->get()));
+  add(routes, server::alert_routes(context, alerter->get(), alert_background));
   add(routes, server::event_routes(events));
   add(routes, server::history_routes(kept));
   add(routes, server::insight_routes(kept));
   add(routes, status.routes());
   server::App app(context, access, std::move(routes));
+  const BackgroundEnd background_end(background);
+  const BackgroundEnd alert_background_end(alert_background);
 
   // Before the models: an orchestrator may ask /livez while they load, and a port that is taken is told at once.
   auto transport = server::Transport::open(options->transport, app, metrics);
@@ -223,7 +271,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
     if (signals.signalled()) return signals.exit_code();
   }
   lifecycle.ready = true;
-  reload_target = &reloader;
+  hang_up.set(&reloader);
   if (!global.quiet) {
     print_note("listening on " + address(*options, arguments.host, (*transport)->port()));
     const bool is_any = arguments.host == "127.0.0.1" || arguments.host == "0.0.0.0" || arguments.host == "::";
@@ -233,7 +281,7 @@ ExitCode serve(const ServeArguments& arguments, const GlobalOptions& global) {
   }
 
   signals.wait();
-  reload_target = nullptr;
+  hang_up.set(nullptr);
   // Ctrl-C comes from somebody who waits; an orchestrator needs time to take this instance out of its tables.
   const bool from_terminal = signals.exit_code() == ExitCode::kInterrupted;
   drain(**transport, lifecycle, events, from_terminal ? milliseconds(0) : options->drain_delay, global.quiet);

@@ -21,13 +21,15 @@ constexpr int kMostSpools = 32;
 
 /// A spool belongs to one process. What an earlier run left in one is taken up by whoever opens it next.
 Result<std::unique_ptr<store::Spool>> open_spool(const ServeHistoryOptions& options, store::HistoryStore& store) {
-  if (!options.spool_directory.empty()) {
-    return store::Spool::open({.directory = options.spool_directory, .text = options.text}, store);
-  }
+  store::SpoolOptions spool_options{.directory = options.spool_directory,
+                                    .text = options.text,
+                                    .log = [](const std::string& line) { print_warning("history: " + line); }};
+  if (!options.spool_directory.empty()) return store::Spool::open(spool_options, store);
   VALENCE_TRY(const fs::path parent, usual_spool_parent());
   for (int number = 1;; ++number) {
     const std::string name = number == 1 ? "spool" : fmt::format("spool-{}", number);
-    auto spool = store::Spool::open({.directory = parent / name, .text = options.text}, store);
+    spool_options.directory = parent / name;
+    auto spool = store::Spool::open(spool_options, store);
     const bool taken = !spool && spool.error().code() == ErrorCode::kOverloaded;
     if (!taken || number == kMostSpools) return spool;
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "valence/base/descriptor.h"
@@ -21,7 +22,8 @@ namespace fs = std::filesystem;
 using hub::BlobHash;
 using hub::BlobName;
 
-constexpr std::size_t kReloadsWaiting = 16;
+// Who may wait for one reload.
+constexpr std::size_t kMostWaiting = 16;
 // What else decides an answer, beside the weights.
 constexpr std::array kConfigFiles{"config.json",       "tokenizer.json",     "tokenizer_config.json",
                                   "vocab.txt",         "vocab.json",         "merges.txt",
@@ -150,42 +152,62 @@ Result<std::shared_ptr<const pipeline::ServedModel>> load_served(const ModelArgu
 ServeReloader::ServeReloader(const std::vector<ModelArgument>& arguments, const ClassifierOptions& options,
                              const Clock& clock, pipeline::ModelTable& models, pipeline::Service& service,
                              observe::Metrics& metrics)
-    : arguments_(arguments),
-      options_(options),
-      clock_(clock),
-      models_(models),
-      service_(service),
-      metrics_(metrics),
-      tasks_(kReloadsWaiting) {
+    : arguments_(arguments), options_(options), clock_(clock), models_(models), service_(service), metrics_(metrics) {
   thread_ = std::thread([this] { serve(); });
 }
 
 ServeReloader::~ServeReloader() {
-  tasks_.close();
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_one();
   thread_.join();
+  for (const Task& task : tasks_) {
+    for (const Loaded& loaded : task.loaded)
+      loaded(fail(ErrorCode::kCancelled, task.name, "the server is shutting down"));
+  }
 }
 
-void ServeReloader::reload(const std::string& name, Loaded loaded) {
-  if (!tasks_.push({name, std::move(loaded)})) return;
+bool ServeReloader::reload(const std::string& name, Loaded loaded) {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return false;
+  auto task = std::ranges::find(tasks_, name, &Task::name);
+  if (task == tasks_.end()) {
+    tasks_.push_back({.name = name, .loaded = {}});
+    task = std::prev(tasks_.end());
+  }
+  if (task->loaded.size() >= kMostWaiting) return false;
+  task->loaded.push_back(std::move(loaded));
+  wake_.notify_one();
+  return true;
 }
 
 void ServeReloader::reload_all() {
   for (const ModelArgument& argument : arguments_) {
-    reload(argument.name, [name = argument.name](const auto& loaded) {
+    const bool taken = reload(argument.name, [name = argument.name](const auto& loaded) {
       if (loaded) {
         print_note(fmt::format("model {}: loaded again, version {}", name, (*loaded)->version));
       } else {
         print_error(loaded.error().in(fmt::format("model {}", name)));
       }
     });
+    if (!taken) print_warning(fmt::format("model {}: waits to be loaded again already", argument.name));
   }
 }
 
 void ServeReloader::serve() {
-  while (auto task = tasks_.pop()) {
-    auto loaded = swap(task->name);
-    metrics_.counter(observe::Metric::kModelLoads, {task->name, loaded ? "ok" : "failed"}).add();
-    task->loaded(std::move(loaded));
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
+    if (closing_) return;
+    const Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    const auto loaded = swap(task.name);
+    metrics_.counter(observe::Metric::kModelLoads, {task.name, loaded ? "ok" : "failed"}).add();
+    for (const Loaded& each : task.loaded) each(loaded);
+    lock.lock();
   }
 }
 

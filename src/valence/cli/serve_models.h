@@ -2,12 +2,15 @@
 /// Models for serving: loaded under a name, identified by their hashes, loaded again while they are in use.
 #pragma once
 
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "valence/base/bounded_queue.h"
 #include "valence/base/clock.h"
 #include "valence/base/error.h"
 #include "valence/classifier.h"
@@ -41,7 +44,8 @@ Result<ModelVersion> model_version(const std::string& ref, const ClassifierOptio
 Result<std::shared_ptr<const pipeline::ServedModel>> load_served(const ModelArgument& argument,
                                                                  const ClassifierOptions& options, const Clock& clock);
 
-/// Reloads on a thread of its own, one at a time.
+/// Reloads on a thread of its own, one at a time. Thread-safe. What has not begun when this ends is not done: those who
+/// wait for it are told kCancelled.
 class ServeReloader final : public server::ModelReloader {
  public:
   /// All must outlive this.
@@ -49,14 +53,14 @@ class ServeReloader final : public server::ModelReloader {
                 pipeline::ModelTable& models, pipeline::Service& service, observe::Metrics& metrics);
   ~ServeReloader() override;
 
-  void reload(const std::string& name, Loaded loaded) override;
+  [[nodiscard]] bool reload(const std::string& name, Loaded loaded) override;
   /// All of them, as after SIGHUP; what goes wrong is told on stderr.
   void reload_all();
 
  private:
   struct Task {
     std::string name;
-    Loaded loaded;
+    std::vector<Loaded> loaded;  // of all who asked before it began
   };
   void serve();
   Result<std::shared_ptr<const pipeline::ServedModel>> swap(const std::string& name);
@@ -67,7 +71,10 @@ class ServeReloader final : public server::ModelReloader {
   pipeline::ModelTable& models_;
   pipeline::Service& service_;
   observe::Metrics& metrics_;
-  BoundedQueue<Task> tasks_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Task> tasks_;  // one a name
+  bool closing_ = false;
   std::thread thread_;
 };
 

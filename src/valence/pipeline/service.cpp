@@ -14,11 +14,16 @@ constexpr std::size_t kWarmUpTexts = 8;
 constexpr std::string_view kWarmUpText =
     "It arrived late, but the quality is better than I had expected for the price.";
 
+/// Whether both are of one object, be it gone; without counting.
+bool is_same(const std::weak_ptr<const Classifier>& a, const std::shared_ptr<const Classifier>& b) {
+  return !a.owner_before(b) && !b.owner_before(a);
+}
+
 }  // namespace
 
 /// Handles of one model's metrics, kept because making them takes a lock and a search.
 struct Service::ModelMetrics {
-  std::string version;
+  std::weak_ptr<const Classifier> classifier;
   std::vector<observe::Counter> texts;  // by label id
   observe::Counter uncertain;
   observe::Counter errors;
@@ -84,8 +89,9 @@ std::optional<std::chrono::milliseconds> Service::submit(ServiceRequest request,
   batch->finished = [this, reply, finished = std::move(finished)](std::unique_ptr<BatchRequest> done) {
     finish(std::move(done), reply, finished);
   };
+  const bool is_refusal = !reply->request.comes_again;
   const auto later = batcher_.submit(batch);
-  if (later) refused_overloaded_.add();
+  if (later && is_refusal) refused_overloaded_.add();
   return later;
 }
 
@@ -105,9 +111,10 @@ void Service::finish(std::unique_ptr<BatchRequest> done, const std::shared_ptr<S
 
 Service::ModelMetrics& Service::metrics_of(const ServedModel& model) {
   auto& known = model_metrics_[model.name];
-  if (known && known->version == model.version) return *known;
+  if (known && is_same(known->classifier, model.classifier)) return *known;
+  // Another version, or the same weights with other labels.
   known = std::make_shared<ModelMetrics>();
-  known->version = model.version;
+  known->classifier = model.classifier;
   for (const std::string& label : model.classifier->labels()) {
     known->texts.push_back(metrics_.counter(Metric::kTexts, {model.name, kTask, label}));
   }
@@ -172,6 +179,10 @@ void Service::on_batch(const BatchReport& report) {
 
 void Service::record(const ServiceReply& reply) {
   const ServiceRequest& request = reply.request;
+  for (const auto& prediction : reply.predictions) {
+    if (request.all_or_nothing && !prediction) return;
+    if (request.refuses_cut && prediction && prediction->truncated) return;
+  }
   const auto& labels = request.model->classifier->labels();
   std::vector<ClassifiedRecord> records;
   records.reserve(reply.predictions.size());

@@ -24,6 +24,9 @@ namespace valence::pipeline {
 /// The answer below a threshold that the caller set.
 inline constexpr std::string_view kUncertain = "uncertain";
 
+/// Of a text whose caller names none.
+inline constexpr std::string_view kDefaultStream = "default";
+
 /// What a record keeps of a text beyond the text.
 struct TextFields {
   std::string id;        ///< never empty
@@ -34,12 +37,15 @@ struct ServiceRequest {
   std::shared_ptr<const ServedModel> model;
   std::vector<BatchText> texts;    ///< at least one
   std::vector<TextFields> fields;  ///< [texts]
-  std::string stream = "default";
+  std::string stream{kDefaultStream};
   std::string channel;
   std::string subject;
   std::optional<float> threshold;                    ///< a best score below it is "uncertain"
   std::optional<std::chrono::milliseconds> timeout;  ///< absent: ServiceOptions::timeout; a longer one is cut to that
   std::shared_ptr<const std::atomic<bool>> abandoned;
+  bool all_or_nothing = false;  ///< one text that cannot be classified leaves all without an answer, and unrecorded
+  bool refuses_cut = false;     ///< so does one that is longer than the model reads
+  bool comes_again = false;     ///< the caller holds what is refused and submits it again: that counts as no refusal
 };
 
 struct ServiceReply {
@@ -65,7 +71,8 @@ class Service {
  public:
   using Finished = std::function<void(std::shared_ptr<const ServiceReply>)>;
 
-  /// `sinks` are told of every answer, before its `finished`; they and the rest must outlive this.
+  /// `sinks` are told of every answer that reaches its caller, before its `finished`; they and the rest must outlive
+  /// this.
   Service(const ServiceOptions& options, const Clock& clock, observe::Metrics& metrics, std::vector<RecordSink*> sinks);
 
   /// Calls `finished` once, from the compute thread; it must not wait. Or takes nothing, and says after how long to

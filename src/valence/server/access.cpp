@@ -46,6 +46,13 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, host.find(':'));
 }
 
+/// Of a header Origin, whether it names another place than `host`; "" is no page.
+bool is_other_origin(std::string_view origin, std::string_view host) {
+  if (origin.empty()) return false;
+  const auto scheme = origin.find("://");
+  return scheme == origin.npos || lower(origin.substr(scheme + 3)) != lower(host);
+}
+
 bool is_address(const std::string& host) {
   in6_addr unused{};
   if (host.starts_with('[') && host.ends_with(']')) {
@@ -128,7 +135,10 @@ std::optional<Problem> Access::refuse(const HttpRequest& request, AccessLevel ne
   }
   if (request.method != "GET" && request.method != "HEAD") {
     const std::string_view site = request.header("sec-fetch-site");
-    if (!site.empty() && site != "same-origin" && site != "none") {
+    // Over plain HTTP browsers say only which page a request comes from.
+    const bool other_site =
+        site.empty() ? is_other_origin(request.header("origin"), host) : site != "same-origin" && site != "none";
+    if (other_site) {
       return Problem{ProblemKind::kForbidden, "a page of another site may not send this request", ""};
     }
   }

@@ -127,6 +127,18 @@ std::function<void(CallPointer)> answered_by(Body body) {
   };
 }
 
+OrProblem<std::string> add_silence(pipeline::AlertBoard& board, const pipeline::Silence& wanted) {
+  const auto silence = board.silence(wanted);
+  if (!silence) {
+    const Problem wrong = problem_of(silence.error());
+    const bool is_value = wrong.kind == ProblemKind::kBadRequest || silence.error().code() == ErrorCode::kOverloaded;
+    return tl::unexpected<Problem>(is_value ? Problem{ProblemKind::kValidation, wrong.message, wrong.hint} : wrong);
+  }
+  std::string body;
+  append_silence(body, *silence);
+  return body;
+}
+
 Problem no_rules() {
   return {ProblemKind::kNotFound, "this server has no alert rules",
           "write them into the table [alerts] of its configuration"};
@@ -159,7 +171,7 @@ std::vector<pipeline::AlertState> alert_states(const pipeline::AlertBoard& board
   return states;
 }
 
-std::vector<Route> alert_routes(ServerContext& context, pipeline::AlertBoard* board) {
+std::vector<Route> alert_routes(ServerContext& context, pipeline::AlertBoard* board, Background& background) {
   return {
       {.method = "GET", .pattern = "/v1/alerts", .handle = answered_by([board] { return alerts_json(board); })},
       {.method = "GET", .pattern = "/v1/silences", .handle = answered_by([board] { return silences_json(board); })},
@@ -168,31 +180,24 @@ std::vector<Route> alert_routes(ServerContext& context, pipeline::AlertBoard* bo
        .access = AccessLevel::kAdmin,
        .body = RouteBody::kJson,
        .handle =
-           [&context, board](const CallPointer& call) {
+           [&context, board, &background](const CallPointer& call) {
              if (board == nullptr) return call->refuse(no_rules());
              auto wanted = parse_silence(context, call->request().body);
              if (!wanted) return call->refuse(wanted.error());
-             const auto silence = board->silence(*std::move(wanted));
-             if (!silence) {
-               Problem wrong = problem_of(silence.error());
-               if (wrong.kind == ProblemKind::kBadRequest || silence.error().code() == ErrorCode::kOverloaded) {
-                 wrong = {ProblemKind::kValidation, wrong.message, wrong.hint};
-               }
-               return call->refuse(wrong);
-             }
-             std::string body;
-             append_silence(body, *silence);
-             call->answer_json(std::move(body), 201);
+             const auto work = [board, wanted = *std::move(wanted)] { return add_silence(*board, wanted); };
+             answer_later(background, call, work, 201);
            }},
       {.method = "DELETE",
        .pattern = "/v1/silences/{}",
        .access = AccessLevel::kAdmin,
        .handle =
-           [board](const CallPointer& call) {
+           [board, &background](const CallPointer& call) {
              if (board == nullptr) return call->refuse(no_rules());
-             const Status ended = board->unsilence(std::string(call->parameter(0)));
-             if (!ended) return call->refuse({ProblemKind::kNotFound, ended.error().to_string()});
-             call->answer({.status = 204});
+             run_later(background, call, [board, call] {
+               const Status ended = board->unsilence(std::string(call->parameter(0)));
+               if (!ended) return call->refuse({ProblemKind::kNotFound, ended.error().to_string()});
+               call->answer({.status = 204});
+             });
            }},
   };
 }

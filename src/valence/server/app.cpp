@@ -148,16 +148,18 @@ std::shared_ptr<BodyReader> App::handle(HttpRequest request, std::shared_ptr<Exc
   return nullptr;
 }
 
-HttpResponse App::protocol_error(int status, std::string_view what) {
+HttpResponse App::protocol_error(int status, std::string_view what, const HttpRequest* request) {
   const ProblemKind kind = status == 408   ? ProblemKind::kTimeout
                            : status == 413 ? ProblemKind::kTooLarge
                            : status == 431 ? ProblemKind::kHeadTooLarge
                                            : ProblemKind::kBadRequest;
-  const std::string id = context_.ids.next();
-  HttpResponse response = to_response({kind, std::string(what)}, ErrorStyle::kNative, id);
+  const int route = request == nullptr ? -1 : request->route;
+  const std::string id = request == nullptr ? context_.ids.next() : request->id;
+  const ErrorStyle style = route < 0 ? ErrorStyle::kNative : router_.route(route).style;
+  HttpResponse response = to_response({kind, std::string(what)}, style, id);
   response.headers.emplace_back("X-Request-Id", id);
   response.close = true;
-  counts_->add(-1, response.status, 0);
+  counts_->add(route, response.status, 0);
   return response;
 }
 
@@ -199,19 +201,25 @@ Problem not_computed(BatchOutcome outcome) {
   return {ProblemKind::kInternal, "unexpected outcome"};
 }
 
-void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render) {
+void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render,
+              const std::function<void()>& not_taken) {
   request.abandoned = call->exchange().abandoned();
   const auto begin = context.clock.now();
-  const auto later = context.service.submit(
-      std::move(request),
-      [&context, call, begin, render = std::move(render)](const std::shared_ptr<const pipeline::ServiceReply>& reply) {
-        call->exchange().post([&context, call, begin, render, reply] {
-          if (reply->outcome != BatchOutcome::kDone) return call->refuse(not_computed(reply->outcome));
+  const auto later =
+      context.service.submit(std::move(request), [&context, call, begin, render = std::move(render), not_taken](
+                                                     const std::shared_ptr<const pipeline::ServiceReply>& reply) {
+        call->exchange().post([&context, call, begin, render, not_taken, reply] {
+          if (reply->outcome != BatchOutcome::kDone) {
+            not_taken();
+            return call->refuse(not_computed(reply->outcome));
+          }
           call->answer(render(*call, *reply));
           context.activity.add_request(std::chrono::duration<double>(context.clock.now() - begin).count());
         });
       });
-  if (later) call->refuse(overloaded(*later));
+  if (!later) return;
+  not_taken();
+  call->refuse(overloaded(*later));
 }
 
 }  // namespace valence::server

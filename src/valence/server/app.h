@@ -33,9 +33,10 @@ class ModelReloader {
   ModelReloader& operator=(const ModelReloader&) = delete;
   virtual ~ModelReloader() = default;
 
-  /// Calls `loaded` once, from a thread of its own. The model that is there serves on until the new one has made a real
-  /// inference, and for good where that fails.
-  virtual void reload(const std::string& name, Loaded loaded) = 0;
+  /// Calls `loaded` once, from a thread of its own, and never waits; false where too many wait already: nothing is
+  /// called. The model that is there serves on until the new one has made a real inference, and for good where that
+  /// fails. Who asks before a reload of that name has begun shares it.
+  [[nodiscard]] virtual bool reload(const std::string& name, Loaded loaded) = 0;
 };
 
 /// Where the server is in its life.
@@ -68,7 +69,7 @@ class App final : public HttpHandler {
 
   [[nodiscard]] BodyPlan plan(HttpRequest& request) override;
   std::shared_ptr<BodyReader> handle(HttpRequest request, std::shared_ptr<Exchange> exchange) override;
-  [[nodiscard]] HttpResponse protocol_error(int status, std::string_view what) override;
+  [[nodiscard]] HttpResponse protocol_error(int status, std::string_view what, const HttpRequest* request) override;
 
  private:
   [[nodiscard]] std::optional<Problem> refuse(const HttpRequest& request, const Router::Match& match) const;
@@ -85,9 +86,11 @@ class App final : public HttpHandler {
     const ServerContext& context, const std::optional<std::string>& name);
 
 /// Sends `request` through the service; `render` makes the answer on the connection's thread, unless the request was
-/// refused or not computed, which is answered here.
+/// refused or not computed, which is answered here after `not_taken`.
 using Render = std::function<HttpResponse(const Call& call, const pipeline::ServiceReply& reply)>;
-void classify(ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render);
+void classify(
+    ServerContext& context, const CallPointer& call, pipeline::ServiceRequest request, Render render,
+    const std::function<void()>& not_taken = [] {});
 
 /// What to answer for a request that left the service unanswered.
 [[nodiscard]] Problem not_computed(BatchOutcome outcome);

@@ -14,9 +14,13 @@ Background::Background(std::size_t threads, std::size_t most_waiting)
   }
 }
 
-Background::~Background() {
+Background::~Background() { stop(); }
+
+void Background::stop() {
   queue_.close();
-  for (auto& thread : threads_) thread.join();
+  for (auto& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 bool Background::run(std::function<void()> work) {

@@ -12,7 +12,7 @@
 
 namespace valence::server {
 
-/// Thread-safe. The destructor finishes what was taken.
+/// Thread-safe. The destructor stops it.
 class Background {
  public:
   explicit Background(std::size_t threads = 1, std::size_t most_waiting = 64);
@@ -22,6 +22,9 @@ class Background {
 
   /// False when too much waits already: `work` is not taken.
   [[nodiscard]] bool run(std::function<void()> work);
+
+  /// Finishes what was taken and takes no more; before what the work uses goes.
+  void stop();
 
  private:
   BoundedQueue<std::function<void()>> queue_;

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <array>
 #include <deque>
+#include <limits>
 
+#include "valence/server/query_string.h"
 #include "valence/server/wire.h"
 
 namespace valence::server {
@@ -18,38 +20,40 @@ constexpr std::size_t kGroupsUnderWay = 4;
 // A longer line is skipped: it cannot hold a text that is allowed.
 constexpr std::size_t kMaxLineBytes = 2'500'000;
 constexpr std::size_t kUnsentBytes = 1U << 20U;
+// Before a full queue is tried again.
+constexpr milliseconds kLongestWait{100};
 
 struct BulkOptions {
   std::shared_ptr<const pipeline::ServedModel> model;
   std::size_t top_k = 1;
   std::optional<float> threshold;
+  std::optional<milliseconds> timeout;  // of the lines that are classified together
   std::string stream;
   std::string channel;
   std::string subject;
 };
 
-OrProblem<BulkOptions> parse_options(const ServerContext& context, std::string_view query) {
+OrProblem<BulkOptions> parse_options(const ServerContext& context, std::string_view words) {
+  constexpr auto kKeys =
+      std::to_array<std::string_view>({"model", "top_k", "threshold", "timeout_ms", "stream", "channel", "subject"});
+  constexpr std::size_t kMost = std::numeric_limits<std::int32_t>::max();
+  SERVER_PASS(const auto query, QueryString::parse(words, kKeys));
   BulkOptions options;
-  SERVER_PASS(options.model, find_model(context, query_value(query, "model")));
-  if (const auto word = query_value(query, "top_k"); word && *word == "all") {
+  SERVER_PASS(options.model, find_model(context, query.value("model")));
+  if (query.value("top_k") == "all") {
     options.top_k = 0;
-  } else if (word) {
-    const auto [end, error] = std::from_chars(word->data(), word->data() + word->size(), options.top_k);
-    if (error != std::errc() || end != word->data() + word->size() || options.top_k == 0) {
-      return problem(ProblemKind::kValidation, "top_k: expected a number from 1 on, or all");
-    }
+  } else {
+    SERVER_PASS(options.top_k, query.count("top_k", kMost, 1));
   }
-  if (const auto word = query_value(query, "threshold")) {
-    float value = -1;
-    const auto [end, error] = std::from_chars(word->data(), word->data() + word->size(), value);
-    if (error != std::errc() || end != word->data() + word->size() || !(value >= 0 && value <= 1)) {
-      return problem(ProblemKind::kValidation, "threshold: expected 0 to 1");
-    }
-    options.threshold = value;
+  SERVER_PASS(options.threshold, query.share("threshold"));
+  if (query.value("timeout_ms")) {
+    SERVER_PASS(const std::size_t timeout, query.count("timeout_ms", kMost, 1));
+    options.timeout = milliseconds(timeout);
   }
-  options.stream = query_value(query, "stream").value_or("default");
-  options.channel = query_value(query, "channel").value_or("");
-  options.subject = query_value(query, "subject").value_or("");
+  SERVER_PASS(options.stream, query.name("stream"));
+  if (options.stream.empty()) options.stream = pipeline::kDefaultStream;
+  SERVER_PASS(options.channel, query.name("channel"));
+  SERVER_PASS(options.subject, query.name("subject"));
   return options;
 }
 
@@ -116,7 +120,10 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
     pump();
   }
 
-  void broken() override { over_ = true; }
+  void broken() override {
+    over_ = true;
+    call_->exchange().cut();  // what was no body has no answer that ends well
+  }
 
  private:
   void end_line() {
@@ -197,6 +204,8 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
     request.channel = options_.channel;
     request.subject = options_.subject;
     request.threshold = options_.threshold;
+    request.timeout = options_.timeout;
+    request.comes_again = true;
     request.abandoned = call_->exchange().abandoned();
     const auto later = context_.service.submit(
         std::move(request), [self = shared_from_this(), group](std::shared_ptr<const pipeline::ServiceReply> reply) {
@@ -206,7 +215,7 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
           });
         });
     if (later) {
-      call_->exchange().post_after(std::min(*later, milliseconds(100)), [self = shared_from_this()] { self->pump(); });
+      come_again(std::min(*later, kLongestWait));
       return false;
     }
     group->submitted = true;
@@ -214,12 +223,21 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
     return true;
   }
 
+  void come_again(milliseconds delay) {
+    if (std::exchange(comes_again_, true)) return;
+    call_->exchange().post_after(delay, [self = shared_from_this()] {
+      self->comes_again_ = false;
+      self->pump();
+    });
+  }
+
   void finish(Group& group, const pipeline::ServiceReply* reply) {
     for (const Group::Line& line : group.lines) {
       if (!line.text) {
         group.output += line.answer;
       } else if (reply->outcome != BatchOutcome::kDone) {
-        append_error(group.output, line.id, "DeadlineExceeded", not_computed(reply->outcome).message);
+        const Problem why = not_computed(reply->outcome);
+        append_error(group.output, line.id, type_of(why.kind), why.message);
       } else {
         append_native_result(group.output, *reply, *line.text, line.id, options_.top_k);
         group.output += '\n';
@@ -238,6 +256,7 @@ class Bulk final : public BodyReader, public std::enable_shared_from_this<Bulk> 
   bool wants_more_ = false;
   bool ended_ = false;  // the body
   bool over_ = false;
+  bool comes_again_ = false;  // a timer is set, for the queue was full
 };
 
 /// Reads and forgets: the answer has been given.

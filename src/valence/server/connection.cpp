@@ -60,6 +60,10 @@ class Connection::Answer final : public Exchange, public std::enable_shared_from
     run([self = shared_from_this(), head = std::move(head)] {
       if (!self->is_current()) return;
       self->connection_->send_head(head, true);
+      if (self->connection_->head_request_) {  // that was all of it
+        self->abandon();
+        return self->connection_->end_answer();
+      }
       self->connection_->flush();
     });
   }
@@ -83,7 +87,7 @@ class Connection::Answer final : public Exchange, public std::enable_shared_from
   }
   void cut() override {
     run([self = shared_from_this()] {
-      if (self->is_current()) self->connection_->close();
+      if (self->is_current() && !self->connection_->answer_complete_) self->connection_->close();
     });
   }
   std::size_t unsent_bytes() const override { return unsent_; }
@@ -204,7 +208,7 @@ void Connection::advance() {
         return handle();
       case RequestParser::State::kFailed:
         context_.refused_bytes.add();
-        return refuse(context_.handler.protocol_error(parser_.status(), parser_.error()));
+        return refuse(context_.handler.protocol_error(parser_.status(), parser_.error(), planned_request()));
     }
   }
 }
@@ -362,7 +366,14 @@ void Connection::on_written(std::size_t size) {
 void Connection::end_answer() {
   answer_complete_ = true;
   flush();
+  if (writing_ || phase_ == Phase::kClosed) return;
+  // Everything was sent before. Later, for whoever answers may still be at work on the request.
+  stream_->post([self = shared_from_this()] {
+    if (self->answer_complete_ && self->phase_ == Phase::kAnswering) self->after_answer();
+  });
 }
+
+const HttpRequest* Connection::planned_request() { return counted_ ? &parser_.request() : nullptr; }
 
 void Connection::stop_counting() {
   if (counted_) --context_.active_requests;
@@ -405,7 +416,8 @@ void Connection::check_deadline(Clock::time_point now) {
       context_.too_slow.add();
       deadline_ = Clock::time_point::max();
       return refuse(context_.handler.protocol_error(
-          408, phase_ == Phase::kHead ? "the head of the request came too slowly" : "the body came too slowly"));
+          408, phase_ == Phase::kHead ? "the head of the request came too slowly" : "the body came too slowly",
+          planned_request()));
     case Phase::kAnswering:  // waiting for a streamed body
       context_.too_slow.add();
       return close();

@@ -41,7 +41,7 @@ class Connection final : public StreamEvents, public std::enable_shared_from_thi
   Connection(ConnectionContext& context, std::function<void()> closed);
   ~Connection() override;
 
-  /// The stream is connected, its handshake done.
+  /// The stream is connected, its handshake done. Before everything below.
   void start(std::unique_ptr<Stream> stream);
   /// To be called now and then: ends what has passed its deadline.
   void check_deadline(Clock::time_point now);
@@ -78,6 +78,8 @@ class Connection final : public StreamEvents, public std::enable_shared_from_thi
   void respond(HttpResponse response);
   void end_answer();
   void after_answer();
+  /// Whose head is complete and whose body is being read; null: none.
+  [[nodiscard]] const HttpRequest* planned_request();
   void stop_counting();
   void abandon();
 

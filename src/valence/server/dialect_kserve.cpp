@@ -74,21 +74,22 @@ OrProblem<std::vector<BatchText>> parse_texts(const Json& tensor, const WireLimi
   }
   SERVER_TRY(const Json data, tensor.at("data"));
   SERVER_PASS(auto strings, flatten(data, 1));
-  const std::int64_t expected = shape[0] * (pairs ? 2 : 1);
-  if (static_cast<std::int64_t>(strings.size()) != expected || shape[0] > 1'000'000) {
-    return problem(ProblemKind::kValidation,
-                   fmt::format("input \"text\" has {} elements; its shape says {}", strings.size(), expected));
+  const std::size_t columns = pairs ? 2 : 1;
+  const auto rows = static_cast<std::size_t>(shape[0]);
+  if (strings.size() % columns != 0 || strings.size() / columns != rows) {
+    return problem(ProblemKind::kValidation, fmt::format("input \"text\" has {} elements; its shape is [{}]",
+                                                         strings.size(), fmt::join(shape, ",")));
   }
   if (strings.empty()) return problem(ProblemKind::kEmpty, "input \"text\" is empty");
-  if (static_cast<std::size_t>(shape[0]) > limits.max_texts) {
-    return problem(ProblemKind::kTooLarge, fmt::format("{} texts; the limit is {}", shape[0], limits.max_texts));
+  if (rows > limits.max_texts) {
+    return problem(ProblemKind::kTooLarge, fmt::format("{} texts; the limit is {}", rows, limits.max_texts));
   }
   std::vector<BatchText> texts;
-  for (std::size_t i = 0; i < strings.size(); i += pairs ? 2 : 1) {
+  for (std::size_t i = 0; i < strings.size(); i += columns) {
     BatchText& text = texts.emplace_back();
     text.text = std::move(strings[i]);
     if (pairs) text.pair = std::move(strings[i + 1]);
-    if (auto wrong = check_text(text.text, limits)) return tl::unexpected<Problem>(*std::move(wrong));
+    if (auto wrong = check_texts(text, limits)) return tl::unexpected<Problem>(*std::move(wrong));
   }
   return texts;
 }
@@ -228,7 +229,8 @@ void infer(ServerContext& context, const CallPointer& call) {
   auto asked = parse(call->request().body, context.limits);
   if (!asked) return call->refuse(asked.error());
   auto request = request_for(context, *std::move(model), std::move(asked->texts));
-  if (asked->timeout_us) request.timeout = std::chrono::milliseconds((*asked->timeout_us + 999) / 1000);
+  if (asked->timeout_us)
+    request.timeout = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::microseconds(*asked->timeout_us));
   classify(context, call, std::move(request),
            [asked = *std::move(asked)](const Call& answered, const pipeline::ServiceReply& reply) {
              return render(answered, reply, asked);

@@ -32,7 +32,7 @@ OrProblem<BatchText> parse_sequence(const std::vector<Json>& strings, const Wire
   if (strings.size() == 2) {
     SERVER_TRY(text.pair, strings[1].as_string());
   }
-  if (auto wrong = check_text(text.text, limits)) return tl::unexpected<Problem>(*std::move(wrong));
+  if (auto wrong = check_texts(text, limits)) return tl::unexpected<Problem>(*std::move(wrong));
   return text;
 }
 
@@ -142,8 +142,9 @@ void predict(ServerContext& context, const CallPointer& call) {
   if (!model) return call->refuse(model.error());
   auto request = parse_predict(call->request().body, context.limits);
   if (!request) return call->refuse(request.error());
-  auto texts = std::move(request->texts);
-  classify(context, call, request_for(context, *std::move(model), std::move(texts)),
+  auto work = request_for(context, *std::move(model), std::move(request->texts));
+  work.refuses_cut = !request->truncate;
+  classify(context, call, std::move(work),
            [asked = *std::move(request)](const Call& answered, const pipeline::ServiceReply& reply) {
              return render_predict(answered, reply, asked);
            });

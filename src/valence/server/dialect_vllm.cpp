@@ -185,7 +185,9 @@ void classify_vllm(ServerContext& context, const CallPointer& call) {
   auto request = parse(*json, *(*model)->classifier, context.limits);
   if (!request) return call->refuse(request.error());
   const std::int64_t created = context.clock.unix_ms() / 1000;
-  classify(context, call, request_for(context, *std::move(model), std::move(request->texts)),
+  auto work = request_for(context, *std::move(model), std::move(request->texts));
+  work.refuses_cut = !request->truncate;
+  classify(context, call, std::move(work),
            [use_activation = request->use_activation, truncate = request->truncate, created](
                const Call& asked, const pipeline::ServiceReply& reply) {
              return render(asked, reply, use_activation, truncate, created);

@@ -10,6 +10,7 @@ pipeline::ServiceRequest request_for(ServerContext& context, std::shared_ptr<con
                                      std::vector<BatchText> texts) {
   pipeline::ServiceRequest request;
   request.model = std::move(model);
+  request.all_or_nothing = true;
   for (std::size_t i = 0; i < texts.size(); ++i) request.fields.push_back({.id = context.ids.next(), .metadata = {}});
   request.texts = std::move(texts);
   return request;
@@ -62,18 +63,24 @@ void append_ranked(std::string& out, const Prediction& prediction, const std::ve
   out += ']';
 }
 
+std::optional<Problem> check_texts(const BatchText& text, const WireLimits& limits) {
+  if (text.pair) {
+    if (auto wrong = check_text(*text.pair, limits)) return wrong;
+  }
+  return check_text(text.text, limits);
+}
+
 OrProblem<BatchText> parse_text_or_pair(const Json& value, const WireLimits& limits) {
   BatchText text;
   if (value.is_object()) {
     SERVER_TRY(text.text, value.string("text"));
     if (const auto pair = value.find("text_pair")) {
       SERVER_TRY(text.pair, pair->as_string());
-      if (auto wrong = check_text(*text.pair, limits)) return tl::unexpected<Problem>(*std::move(wrong));
     }
   } else {
     SERVER_TRY(text.text, value.as_string());
   }
-  if (auto wrong = check_text(text.text, limits)) return tl::unexpected<Problem>(*std::move(wrong));
+  if (auto wrong = check_texts(text, limits)) return tl::unexpected<Problem>(*std::move(wrong));
   return text;
 }
 

@@ -34,6 +34,9 @@ namespace valence::server {
 void append_ranked(std::string& out, const Prediction& prediction, const std::vector<std::string>& labels,
                    std::size_t count, bool score_first);
 
+/// check_text() of both halves.
+[[nodiscard]] std::optional<Problem> check_texts(const BatchText& text, const WireLimits& limits);
+
 /// One string or {"text","text_pair"}.
 [[nodiscard]] OrProblem<BatchText> parse_text_or_pair(const Json& value, const WireLimits& limits);
 

@@ -12,8 +12,11 @@
 namespace valence::server {
 namespace {
 
-constexpr std::size_t kMaxLabelBytes = 200;
 constexpr std::size_t kMaxNoteCharacters = 2000;
+// A page that has become so long ends, however few records it has.
+constexpr std::size_t kPageBytes = std::size_t{4} << 20;
+// So many records, of up to a text each, are in memory at a time.
+constexpr std::size_t kItemsAtOnce = 64;
 
 OrProblem<store::PageRequest> parse_page(const QueryString& query) {
   store::PageRequest page;
@@ -52,15 +55,28 @@ OrProblem<store::HistoryFilter> parse_filter(const QueryString& query) {
 OrProblem<std::string> query_body(HistoryContext& history, const std::string& words) {
   SERVER_PASS(const auto query, QueryString::parse(words, filter_keys("cursor", "limit")));
   SERVER_PASS(const auto filter, parse_filter(query));
-  SERVER_PASS(const auto page, parse_page(query));
-  SERVER_PASS(const auto found, or_problem(history.store.query(filter, page)));
+  SERVER_PASS(auto page, parse_page(query));
   std::string body = "{\"items\":[";
-  for (const auto& record : found.items) {
-    if (!body.ends_with('[')) body += ',';
-    append_record(body, record);
+  std::string next;
+  for (std::size_t left = page.limit; left > 0;) {
+    page.limit = std::min(left, kItemsAtOnce);
+    SERVER_PASS(auto found, or_problem(history.store.query(filter, page)));
+    std::size_t taken = 0;
+    while (taken < found.items.size() && body.size() < kPageBytes) {
+      if (!body.ends_with('[')) body += ',';
+      append_record(body, found.items[taken++]);
+    }
+    if (taken < found.items.size()) {  // for the cursor behind what was taken
+      page.limit = taken;
+      SERVER_PASS(found, or_problem(history.store.query(filter, page)));
+    }
+    next = std::move(found.next);
+    left -= taken;
+    if (next.empty() || body.size() >= kPageBytes) break;
+    page.cursor = next;
   }
   body += ']';
-  append_member_if_any(body, "next", found.next);
+  append_member_if_any(body, "next", next);
   append_member(body, "text_policy", store::name_of(history.text));
   return body + '}';
 }
@@ -138,9 +154,7 @@ OrProblem<store::Feedback> parse_feedback(const ServerContext& server, std::stri
     return problem(ProblemKind::kValidation, fmt::format("note has more than {} characters", kMaxNoteCharacters));
   }
   for (const std::string* name : {&feedback.predicted, &feedback.stream, &feedback.channel}) {
-    if (name->size() > kMaxLabelBytes) {
-      return problem(ProblemKind::kValidation, fmt::format("a name has more than {} bytes", kMaxLabelBytes));
-    }
+    if (auto wrong = check_name("a name", *name)) return tl::unexpected<Problem>(*std::move(wrong));
   }
   feedback.time_ms = server.clock.unix_ms();
   return feedback;
@@ -225,9 +239,13 @@ void append_member_if_any(std::string& out, std::string_view name, std::string_v
   if (!value.empty()) append_member(out, name, value);
 }
 
+void run_later(Background& background, const CallPointer& call, std::function<void()> work) {
+  if (!background.run(std::move(work))) call->refuse(overloaded(std::chrono::milliseconds(1000)));
+}
+
 void answer_later(Background& background, const CallPointer& call, std::function<OrProblem<std::string>()> work,
                   int status) {
-  const bool taken = background.run([call, work = std::move(work), status] {
+  run_later(background, call, [call, work = std::move(work), status] {
     auto body = work();
     if (body) {
       call->answer_json(*std::move(body), status);
@@ -235,7 +253,6 @@ void answer_later(Background& background, const CallPointer& call, std::function
       call->refuse(body.error());
     }
   });
-  if (!taken) call->refuse(overloaded(std::chrono::milliseconds(1000)));
 }
 
 void refuse_without_history(const CallPointer& call) {

@@ -32,6 +32,8 @@ void append_record(std::string& out, const store::StoredRecord& record);
 void append_member(std::string& out, std::string_view name, std::string_view value);
 void append_member_if_any(std::string& out, std::string_view name, std::string_view value);
 
+/// Runs `work` in the background; 429 where too much waits there.
+void run_later(Background& background, const CallPointer& call, std::function<void()> work);
 /// Runs `work` in the background; what it returns is the body of an answer with `status`.
 void answer_later(Background& background, const CallPointer& call, std::function<OrProblem<std::string>()> work,
                   int status = 200);

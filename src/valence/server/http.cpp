@@ -94,15 +94,4 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus) {
   return decoded;
 }
 
-std::optional<std::string> query_value(std::string_view query, std::string_view key) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    const auto equals = pair.find('=');
-    if (percent_decoded(pair.substr(0, equals), true) != key) continue;
-    return equals == std::string_view::npos ? std::string() : percent_decoded(pair.substr(equals + 1), true);
-  }
-  return std::nullopt;
-}
-
 }  // namespace valence::server

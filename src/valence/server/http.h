@@ -55,9 +55,6 @@ struct HttpResponse {
 /// UTF-8.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, bool plus);
 
-/// The value of `key` in a query string, decoded; nothing if it is absent or broken.
-[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
-
 /// One request being answered. The answer is respond(), or start() with any number of write() and a finish(). May be
 /// called from any thread, and after the client has left.
 class Exchange {
@@ -125,8 +122,9 @@ class HttpHandler {
   [[nodiscard]] virtual BodyPlan plan(HttpRequest& request) = 0;
   /// Answers through `exchange`, now or later. Returns a reader if plan() said `streamed`.
   virtual std::shared_ptr<BodyReader> handle(HttpRequest request, std::shared_ptr<Exchange> exchange) = 0;
-  /// The answer to what is no request, was too slow or too long. `status` is 400, 408, 413 or 431.
-  [[nodiscard]] virtual HttpResponse protocol_error(int status, std::string_view what) = 0;
+  /// The answer to what is no request, was too slow or too long. `status` is 400, 408, 413 or 431. `request`: what
+  /// plan() has seen of it; null where its head is not complete.
+  [[nodiscard]] virtual HttpResponse protocol_error(int status, std::string_view what, const HttpRequest* request) = 0;
 };
 
 }  // namespace valence::server

@@ -4,16 +4,17 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "valence/net/hmac_sha256.h"
 #include "valence/server/app.h"
+#include "valence/server/query_string.h"
 
 namespace valence::server {
 namespace {
 
 constexpr std::string_view kScheme = "sha256=";
-constexpr std::size_t kMaxNameBytes = 200;
 
 Problem refused(std::string message, std::string hint) {
   return {ProblemKind::kUnauthorized, std::move(message), std::move(hint)};
@@ -24,12 +25,20 @@ bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+/// What follows the scheme, in lower case.
+std::string hex_of(std::string_view signature) {
+  std::string hex(signature.substr(kScheme.size()));
+  std::ranges::transform(hex, hex.begin(),
+                         [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + ('a' - 'A')) : c; });
+  return hex;
+}
+
 struct IngestText {
   std::string text;
   std::string id;
 };
 
-OrProblem<IngestText> parse(const ServerContext& context, std::string_view body, const std::string& stream) {
+OrProblem<IngestText> parse_text(const ServerContext& context, std::string_view body, const std::string& stream) {
   const IngestOptions& options = context.ingest;
   SERVER_PASS(const Json json, parse_json(body));
   const auto own = options.stream_text_paths.find(stream);
@@ -52,12 +61,25 @@ OrProblem<IngestText> parse(const ServerContext& context, std::string_view body,
       SERVER_TRY(const std::int64_t number, id->as_integer());
       found.id = std::to_string(number);
     }
-    if (found.id.size() > kMaxNameBytes) {
-      return problem(ProblemKind::kValidation, fmt::format("the id has more than {} bytes", kMaxNameBytes));
-    }
+    if (auto wrong = check_name("the id", found.id)) return tl::unexpected<Problem>(*std::move(wrong));
   }
-  if (found.id.empty()) found.id = context.ids.next();
+  // Systems number from 1 on, each its own things.
+  found.id = found.id.empty() ? context.ids.next() : fmt::format("{}/{}", stream, found.id);
   return found;
+}
+
+OrProblem<pipeline::ServiceRequest> parse_request(const ServerContext& context, const HttpRequest& request) {
+  constexpr auto kKeys = std::to_array<std::string_view>({"stream", "channel", "model"});
+  SERVER_PASS(const auto query, QueryString::parse(request.query, kKeys));
+  pipeline::ServiceRequest work;
+  SERVER_PASS(work.stream, query.name("stream"));
+  if (work.stream.empty()) work.stream = pipeline::kDefaultStream;
+  SERVER_PASS(work.channel, query.name("channel"));
+  SERVER_PASS(auto text, parse_text(context, request.body, work.stream));
+  SERVER_PASS(work.model, find_model(context, query.value("model")));
+  work.texts.push_back({.text = std::move(text.text)});
+  work.fields.push_back({.id = std::move(text.id), .metadata = {}});
+  return work;
 }
 
 HttpResponse render(const Call& call, const pipeline::ServiceReply& reply) {
@@ -74,28 +96,28 @@ HttpResponse render(const Call& call, const pipeline::ServiceReply& reply) {
   return {.status = 202, .content_type = "application/json", .body = body + '}'};
 }
 
-void ingest(ServerContext& context, SignatureCheck* signatures, const CallPointer& call) {
+void ingest(ServerContext& context, const std::shared_ptr<SignatureCheck>& signatures, const CallPointer& call) {
   const HttpRequest& request = call->request();
   if (signatures != nullptr) {
     const auto wrong = signatures->refuse(request.header("x-valence-signature"), request.header("x-valence-timestamp"),
                                           request.body, context.clock.unix_ms());
     if (wrong) return call->refuse(*wrong);
   }
-  const std::string stream = query_value(request.query, "stream").value_or("default");
-  if (stream.empty() || stream.size() > kMaxNameBytes) {
-    return call->refuse({ProblemKind::kBadRequest, fmt::format("a stream's name has 1 to {} bytes", kMaxNameBytes)});
+  const auto not_taken = [call, signatures] {
+    if (signatures != nullptr) signatures->forget(call->request().header("x-valence-signature"));
+  };
+  auto work = parse_request(context, request);
+  if (!work) {
+    not_taken();
+    return call->refuse(work.error());
   }
-  auto text = parse(context, request.body, stream);
-  if (!text) return call->refuse(text.error());
-  auto model = find_model(context, query_value(request.query, "model"));
-  if (!model) return call->refuse(model.error());
-  pipeline::ServiceRequest work;
-  work.model = *std::move(model);
-  work.stream = stream;
-  work.channel = query_value(request.query, "channel").value_or("");
-  work.texts.push_back({.text = std::move(text->text)});
-  work.fields.push_back({.id = std::move(text->id), .metadata = {}});
-  classify(context, call, std::move(work), render);
+  classify(
+      context, call, *std::move(work),
+      [not_taken](const Call& answered, const pipeline::ServiceReply& reply) {
+        if (!reply.predictions.front()) not_taken();
+        return render(answered, reply);
+      },
+      not_taken);
 }
 
 }  // namespace
@@ -105,13 +127,10 @@ std::optional<Problem> SignatureCheck::refuse(std::string_view signature, std::s
   if (!signature.starts_with(kScheme)) {
     return refused("the body is not signed", "send X-Valence-Signature: sha256=<hex HMAC-SHA256 of the body>");
   }
-  signature.remove_prefix(kScheme.size());
   const std::string expected = timestamp.empty()
                                    ? net::hmac_sha256_hex(secret_.reveal(), body)
                                    : net::hmac_sha256_hex(secret_.reveal(), fmt::format("{}.{}", timestamp, body));
-  std::string given(signature);
-  std::transform(given.begin(), given.end(), given.begin(),
-                 [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + ('a' - 'A')) : c; });
+  std::string given = hex_of(signature);
   if (!same(given, expected)) return refused("the signature does not belong to the body", "");
   if (!timestamp.empty()) {
     std::int64_t seconds = 0;
@@ -126,12 +145,20 @@ std::optional<Problem> SignatureCheck::refuse(std::string_view signature, std::s
   const std::lock_guard lock(mutex_);
   const std::int64_t oldest = now_ms - std::chrono::milliseconds(kRemembered).count();
   while (!order_.empty() && (order_.front().time_ms < oldest || order_.size() >= kMostRemembered)) {
-    seen_.erase(order_.front().signature);
+    // One that was forgotten and has come again has a later time.
+    const auto known = seen_.find(order_.front().signature);
+    if (known != seen_.end() && known->second == order_.front().time_ms) seen_.erase(known);
     order_.pop_front();
   }
-  if (!seen_.insert(given).second) return refused("this signed body has been here before", "");
+  if (!seen_.emplace(given, now_ms).second) return refused("this signed body has been here before", "");
   order_.push_back({now_ms, std::move(given)});
   return std::nullopt;
+}
+
+void SignatureCheck::forget(std::string_view signature) {
+  const std::string hex = hex_of(signature);
+  const std::lock_guard lock(mutex_);
+  seen_.erase(hex);
 }
 
 std::optional<Json> value_at(const Json& document, std::string_view path) {
@@ -160,7 +187,7 @@ std::vector<Route> ingest_routes(ServerContext& context) {
            .pattern = "/v1/ingest",
            .access = signatures ? AccessLevel::kPublic : AccessLevel::kRead,  // who signs needs no key
            .body = RouteBody::kJson,
-           .handle = [&context, signatures](const CallPointer& call) { ingest(context, signatures.get(), call); }}};
+           .handle = [&context, signatures](const CallPointer& call) { ingest(context, signatures, call); }}};
 }
 
 }  // namespace valence::server

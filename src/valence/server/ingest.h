@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "valence/base/json.h"
@@ -25,7 +25,7 @@ struct IngestOptions {
   /// Where the text is: members and array indices with dots between ("data.review.0.body").
   std::string text_path = "text";
   std::map<std::string, std::string> stream_text_paths = {};  ///< by stream; text_path for the others
-  std::string id_path = "id";                                 ///< where an id may be: a string or a number
+  std::string id_path = "id";                                 ///< where an id may be: a string or a number; the record's is STREAM/ID
 };
 
 /// Signatures of bodies, each good once.
@@ -41,9 +41,11 @@ class SignatureCheck {
 
   explicit SignatureCheck(Secret secret) : secret_(std::move(secret)) {}
 
-  /// Nothing if the request may pass; it then may not again. `now_ms`: Unix time.
+  /// Nothing if the request may pass; its signature then may not again, unless it is forgotten. `now_ms`: Unix time.
   [[nodiscard]] std::optional<Problem> refuse(std::string_view signature, std::string_view timestamp,
                                               std::string_view body, std::int64_t now_ms);
+  /// Of a request that had passed and was not taken after all: its sender may try again.
+  void forget(std::string_view signature);
 
  private:
   struct Seen {
@@ -54,7 +56,7 @@ class SignatureCheck {
   Secret secret_;
   std::mutex mutex_;
   std::deque<Seen> order_;  // oldest first
-  std::unordered_set<std::string> seen_;
+  std::unordered_map<std::string, std::int64_t> seen_;  // signature -> time_ms
 };
 
 /// The value at `path` in `document`; nothing where there is none.

@@ -53,6 +53,7 @@ const KindInfo& info_of(ProblemKind kind) {
 }  // namespace
 
 int status_of(ProblemKind kind) { return info_of(kind).status; }
+std::string_view type_of(ProblemKind kind) { return info_of(kind).type; }
 
 HttpResponse to_response(const Problem& problem, ErrorStyle style, std::string_view request_id) {
   const KindInfo& info = info_of(problem.kind);

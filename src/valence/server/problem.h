@@ -60,6 +60,8 @@ enum class ErrorStyle {
 };
 
 [[nodiscard]] int status_of(ProblemKind kind);
+/// "DeadlineExceeded", ...: what a native error's error_type says.
+[[nodiscard]] std::string_view type_of(ProblemKind kind);
 
 /// The status is the same in every style but where the dialect has its own: KServe says 400 for 422.
 [[nodiscard]] HttpResponse to_response(const Problem& problem, ErrorStyle style, std::string_view request_id);

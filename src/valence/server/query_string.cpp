@@ -7,6 +7,7 @@
 
 #include "valence/base/json.h"
 #include "valence/server/http.h"
+#include "valence/server/wire.h"
 #include "valence/store/time_bucket.h"
 
 namespace valence::server {
@@ -53,6 +54,12 @@ std::optional<std::string> QueryString::value(std::string_view name) const {
   const auto found = std::find_if(values_.begin(), values_.end(), [&](const auto& each) { return each.first == name; });
   if (found == values_.end()) return std::nullopt;
   return found->second;
+}
+
+OrProblem<std::string> QueryString::name(std::string_view name) const {
+  auto word = value(name).value_or("");
+  if (auto wrong = check_name(name, word)) return problem(ProblemKind::kBadRequest, std::move(wrong->message));
+  return word;
 }
 
 OrProblem<std::optional<std::int64_t>> QueryString::time_ms(std::string_view name) const {

@@ -22,6 +22,8 @@ class QueryString {
 
   /// Nothing where the parameter is absent; "" where it is there without a value.
   [[nodiscard]] std::optional<std::string> value(std::string_view name) const;
+  /// Of a stream, a channel or a subject; "" where it is absent. Error (400): longer than stores take.
+  [[nodiscard]] OrProblem<std::string> name(std::string_view name) const;
   /// Unix milliseconds, of any form that store::parse_time_ms takes.
   [[nodiscard]] OrProblem<std::optional<std::int64_t>> time_ms(std::string_view name) const;
   [[nodiscard]] OrProblem<std::optional<bool>> boolean(std::string_view name) const;

@@ -99,7 +99,7 @@ void one_model(const ServerContext& context, const CallPointer& call) {
 void reload(ServerContext& context, const CallPointer& call) {
   const std::string name(call->parameter(0));
   if (const auto model = find_model(context, name); !model) return call->refuse(model.error());
-  context.reloader.reload(name, [call](Result<std::shared_ptr<const pipeline::ServedModel>> loaded) {
+  const bool taken = context.reloader.reload(name, [call](Result<std::shared_ptr<const pipeline::ServedModel>> loaded) {
     if (!loaded) {
       return call->refuse({ProblemKind::kBackend, loaded.error().to_string(), "the model that was there serves on"});
     }
@@ -107,6 +107,8 @@ void reload(ServerContext& context, const CallPointer& call) {
     append_model(body, **loaded);
     call->answer_json(std::move(body));
   });
+  if (taken) return;
+  call->refuse({ProblemKind::kOverloaded, "too many wait for a reload of this model", "", std::chrono::seconds(1)});
 }
 
 }  // namespace

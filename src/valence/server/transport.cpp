@@ -36,7 +36,8 @@ constexpr std::chrono::milliseconds kAcceptAgain{100};
 struct IoThread : std::enable_shared_from_this<IoThread> {
   asio::io_context io{1};
   asio::steady_timer timer{io};
-  std::unordered_set<std::shared_ptr<Connection>> connections;
+  std::unordered_set<std::shared_ptr<Connection>> connections;  // started
+  std::unordered_set<std::shared_ptr<std::unique_ptr<Stream>>> handshaking;
   std::thread thread;
 
   void tick() {
@@ -268,30 +269,32 @@ void Transport::Impl::adopt(IoThread& thread, tcp::socket socket) {
   const auto connection =
       std::make_shared<Connection>(context, [this, &thread, self] { connection_closed(thread, *self); });
   *self = connection;
-  thread.connections.insert(connection);
+  const auto start = [&thread, connection](std::unique_ptr<Stream> stream) {
+    thread.connections.insert(connection);
+    connection->start(std::move(stream));
+  };
   if (!tls) {
-    connection->start(
-        std::make_unique<AsioStream<tcp::socket>>(thread.shared_from_this(), std::move(socket), connection));
+    start(std::make_unique<AsioStream<tcp::socket>>(thread.shared_from_this(), std::move(socket), connection));
     return;
   }
-  auto stream = std::make_shared<std::unique_ptr<AsioStream<TlsSocket>>>(std::make_unique<AsioStream<TlsSocket>>(
-      thread.shared_from_this(), TlsSocket(std::move(socket), *tls), connection));
-  auto& handshaking = **stream;
+  auto shaking = std::make_unique<AsioStream<TlsSocket>>(thread.shared_from_this(), TlsSocket(std::move(socket), *tls),
+                                                         connection);
+  TlsSocket& tls_socket = shaking->socket();
+  const auto stream = std::make_shared<std::unique_ptr<Stream>>(std::move(shaking));
+  thread.handshaking.insert(stream);
   // A client that never finishes its handshake is cut off like one that never finishes a head.
   auto patience = std::make_shared<asio::steady_timer>(thread.io, options.head_timeout);
   patience->async_wait([stream, patience](const error_code& aborted) {
     if (!aborted && *stream) (*stream)->close();
   });
-  handshaking.socket().async_handshake(asio::ssl::stream_base::server,
-                                       [this, &thread, stream, patience, connection](const error_code& failed) {
-                                         patience->cancel();
-                                         if (failed) {
-                                           (*stream)->close();
-                                           connection_closed(thread, connection);
-                                           return;
-                                         }
-                                         connection->start(std::move(*stream));
-                                       });
+  tls_socket.async_handshake(asio::ssl::stream_base::server,
+                             [this, &thread, stream, patience, connection, start](const error_code& failed) {
+                               patience->cancel();
+                               thread.handshaking.erase(stream);
+                               if (!failed) return start(std::move(*stream));
+                               (*stream)->close();
+                               connection_closed(thread, connection);
+                             });
 }
 
 void Transport::Impl::connection_closed(IoThread& thread, const std::weak_ptr<Connection>& connection) {
@@ -337,6 +340,7 @@ void Transport::Impl::stop() {
   for (const auto& thread : threads) {
     const auto all = std::exchange(thread->connections, {});
     for (const auto& connection : all) connection->close();
+    for (const auto& stream : std::exchange(thread->handshaking, {})) stream->reset();
   }
 }
 

@@ -12,24 +12,18 @@ namespace valence::server {
 namespace {
 
 constexpr std::string_view kSource = "request";
-// A stream, channel or subject is a name, not a text.
-constexpr std::size_t kMaxNameBytes = 200;
-constexpr std::size_t kMaxIdBytes = 200;
 constexpr std::size_t kMaxMetadataBytes = 16 * 1024;
-
-OrProblem<std::string> short_string(const Json& object, std::string_view key, std::size_t max_bytes) {
-  SERVER_TRY(std::string value, object.string_or(key, ""));
-  if (value.size() > max_bytes) {
-    return problem(ProblemKind::kValidation, fmt::format("{} has more than {} bytes", key, max_bytes));
-  }
-  return value;
-}
 
 void append_milliseconds(std::string& out, double seconds) {
   append_json_float(out, static_cast<float>(std::round(seconds * 1e6) / 1e3));
 }
 
 }  // namespace
+
+std::optional<Problem> check_name(std::string_view what, std::string_view name) {
+  if (name.size() <= kMaxNameBytes) return std::nullopt;
+  return Problem{ProblemKind::kValidation, fmt::format("{} has more than {} bytes", what, kMaxNameBytes)};
+}
 
 OrProblem<Json> parse_json(std::string_view body) {
   if (body.empty()) return problem(ProblemKind::kInvalidJson, "the body is empty", "send JSON");
@@ -83,9 +77,9 @@ OrProblem<NativeText> parse_native_text(const Json& value, const WireLimits& lim
     }
     if (const auto id = value.find("id")) {
       SERVER_TRY(text.id, id->as_string());
-      if (text.id->empty() || text.id->size() > kMaxIdBytes) {
+      if (text.id->empty() || text.id->size() > kMaxNameBytes) {
         return problem(ProblemKind::kValidation, fmt::format("an id has {} bytes", text.id->size()),
-                       fmt::format("an id has 1 to {} bytes", kMaxIdBytes));
+                       fmt::format("an id has 1 to {} bytes", kMaxNameBytes));
       }
     }
     if (const auto metadata = value.find("metadata")) {
@@ -153,9 +147,8 @@ OrProblem<NativeRequest> parse_native(std::string_view body, const WireLimits& l
   }
   for (const auto& [key, field] : {std::pair("stream", &request.stream), std::pair("channel", &request.channel),
                                    std::pair("subject", &request.subject)}) {
-    auto value = short_string(*json, key, kMaxNameBytes);
-    if (!value) return tl::unexpected<Problem>(value.error());
-    *field = *std::move(value);
+    SERVER_TRY(*field, json->string_or(key, ""));
+    if (auto wrong = check_name(key, *field)) return tl::unexpected<Problem>(*std::move(wrong));
   }
   return request;
 }

@@ -20,6 +20,12 @@ struct WireLimits {
   std::size_t max_text_bytes = 1'000'000;
 };
 
+// Streams, channels, subjects and ids of records are names, not texts: stores have them as keys.
+inline constexpr std::size_t kMaxNameBytes = 200;
+
+/// Of the member or parameter `what`: longer than kMaxNameBytes.
+[[nodiscard]] std::optional<Problem> check_name(std::string_view what, std::string_view name);
+
 /// A JSON document from a client. Errors: 400 where it is none, with the byte where it is not UTF-8.
 [[nodiscard]] OrProblem<Json> parse_json(std::string_view body);
 

@@ -165,7 +165,8 @@ using RecordVisitor = std::function<bool(const StoredRecord& record)>;
 
 /// Thread-safe. Errors, each with what to do: kIo (disk full, read-only, a broken file), kRemote (the server of a
 /// database is away), kUnsupported (a newer schema), kOverloaded (locked by another process for too long),
-/// kInvalidArgument (a cursor that is none, a limit out of range). After an error nothing has changed.
+/// kInvalidArgument (a cursor that is none, a limit out of range, a record that no attempt would store). After an error
+/// nothing has changed.
 class HistoryStore {
  public:
   HistoryStore() = default;

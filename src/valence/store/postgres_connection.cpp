@@ -91,6 +91,10 @@ Error error_of_state(std::string_view state, const std::string& where, std::stri
   if (state.starts_with("55P03") || state.starts_with("40")) {
     return {ErrorCode::kOverloaded, where, std::move(said), "locked by another; try again"};
   }
+  // Data exceptions, violated constraints, limits of the program: of what was sent, whoever is asked and when.
+  if (state.starts_with("22") || state.starts_with("23") || state.starts_with("54")) {
+    return {ErrorCode::kInvalidArgument, where, std::move(said)};
+  }
   return {ErrorCode::kRemote, where, std::move(said)};
 }
 

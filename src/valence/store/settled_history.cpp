@@ -7,6 +7,8 @@ namespace {
 
 // A store that works has everything in a fraction of it.
 constexpr std::chrono::milliseconds kPatience{2000};
+// An erasure is no erasure before.
+constexpr std::chrono::milliseconds kErasurePatience{5000};
 
 }  // namespace
 
@@ -35,8 +37,7 @@ Result<bool> SettledHistory::erase_feedback(const std::string& id) { return stor
 
 Result<Erased> SettledHistory::erase(const HistoryFilter& filter, const EraseOptions& options) {
   if (options.dry_run) return settled().erase(filter, options);
-  // What the spool cannot hand on now, the store cannot erase now either, and says so itself.
-  [[maybe_unused]] const Status drained = spool_.drain(kPatience);
+  VALENCE_TRY_STATUS(spool_.drain(kErasurePatience));
   return store_.erase(filter, options);
 }
 

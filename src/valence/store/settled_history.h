@@ -22,7 +22,8 @@ class SettledHistory final : public HistoryStore {
   [[nodiscard]] Result<Feedback> add_feedback(Feedback feedback) override;
   [[nodiscard]] Result<FeedbackPage> feedback(const FeedbackFilter& filter, const PageRequest& page) override;
   [[nodiscard]] Result<bool> erase_feedback(const std::string& id) override;
-  /// Also waits until no file of the spool holds what is erased.
+  /// Once no file of the spool holds what was written before. Errors: kDeadlineExceeded where that takes too long;
+  /// nothing has been erased then.
   [[nodiscard]] Result<Erased> erase(const HistoryFilter& filter, const EraseOptions& options) override;
   [[nodiscard]] Result<Erased> retain(const Retention& retention, std::int64_t now_ms) override;
   [[nodiscard]] Result<HistoryStats> stats() override;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "valence/base/file.h"
+#include "valence/base/json.h"
 #include "valence/store/record_codec.h"
 #include "valence/store/spool_segment.h"
 
@@ -164,7 +165,13 @@ void Spool::write_groups() {
       const Status put_down = put(writing_);
       lock.lock();
       if (put_down) break;
+      const bool is_new = disk_error_.empty();
       disk_error_ = put_down.error().to_string();
+      if (is_new) {
+        lock.unlock();
+        log(fmt::format("records wait in memory: {}", put_down.error().to_string()));
+        lock.lock();
+      }
       if (closing_) {  // a disk that refuses at the end cannot be waited for
         stats_.refused += writing_.records + pending_.records;
         return;
@@ -187,7 +194,8 @@ void Spool::write_groups() {
 Status Spool::put(const Group& group) {
   {
     std::unique_lock lock(mutex_);
-    const bool has_open = !segments_.empty() && segments_.back().is_open;
+    const bool has_open = !segments_.empty() && segments_.back().is_open && !wants_new_segment_;
+    if (!has_open && !segments_.empty()) segments_.back().is_open = false;
     if (!has_open) {
       lock.unlock();
       VALENCE_TRY_STATUS(open_segment());
@@ -217,6 +225,7 @@ Status Spool::open_segment() {
   file_ = std::move(file);
   file_bytes_ = kSegmentMagic.size();
   const std::lock_guard lock(mutex_);
+  wants_new_segment_ = false;
   segments_.push_back({.number = next_number_++,
                        .path = path,
                        .durable_bytes = kSegmentMagic.size(),
@@ -255,13 +264,24 @@ void Spool::drain_segments() {
     if (segment.number >= first_number_) handed_on_ += records;
     segments_.front().is_damaged |= damaged;
     if (handed_on) {
-      store_error_.clear();
+      const bool is_back = !std::exchange(store_error_, {}).empty();
       retry = kFirstRetry;
       changed_.notify_all();
+      if (is_back) {
+        lock.unlock();
+        log("the history takes records again");
+        lock.lock();
+      }
       continue;
     }
+    const bool is_new = store_error_.empty();
     store_error_ = handed_on.error().to_string();
     changed_.notify_all();
+    if (is_new) {
+      lock.unlock();
+      log(fmt::format("records wait in the spool: {}", handed_on.error().to_string()));
+      lock.lock();
+    }
     to_drain_.wait_for(lock, retry, [this] { return drain_stopped_; });
     retry = std::min(2 * retry, options_.longest_retry);
   }
@@ -280,6 +300,7 @@ Status Spool::drain_batch(const Segment& segment, std::uint64_t& drained_bytes, 
   const Descriptor file(::open(segment.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file.get() < 0) return fail_on(segment.path, "cannot be opened", errno);
   std::vector<StoredRecord> batch;
+  std::vector<StoredFrame> frames;
   std::uint64_t offset = segment.drained_bytes;
   std::uint64_t consumed = 0;
   std::uint64_t wanted = kReadBytes;
@@ -311,6 +332,7 @@ Status Spool::drain_batch(const Segment& segment, std::uint64_t& drained_bytes, 
       auto record = parse_record(frame.payload);
       if (record) {
         batch.push_back(std::move(*record));
+        frames.push_back({.offset = offset + consumed, .payload = frame.payload});
       } else {
         damaged = true;
       }
@@ -321,12 +343,44 @@ Status Spool::drain_batch(const Segment& segment, std::uint64_t& drained_bytes, 
     if (!batch.empty() || consumed > 0 || wanted > kMaxFrameBytes + kFrameHeaderBytes) break;
     wanted = kMaxFrameBytes + kFrameHeaderBytes + kSegmentMagic.size();  // the first record is larger than the buffer
   }
-  if (!batch.empty()) {
-    VALENCE_TRY([[maybe_unused]] const std::size_t added, store_.write(batch));
-  }
+  if (!batch.empty()) VALENCE_TRY_STATUS(hand_on(segment, batch, frames));
   drained_bytes = consumed;
   drained_records = batch.size();
   return {};
+}
+
+Status Spool::hand_on(const Segment& segment, std::span<const StoredRecord> records,
+                      std::span<const StoredFrame> frames) {
+  const auto added = store_.write(records);
+  if (added) return {};
+  if (added.error().code() != ErrorCode::kInvalidArgument) return fail(added.error());
+  if (records.size() == 1) return set_aside(segment, records.front(), frames.front(), added.error());
+  const std::size_t half = records.size() / 2;
+  VALENCE_TRY_STATUS(hand_on(segment, records.first(half), frames.first(half)));
+  return hand_on(segment, records.subspan(half), frames.subspan(half));
+}
+
+Status Spool::set_aside(const Segment& segment, const StoredRecord& record, const StoredFrame& frame,
+                        const Error& reason) {
+  // A segment of its own, so that its owner may put it back under the name of one.
+  const fs::path path = options_.directory / fmt::format("{:012}-{}.damaged", segment.number, frame.offset);
+  std::string bytes(kSegmentMagic);
+  append_frame(bytes, frame.payload);
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  int failed = file.get() < 0 ? errno : write_at(file.get(), bytes, 0);
+  if (failed == 0 && ::fdatasync(file.get()) != 0) failed = errno;
+  if (failed != 0) return fail_on(path, "cannot be written", failed);
+  sync_directory(options_.directory);
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.set_aside;
+  }
+  log(fmt::format("record {} is set aside as {}: {}", in_quotes(record.record.id), path.string(), reason.to_string()));
+  return {};
+}
+
+void Spool::log(const std::string& line) const {
+  if (options_.log) options_.log(line);
 }
 
 bool Spool::may_retire_first() const {
@@ -379,7 +433,15 @@ Status Spool::drain(milliseconds timeout) {
   ++hurrying_;
   to_write_.notify_one();
   to_drain_.notify_one();
-  const bool drained = changed_.wait_for(lock, timeout, [this] { return is_drained(); });
+  const auto deadline = SteadyClock::now() + timeout;
+  const std::uint64_t taken = stats_.taken;
+  bool drained = changed_.wait_until(lock, deadline, [&] { return handed_on_ >= taken || is_drained(); });
+  if (drained && !segments_.empty()) {
+    const std::uint64_t last = segments_.back().number;
+    wants_new_segment_ = segments_.back().is_open;
+    to_drain_.notify_one();
+    drained = changed_.wait_until(lock, deadline, [&] { return segments_.empty() || segments_.front().number > last; });
+  }
   --hurrying_;
   if (drained) return {};
   return fail(ErrorCode::kDeadlineExceeded, options_.directory.string(),

@@ -15,7 +15,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -40,6 +42,9 @@ struct SpoolOptions {
   std::chrono::milliseconds batch_delay{1000};
   /// Drained segments go after this even where they are not full: their texts should not lie about.
   std::chrono::milliseconds segment_life{10'000};
+  /// Of one line: that the store or the disk begins to fail or works again, that a record was set aside. From the
+  /// spool's threads; must not call the spool.
+  std::function<void(const std::string& line)> log = {};
 };
 
 struct SpoolStats {
@@ -48,6 +53,7 @@ struct SpoolStats {
   std::uint64_t drained = 0;           ///< records that the store has confirmed, those of earlier runs included
   std::uint64_t waiting_bytes = 0;     ///< on disk and in memory; 0 when the store has everything
   std::uint64_t damaged_segments = 0;  ///< set aside as *.damaged
+  std::uint64_t set_aside = 0;         ///< records that the store refuses for what they are; each its own *.damaged
   bool store_failing = false;
   bool disk_failing = false;
   std::string last_error;  ///< of the store or the disk, while one of them fails
@@ -74,7 +80,8 @@ class Spool final : public pipeline::RecordSink {
   void settle(std::chrono::milliseconds timeout);
 
   /// Returns when the store has all that was taken before and no file of the spool holds it; before an erasure, so that
-  /// nothing of it is still on its way. kDeadlineExceeded, with what holds it up.
+  /// nothing of it is still on its way; what comes while it waits does not hold it up. kDeadlineExceeded, with what
+  /// does.
   [[nodiscard]] Status drain(std::chrono::milliseconds timeout);
 
   /// Takes no more, writes to disk what is in memory, hands on what the store takes within `timeout`. What is left then
@@ -112,6 +119,15 @@ class Spool final : public pipeline::RecordSink {
   /// Hands on the next batch of the first segment, without the lock. Nothing when there is none.
   Status drain_batch(const Segment& segment, std::uint64_t& drained_bytes, std::uint64_t& drained_records,
                      bool& damaged);
+  /// A record on its way, as its segment has it.
+  struct StoredFrame {
+    std::uint64_t offset = 0;  // in the segment
+    std::string_view payload;
+  };
+  /// To the store; one that it refuses for what it is, is set aside and does not keep the others.
+  Status hand_on(const Segment& segment, std::span<const StoredRecord> records, std::span<const StoredFrame> frames);
+  Status set_aside(const Segment& segment, const StoredRecord& record, const StoredFrame& frame, const Error& reason);
+  void log(const std::string& line) const;
   [[nodiscard]] bool may_retire_first() const;
   void retire_drained_segments(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] std::uint64_t waiting_bytes() const;
@@ -132,6 +148,7 @@ class Spool final : public pipeline::RecordSink {
   bool closing_ = false;
   bool drain_stopped_ = false;
   int hurrying_ = 0;                // who waits in drain() or settle()
+  bool wants_new_segment_ = false;  // the open one is to end: somebody waits for its records to be gone
   std::uint64_t first_number_ = 1;  // of this run's segments
   std::uint64_t handed_on_ = 0;     // records of this run that the store has, or never will
   SpoolStats stats_;

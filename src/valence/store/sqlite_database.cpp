@@ -51,6 +51,10 @@ Error sqlite_error(sqlite3* connection, int code, const std::string& where) {
     case SQLITE_CORRUPT:
       return {ErrorCode::kInvalidData, where, fmt::format("is damaged: {}", said),
               "restore a backup, or move the file away and begin a new history"};
+    case SQLITE_TOOBIG:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+      return {ErrorCode::kInvalidArgument, where, said};
     case SQLITE_NOMEM:
       return {ErrorCode::kOverloaded, where, "out of memory"};
     default:

@@ -77,6 +77,24 @@ TEST(Access, PagesOfOtherSitesDoNotChangeAnything) {
   EXPECT_FALSE(refused("GET", "cross-site"));
 }
 
+// Browsers send Sec-Fetch-Site to trustworthy places only: not over plain HTTP to another machine.
+TEST(Access, WithoutSecFetchSiteTheOriginTellsAPageOfAnotherSite) {
+  const Access access({.allowed_hosts = {"*"}});
+  const auto refused = [&](HttpHeaders headers) {
+    headers.emplace_back("host", "Valence.lan:8080");
+    return access.refuse(request("POST", std::move(headers)), AccessLevel::kRead).has_value();
+  };
+  EXPECT_FALSE(refused({}));
+  EXPECT_FALSE(refused({{"origin", "http://valence.lan:8080"}}));
+  EXPECT_TRUE(refused({{"origin", "http://evil.example"}}));
+  EXPECT_TRUE(refused({{"origin", "http://valence.lan"}}));
+  EXPECT_TRUE(refused({{"origin", "http://valence.lan:8080.evil.example"}}));
+  EXPECT_TRUE(refused({{"origin", "null"}}));
+  // A proxy may call this server by another name than the browser does.
+  EXPECT_FALSE(refused({{"origin", "https://sentiment.example"}, {"sec-fetch-site", "same-origin"}}));
+  EXPECT_TRUE(refused({{"origin", "http://valence.lan:8080"}, {"sec-fetch-site", "cross-site"}}));
+}
+
 TEST(Access, KeysAreAskedForByRoutesThatNeedThem) {
   const auto keys = ApiKeys::parse(kKeys, "keys");
   ASSERT_TRUE(keys);

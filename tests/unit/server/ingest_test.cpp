@@ -16,6 +16,18 @@ TEST(SignatureCheck, TakesARightSignatureOnce) {
   EXPECT_TRUE(check.refuse(kSignature, "", kBody, kNow + 1000));
 }
 
+TEST(SignatureCheck, WhatWasNotTakenMayComeAgain) {
+  SignatureCheck check{Secret("key")};
+  EXPECT_FALSE(check.refuse(kSignature, "", kBody, kNow));
+  check.forget(kSignature);
+  EXPECT_FALSE(check.refuse(kSignature, "", kBody, kNow + 1000));
+  EXPECT_TRUE(check.refuse(kSignature, "", kBody, kNow + 2000));
+  // The time of the first attempt, which is remembered no longer, is not that of the second.
+  const std::int64_t remembered = std::chrono::milliseconds(SignatureCheck::kRemembered).count();
+  EXPECT_TRUE(check.refuse(kSignature, "", kBody, kNow + remembered + 500));
+  EXPECT_FALSE(check.refuse(kSignature, "", kBody, kNow + remembered + 1500));
+}
+
 TEST(SignatureCheck, RefusesWhatIsMissingWrongOrForAnotherBody) {
   SignatureCheck check{Secret("key")};
   EXPECT_TRUE(check.refuse("", "", kBody, kNow));

@@ -26,10 +26,15 @@ class FlakyStore final : public HistoryStore {
   explicit FlakyStore(HistoryStore& behind) : behind_(behind) {}
   std::atomic<bool> away = true;
   std::atomic<int> attempts = 0;
+  /// A record with this id can never be stored.
+  std::string refused_id;
 
   Result<std::size_t> write(std::span<const StoredRecord> records) override {
     ++attempts;
     if (away) return fail(ErrorCode::kRemote, "db", "is away");
+    for (const StoredRecord& stored : records) {
+      if (stored.record.id == refused_id) return fail(ErrorCode::kInvalidArgument, "db", "index row too large");
+    }
     return behind_.write(records);
   }
   Result<HistoryPage> query(const HistoryFilter& f, const PageRequest& p) override { return behind_.query(f, p); }
@@ -231,6 +236,67 @@ TEST_F(SpoolTest, ADamagedSegmentGivesWhatComesBeforeAndIsSetAside) {
   ASSERT_TRUE(spool->write_durably(records_of(10, 1), kLongEnough));
   ASSERT_TRUE(spool->drain(kLongEnough));
   EXPECT_EQ(stored_count(), 2U);
+}
+
+TEST_F(SpoolTest, ARecordThatTheStoreNeverTakesIsSetAsideAlone) {
+  std::vector<std::string> lines;
+  options_.log = [&lines](const std::string& line) { lines.push_back(line); };
+  flaky_->away = false;
+  flaky_->refused_id = "id100123";
+  {
+    const auto spool = open(*flaky_);
+    ASSERT_TRUE(spool->write(records_of(0, 300)));
+    ASSERT_TRUE(spool->drain(kLongEnough));
+    EXPECT_EQ(stored_count(), 299U);
+    EXPECT_EQ(spool->stats().set_aside, 1U);
+    EXPECT_FALSE(spool->stats().store_failing);
+    EXPECT_EQ(spool->stats().waiting_bytes, 0U);
+  }
+  EXPECT_LE(flaky_->attempts, 2 * 9 + 2);  // halves of 300, and nothing is tried for ever
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines.front().find("id100123"), std::string::npos);
+  ASSERT_EQ(segments(".damaged").size(), 1U);
+  // Put back, it is a segment like any other.
+  std::filesystem::rename(segments(".damaged").front(), options_.directory / "000000000077.spool");
+  const auto spool = open(*store_);
+  ASSERT_TRUE(spool->drain(kLongEnough));
+  EXPECT_EQ(stored_count(), 300U);
+}
+
+TEST_F(SpoolTest, AStoreThatFailsAndIsBackIsLoggedOnce) {
+  std::vector<std::string> lines;
+  options_.log = [&lines](const std::string& line) { lines.push_back(line); };
+  {
+    const auto spool = open(*flaky_);
+    ASSERT_TRUE(spool->write_durably(records_of(0, 10), kLongEnough));
+    while (flaky_->attempts < 3) std::this_thread::yield();
+    flaky_->away = false;
+    ASSERT_TRUE(spool->drain(kLongEnough));
+  }
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_NE(lines[0].find("is away"), std::string::npos);
+  EXPECT_NE(lines[1].find("again"), std::string::npos);
+}
+
+TEST_F(SpoolTest, WhatComesWhileItDrainsDoesNotHoldItUp) {
+  options_.segment_life = std::chrono::hours(1);
+  const auto spool = open(*store_);
+  ASSERT_TRUE(spool->write(records_of(0, 10)));
+  std::atomic<bool> over = false;
+  std::thread writer([&] {
+    for (int i = 1; !over; ++i) {
+      if (!spool->write_durably(records_of(i * 10, 10), kLongEnough)) break;
+    }
+  });
+  for (int i = 0; i < 5; ++i) {
+    const auto before = segments();
+    const Status drained = spool->drain(kLongEnough);
+    EXPECT_TRUE(drained) << drained.error().to_string();
+    const auto after = segments();
+    for (const auto& path : before) EXPECT_EQ(std::ranges::count(after, path), 0) << path;
+  }
+  over = true;
+  writer.join();
 }
 
 TEST_F(SpoolTest, ARecordLargerThanTheReadersBufferPasses) {
