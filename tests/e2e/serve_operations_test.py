@@ -46,6 +46,8 @@ class Database(unittest.TestCase):
             for worker in workers:
                 worker.start()
             wait_for(lambda: len(statuses) > 20)
+            # The first records are on their way for a second; they bring the tables.
+            wait_for(lambda: database.query("SELECT to_regclass('valence.record') IS NOT NULL") == "t")
             database.stop()
             before = len(statuses)
             time.sleep(down_s)
