@@ -147,6 +147,10 @@ class Rewriter {
     return {};
   }
 
+  [[nodiscard]] bool begins_alternative() const {
+    return at_ == 0 || (pattern_[at_ - 1] == '|' && (at_ == 1 || pattern_[at_ - 2] != '\\'));
+  }
+
   /// {n}, {n,}, {,m} and {n,m}; anything else that begins so is text to both.
   Status interval() {
     constexpr std::string_view kDigits = "0123456789";
@@ -173,8 +177,9 @@ class Rewriter {
     static constexpr std::string_view kAlike[] = {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:", "(?i)"};
     for (const std::string_view opening : kAlike) {
       if (!pattern_.substr(at_).starts_with(opening)) continue;
-      // In Ruby it takes in all alternatives that follow, in PCRE2 its own alone.
-      if (opening == "(?i)" && at_ > 0) return refuse("(?i) anywhere but at the beginning");
+      // Ruby's a(?i)b|c is a(?i:b|c): alternatives that follow are its own. In PCRE2 they are not.
+      if (opening == "(?i)" && !begins_alternative() && pattern_.find('|', at_) != pattern_.npos)
+        return refuse("(?i) within an alternative that is not the last");
       copy(opening.size());
       return {};
     }
