@@ -80,12 +80,17 @@ export async function checksOfAnyServer(any) {
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await ground();
     const button = page.getByRole('button', { name: /^Colours/ });
+    // It is taken on after the page was drawn with the button's new name.
+    const taken = (theme) => page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme);
     await button.click();
+    await taken('light');
     assert.equal(await ground(), light);
     await button.click();
+    await taken('dark');
     const dark = await ground();
     assert.notEqual(dark, light);
     await page.reload();
+    await button.waitFor();
     assert.equal(await ground(), dark);
     await close(page);
   });
