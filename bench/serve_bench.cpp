@@ -180,6 +180,11 @@ void measure_single(std::uint16_t port, double seconds) {
 int main(int argc, char** argv) {
   try {
     const double seconds = argc > 1 ? std::atof(argv[1]) : 3;
+    if (argc > 2 || !(seconds > 0)) {
+      fmt::print(stderr,
+                 "usage: serve_bench [SECONDS]   of each measurement, above 0 [3]; VALENCE_BINARY: the program\n");
+      return 2;
+    }
     const char* const program = std::getenv("VALENCE_BINARY");
     for (const bool history : {true, false}) {
       fmt::print("{}\n", history ? "with the history of a default start" : "--no-history");

@@ -2,6 +2,7 @@
 import http.server
 import threading
 import time
+from pathlib import Path
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -70,6 +71,21 @@ class Receiver:
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server.server_address[1]}/services/T0/B0/canary-7f3a"
+
+    def config(self, folder):
+        """Path of a configuration whose one rule, more than 10 % negative of the last 20, tells this receiver after a second."""
+        path = Path(folder) / "config.toml"
+        path.write_text(f"""
+[alerts]
+rules = ["negative > 10% of last 20 -> hook"]
+group_wait = "1s"
+state_file = "{folder}/alerts.journal"
+[alerts.receivers.hook]
+kind = "webhook"
+url = "{self.url}"
+allow_private = true
+""")
+        return path
 
     @property
     def got(self):

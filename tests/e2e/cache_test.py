@@ -8,7 +8,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from hub_server import File, sha256
+from hub_server import File
 from hub_support import REPO, WithHub
 from support import BINARY
 

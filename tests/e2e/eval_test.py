@@ -1,31 +1,13 @@
-"""`valence eval` and `valence models calibrate`: figures against plain Python over what classify says of the same rows."""
+"""`valence eval`: figures against plain Python over what classify says of the same rows."""
 import csv
 import html.parser
 import json
 import math
-import os
 import random
-import struct
 import unittest
-from pathlib import Path
 
-from support import VOCABULARY, InTemporaryFolder, lines, safetensors, tensors_of, valence, write_tiny_model
-
-WORDS = [word for word in VOCABULARY if word.isalpha()]
-
-
-def random_texts(count, seed=1):
-    generator = random.Random(seed)
-    return [" ".join(generator.choices(WORDS, k=generator.randint(1, 12))) for _ in range(count)]
-
-
-def float32(value):
-    return struct.unpack("f", struct.pack("f", value))[0]
-
-
-def softmax(logits, temperature=1.0):
-    weights = [math.exp((logit - max(logits)) / temperature) for logit in logits]
-    return [weight / sum(weights) for weight in weights]
+from eval_support import Evaluating, float32, random_texts
+from support import lines, valence
 
 
 def f1_of(truth, predicted, label):
@@ -38,36 +20,6 @@ def p_of_mcnemar(first_only, second_only):
     """Exact: 2 * P(X <= smaller), X ~ Binomial(n, 1/2)."""
     n, smaller = first_only + second_only, min(first_only, second_only)
     return min(1.0, 2 * sum(math.comb(n, k) for k in range(smaller + 1)) / 2 ** n) if n else 1.0
-
-
-class Evaluating(InTemporaryFolder):
-    def model_of(self, name, labels, **changes):
-        """A tiny model with these labels, its weights random by a seed of its own."""
-        folder = write_tiny_model(self.folder / name)
-        config = json.loads((folder / "config.json").read_text())
-        config.update(changes, id2label={str(i): label for i, label in enumerate(labels)},
-                      label2id={label: i for i, label in enumerate(labels)})
-        tensors = tensors_of(config, random.Random(name))
-        (folder / "config.json").write_text(json.dumps(config))
-        (folder / "model.safetensors").write_bytes(safetensors(tensors))
-        return folder
-
-    def answers(self, model, texts, *args):
-        """Per text the scores by label, as classify gives them."""
-        path = self.file("texts.txt", "\n".join(texts) + "\n")
-        rows = lines(valence("classify", "-m", model, path, "-f", "jsonl", "--top-k", "all", *args))
-        return [{score["label"]: score["score"] for score in row["scores"]} for row in rows]
-
-    def data(self, rows, name="dev.csv", header=("text", "label")):
-        path = self.folder / name
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header, *rows])
-        return path
-
-    def evaluated(self, *args, code=0):
-        result = valence("eval", *args, "--json")
-        self.assertEqual(result.returncode, code, result.stderr.decode())
-        return json.loads(result.stdout)
 
 
 class OneLabel(Evaluating):
@@ -424,90 +376,6 @@ class Numbers(Evaluating):
         self.assertAlmostEqual(figures["r2"], 1 - sum(squared) / sum((t - mean) ** 2 for t in truth), 9)
         self.assertEqual(report["failed_rows"], 1)
         self.assert_refused(valence("models", "calibrate", model, "--data", dev), 2, "nothing to calibrate")
-
-
-class Calibrating(Evaluating):
-    def setUp(self):
-        super().setUp()
-        self.model = self.model_of("colours", ["red", "green", "blue"])
-        self.texts = random_texts(400, seed=6)
-        self.logits = self.answers(self.model, self.texts, "--function", "none")
-        generator = random.Random(8)
-        # Labels drawn from the scores at temperature 0.1: the model is far from sure enough of itself.
-        self.truth = [generator.choices(list(row), softmax(list(row.values()), 0.1))[0] for row in self.logits]
-        self.dev = self.data(zip(self.texts, self.truth))
-
-    def calibrate(self, *args):
-        return valence("models", "calibrate", self.model, "--data", self.dev, *args)
-
-    def test_scores_become_those_of_the_fitted_temperature_and_only_then(self):
-        before = self.answers(self.model, self.texts)
-        result = self.calibrate("--target-error", "0.2")
-        self.assertEqual(result.returncode, 0, result.stderr.decode())
-        stored = json.loads((self.model / "calibration.json").read_text())
-        temperature = stored["temperature"]
-        losses = {t: sum(-math.log(softmax(list(row.values()), t)[list(row).index(truth)])
-                         for row, truth in zip(self.logits, self.truth)) for t in
-                  (temperature, temperature * 0.98, temperature * 1.02)}
-        self.assertEqual(min(losses, key=losses.get), temperature)
-        for row, given in zip(self.logits, self.answers(self.model, self.texts)):
-            for label, expected in zip(row, softmax(list(row.values()), temperature)):
-                self.assertAlmostEqual(given[label], expected, 6)
-        self.assertEqual(self.answers(self.model, self.texts, "--no-calibration"), before)
-        self.assertEqual(self.answers(self.model, self.texts, "--function", "none"), self.logits)
-        self.assertEqual(stored["evidence"]["data"], "dev.csv")
-        held_out = stored["evidence"]["held_out"]
-        self.assertLess(held_out["ece_after"], held_out["ece_before"])
-
-    def test_abstention_answers_what_reaches_the_stored_threshold(self):
-        self.assertEqual(self.calibrate("--target-error", "0.2").returncode, 0)
-        rule = json.loads((self.model / "calibration.json").read_text())["abstention"]
-        path = self.file("texts.txt", "\n".join(self.texts) + "\n")
-        rows = lines(valence("classify", "-m", self.model, path, "-f", "jsonl", "--abstain"))
-        answered = [(row["label"], t) for row, t in zip(rows, self.truth) if row["label"] != "uncertain"]
-        self.assertEqual(len(answered), rule["answered"])
-        self.assertEqual(sum(label != t for label, t in answered), rule["errors"])
-        self.assertTrue(all((row["label"] == "uncertain") == (row["score"] < rule["threshold"]) for row in rows))
-        self.assertLessEqual(rule["errors"] / rule["answered"], rule["error_bound"])
-        self.assertLessEqual(rule["error_bound"], 0.2)
-
-    def test_a_target_that_cannot_be_kept_writes_nothing(self):
-        result = self.calibrate("--target-error", "0.0001")
-        self.assert_refused(result, 3, "nothing is written")
-        self.assertFalse((self.model / "calibration.json").exists())
-
-    def test_dry_run_writes_nothing(self):
-        result = self.calibrate("--dry-run", "--json")
-        self.assertEqual(result.returncode, 0, result.stderr.decode())
-        self.assertIn("temperature", json.loads(result.stdout))
-        self.assertFalse((self.model / "calibration.json").exists())
-
-    def test_abstaining_without_a_calibration_is_refused(self):
-        self.assert_refused(valence("classify", "-m", self.model, "-t", "good", "--abstain"), 2,
-                            "models calibrate")
-
-    def test_a_calibration_of_other_labels_or_damaged_is_refused(self):
-        self.assertEqual(self.calibrate().returncode, 0)
-        path = self.model / "calibration.json"
-        stored = json.loads(path.read_text())
-        for change in ({"labels": ["red", "green"]}, {"temperature": 0}, {"temperature": "hot"},
-                       {"format_version": 2}, {"function": "tanh"}, {"label_thresholds": [0.5]}):
-            with self.subTest(change=change):
-                path.write_text(json.dumps({**stored, **change}))
-                self.assert_refused(valence("classify", "-m", self.model, "-t", "good"), 3, "calibration.json")
-                self.assertEqual(
-                    valence("classify", "-m", self.model, "-t", "good", "--no-calibration").returncode, 0)
-        path.write_text("{")
-        self.assert_refused(valence("classify", "-m", self.model, "-t", "good"), 3, "calibration.json")
-
-    def test_the_built_in_model_cannot_be_written(self):
-        self.assert_refused(valence("models", "calibrate", "default", "--data", self.dev), 2, "built-in")
-
-    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
-    def test_a_directory_that_cannot_be_written_is_known_at_once(self):
-        self.model.chmod(0o555)
-        self.addCleanup(self.model.chmod, 0o755)
-        self.assert_refused(self.calibrate(), 5, "cannot be written")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 """Memory does not grow with the file."""
-import os
 import random
 import subprocess
 import unittest

@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from serve_support import ADMIN_KEY, READ_KEY, Server, ask, certificate_files, key_file, post, raw
+from serve_support import ADMIN_KEY, READ_KEY, Server, ask, certificate_files, key_file, raw
 from support import valence
 
 

@@ -8,22 +8,12 @@ import unittest
 from pathlib import Path
 
 from alert_receiver import Receiver, gigabyte, hang, status
-from serve_support import Server
+from serve_support import Server, wait_for
 from support import valence
 
-PATIENCE_S = 60
 HISTORY = "data/valence/history.db"
 MOST_ANSWER_S = 5.0  # of a classification; a busy machine included
 
-
-def wait_for(condition):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it never became true")
 
 
 def in_own_mounts(script):
@@ -43,18 +33,7 @@ class Faults(unittest.TestCase):
 
 class Receivers(Faults):
     def alerting(self, folder, receiver):
-        config = Path(folder) / "config.toml"
-        config.write_text(f"""
-[alerts]
-rules = ["negative > 10% of last 20 -> hook"]
-group_wait = "1s"
-state_file = "{folder}/alerts.journal"
-[alerts.receivers.hook]
-kind = "webhook"
-url = "{receiver.url}"
-allow_private = true
-""")
-        return Server("--config", config)
+        return Server("--config", receiver.config(folder))
 
     def test_a_receiver_that_hangs_refuses_or_talks_forever_holds_nothing_up(self):
         for name, answer in (("hangs", hang), ("429", status(429, Retry_After="600")), ("404", status(404)),

@@ -3,40 +3,17 @@ import json
 import re
 import socket
 import tempfile
-import threading
 import time
 import unittest
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from serve_support import ADMIN_KEY, READ_KEY, Server, key_file
-from support import valence
+from alert_receiver import Receiver
+from serve_support import ADMIN_KEY, READ_KEY, OneHistory, Server, key_file, wait_for
 
 PATIENCE_S = 30
 
 
-def wait_for(condition):
-    """The first true value of `condition`; it is asked again and again."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it never became true")
-
-
-class History(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.home = tempfile.TemporaryDirectory()
-        cls.server = Server("--store-text", "full", home=cls.home.name).__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__()
-        cls.home.cleanup()
-
+class History(OneHistory):
     def remember(self, *texts, stream):
         status, reply = self.server.classify(*texts, stream=stream)
         self.assertEqual(status, 200)
@@ -230,58 +207,30 @@ class Events(unittest.TestCase):
 
 class Alerts(unittest.TestCase):
     def test_a_rule_fires_is_silenced_and_is_told(self):
-        received = []
-
-        class Hook(BaseHTTPRequestHandler):
-            def do_POST(self):
-                received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        hook = HTTPServer(("127.0.0.1", 0), Hook)
-        threading.Thread(target=hook.serve_forever, daemon=True).start()
-        with tempfile.TemporaryDirectory() as folder:
-            config = Path(folder) / "config.toml"
-            config.write_text(f"""
-[alerts]
-rules = ["negative > 10% of last 20 -> hook"]
-group_wait = "1s"
-state_file = "{folder}/alerts.journal"
-[alerts.receivers.hook]
-kind = "webhook"
-url = "http://127.0.0.1:{hook.server_address[1]}/"
-allow_private = true
-""")
-            try:
-                with Server("--config", config) as server:
-                    for _ in range(20):
-                        self.assertEqual(server.classify("I hate it", stream="shop")[0], 200)
-                    states = wait_for(lambda: [state for state in server.json("GET", "/v1/alerts")[1]["alerts"]
-                                               if state["phase"] == "firing"])
-                    self.assertEqual((states[0]["stream"], states[0]["count"], states[0]["hits"]), ("shop", 20, 20))
-                    self.assertLess(abs(states[0]["since_ms"] / 1000 - time.time()), 60)
-                    self.assertEqual(server.json("GET", "/v1/alerts")[1]["enabled"], True)
-                    self.assertEqual(server.json("GET", "/v1/alerts?phase=firing")[0], 400)
-                    wait_for(lambda: received)
-                    status, silence = server.json("POST", "/v1/silences", {"rule": states[0]["rule"], "duration_s": 600})
-                    self.assertEqual(status, 201, silence)
-                    self.assertEqual(server.json("GET", "/v1/silences")[1]["silences"], [silence])
-                    self.assertEqual(silence["until_ms"] - silence["from_ms"], 600_000)
-                    wait_for(lambda: server.json("GET", "/v1/alerts")[1]["alerts"][0]["phase"] == "silenced")
-                    begin = silence["until_ms"]
-                    for body in ({"until_ms": begin, "from_ms": begin}, {"until_ms": 1}, {}, {"until_ms": begin, "duration_s": 5},
-                                 {"until_ms": begin, "author": "a" * 201}, {"until_ms": "tomorrow"}):
-                        self.assertEqual(server.json("POST", "/v1/silences", body)[0], 422, body)
-                    self.assertEqual(server.json("POST", "/v1/silences", {"rule": "nobody", "duration_s": 5})[0] // 100, 4)
-                    self.assertEqual(server.json("DELETE", f"/v1/silences/{silence['id']}")[0], 204)
-                    self.assertEqual(server.json("DELETE", f"/v1/silences/{silence['id']}")[0], 404)
-                    wait_for(lambda: server.metric("valence_alerts_total") >= 1)
-            finally:
-                hook.shutdown()
-                hook.server_close()
+        with tempfile.TemporaryDirectory() as folder, Receiver() as hook:
+            with Server("--config", hook.config(folder)) as server:
+                for _ in range(20):
+                    self.assertEqual(server.classify("I hate it", stream="shop")[0], 200)
+                states = wait_for(lambda: [state for state in server.json("GET", "/v1/alerts")[1]["alerts"]
+                                           if state["phase"] == "firing"])
+                self.assertEqual((states[0]["stream"], states[0]["count"], states[0]["hits"]), ("shop", 20, 20))
+                self.assertLess(abs(states[0]["since_ms"] / 1000 - time.time()), 60)
+                self.assertEqual(server.json("GET", "/v1/alerts")[1]["enabled"], True)
+                self.assertEqual(server.json("GET", "/v1/alerts?phase=firing")[0], 400)
+                wait_for(lambda: hook.got)
+                status, silence = server.json("POST", "/v1/silences", {"rule": states[0]["rule"], "duration_s": 600})
+                self.assertEqual(status, 201, silence)
+                self.assertEqual(server.json("GET", "/v1/silences")[1]["silences"], [silence])
+                self.assertEqual(silence["until_ms"] - silence["from_ms"], 600_000)
+                wait_for(lambda: server.json("GET", "/v1/alerts")[1]["alerts"][0]["phase"] == "silenced")
+                begin = silence["until_ms"]
+                for body in ({"until_ms": begin, "from_ms": begin}, {"until_ms": 1}, {}, {"until_ms": begin, "duration_s": 5},
+                             {"until_ms": begin, "author": "a" * 201}, {"until_ms": "tomorrow"}):
+                    self.assertEqual(server.json("POST", "/v1/silences", body)[0], 422, body)
+                self.assertEqual(server.json("POST", "/v1/silences", {"rule": "nobody", "duration_s": 5})[0] // 100, 4)
+                self.assertEqual(server.json("DELETE", f"/v1/silences/{silence['id']}")[0], 204)
+                self.assertEqual(server.json("DELETE", f"/v1/silences/{silence['id']}")[0], 404)
+                wait_for(lambda: server.metric("valence_alerts_total") >= 1)
 
 
 if __name__ == "__main__":

@@ -9,22 +9,8 @@ from pathlib import Path
 
 import alert_receiver
 import postgres_server
-from serve_support import ADMIN_KEY, READ_KEY, Server, key_file
+from serve_support import ADMIN_KEY, READ_KEY, Server, key_file, wait_for
 from support import valence
-
-PATIENCE_S = 30
-
-
-def wait_for(condition, seconds=PATIENCE_S):
-    """What it returns once that is true."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain")
-        time.sleep(0.05)
 
 
 class Database(unittest.TestCase):

@@ -1,24 +1,13 @@
 """What stands behind '?' is read whole or refused: a filter, a name or an option that is not understood is never left out."""
 import json
-import tempfile
 import unittest
 
-from serve_support import Server
+from serve_support import OneHistory
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
-class Queries(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.home = tempfile.TemporaryDirectory()
-        cls.server = Server("--store-text", "full", home=cls.home.name).__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__()
-        cls.home.cleanup()
-
+class Queries(OneHistory):
     def history(self, query):
         status, page = self.server.json("GET", f"/v1/history?{query}")
         self.assertEqual(status, 200, page)

@@ -5,22 +5,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from serve_support import Server
+from serve_support import OneHistory, Server
 
 HISTORY = "data/valence/history.db"
 
 
-class Recording(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.home = tempfile.TemporaryDirectory()
-        cls.server = Server("--store-text", "full", home=cls.home.name).__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__()
-        cls.home.cleanup()
-
+class Recording(OneHistory):
     def count(self):
         return len(self.server.json("GET", "/v1/history?limit=1000")[1]["items"])
 

@@ -159,6 +159,18 @@ def post(body, *headers, path=b"/v1/classify"):
 GOOD = post(b'{"texts": ["I love it"]}')
 
 
+def wait_for(condition, seconds=60):
+    """The first true value of `condition`, which is asked again and again."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("waited in vain")
+        time.sleep(0.02)
+
+
 class OneServer(unittest.TestCase):
     """Tests that leave the server as they found it share one."""
 
@@ -173,3 +185,17 @@ class OneServer(unittest.TestCase):
     def assert_still_serves(self):
         status, reply = self.server.classify("I love it")
         self.assertEqual((status, reply["results"][0]["label"]), (200, "positive"))
+
+
+class OneHistory(unittest.TestCase):
+    """Tests that share a server which keeps texts, in a home of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.home = tempfile.TemporaryDirectory()
+        cls.server = Server("--store-text", "full", home=cls.home.name).__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+        cls.home.cleanup()

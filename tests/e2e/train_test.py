@@ -243,15 +243,18 @@ class TrainTest(InTemporaryFolder):
         self.assertNotEqual(models["fp32", "1"], models["bf16", "1"])
 
     def test_bf16_learns_what_f32_does(self):
-        data = self.csv("train.csv", rows(200))
+        # Long enough that both get there, and rows enough that one does not count: on the way the two differ by chance.
+        data = self.csv("train.csv", rows(400))
+        dev = self.csv("dev.csv", rows(200, seed=2))
         for index, how in enumerate((["--learning-rate", "5e-3"],
-                                     ["--method", "lora", "--learning-rate", "2e-2", "--target-modules", "query,value,dense"],
+                                     ["--method", "lora", "--r", "16", "--learning-rate", "1e-2", "--target-modules",
+                                      "query,value,dense"],
                                      ["--method", "head", "--bf16", "--learning-rate", "2e-2"])):
             with self.subTest(how=how):
                 accuracies = []
                 for precision in (["--precision", "bf16"], ["--precision", "fp32"]):
                     options = [option for option in how if precision[1] == "bf16" or option != "--bf16"]
-                    result = self.train(data, *options, *precision, "--num-train-epochs", "6", "--json",
+                    result = self.train(data, "--eval-data", dev, *options, *precision, "--num-train-epochs", "8", "--json",
                                         output=f"{precision[1]}{index}")
                     self.assertEqual(result.returncode, 0, result.stderr.decode())
                     report = json.loads(result.stdout)

@@ -41,6 +41,7 @@ class F32Layer {
     product();
   }
 
+  void prepare() {}
   void product() {
     kernels::linear(view(std::as_const(x_), kTokens, kHidden), weights_, {}, view(qkv_, kTokens, kQkv));
   }
@@ -71,7 +72,7 @@ class ReducedLayer {
         qkv_(static_cast<std::size_t>(kTokens * kQkv * encoder.staging_element_bytes)),
         out_(static_cast<std::size_t>(kTokens * kHidden * encoder.staging_element_bytes)),
         scratch_(static_cast<std::size_t>(encoder.attention_scratch_bytes(kTokens, kHeads.head_dim))) {
-    encoder_.prepare_thread();
+    prepare();
     const auto x = bench::random_floats(kTokens * kHidden, 1.0F);
     encoder_.quantize({.f32 = view(x, kTokens, kHidden),
                        .staging = {},
@@ -82,6 +83,7 @@ class ReducedLayer {
     product();
   }
 
+  void prepare() { encoder_.prepare_thread(); }
   void product() {
     encoder_.product({.weights = weights_.view(),
                       .x = operand(),
@@ -125,8 +127,10 @@ class ReducedLayer {
 
 template <class Layer>
 void add(std::vector<HotKernel>& hot, Precision precision, bench::Peak peak, const std::shared_ptr<Layer>& layer) {
-  hot.push_back({fmt::format("{} product", name(precision)), peak, kProductGop, [layer] { layer->product(); }});
-  hot.push_back({fmt::format("{} attention", name(precision)), peak, kAttentionGop, [layer] { layer->attention(); }});
+  hot.push_back({fmt::format("{} product", name(precision)), peak, kProductGop, [layer] { layer->product(); },
+                 [layer] { layer->prepare(); }});
+  hot.push_back({fmt::format("{} attention", name(precision)), peak, kAttentionGop, [layer] { layer->attention(); },
+                 [layer] { layer->prepare(); }});
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct HotKernel {
   bench::Peak peak;  ///< what its speed is compared with
   double gop = 0;    ///< of one run, 1 multiply-add = 2 op
   std::function<void()> run;
+  std::function<void()> prepare;  ///< before the first run, and after the peak was measured on this thread
 };
 
 /// Product and attention in each precision that `table` has kernels and this CPU a peak for; none of portable kernels.

@@ -6,30 +6,14 @@
 #include <chrono>
 #include <cmath>
 
+#include "valence/base/take_text.h"
+
 namespace valence {
 namespace {
 
 using namespace std::chrono;
 
 constexpr double kLeastMilliseconds = 1e11;  // seconds until the year 5138, milliseconds from 1973 on
-
-/// Takes exactly `digits` decimal digits off the front.
-std::optional<int> take_number(std::string_view& text, std::size_t digits) {
-  int value = 0;
-  if (text.size() < digits) return std::nullopt;
-  for (const char c : text.substr(0, digits)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + (c - '0');
-  }
-  text.remove_prefix(digits);
-  return value;
-}
-
-bool take(std::string_view& text, char c) {
-  if (!text.starts_with(c)) return false;
-  text.remove_prefix(1);
-  return true;
-}
 
 std::optional<std::int64_t> parse_number_ms(std::string_view text) {
   double value = 0;

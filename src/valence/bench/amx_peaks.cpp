@@ -58,14 +58,15 @@ double amx_ops_per_iteration(AmxType type) {
   return 2.0 * 4 * 16 * 16 * depth * static_cast<double>(kAmxSteps);
 }
 
-std::vector<std::byte> amx_operands(AmxType type, bool random) {
-  std::vector<std::byte> operands(kAmxOperandBytes);
+AlignedBuffer<std::byte> amx_operands(AmxType type, bool random) {
+  AlignedBuffer<std::byte> operands(kAmxOperandBytes);
+  std::ranges::fill(operands.span(), std::byte{0});
   if (!random) return operands;
   std::mt19937 bits(1);
   if (type == AmxType::kInt8) {
     // Spread as quantised activations are: a bell that reaches 127.
     std::normal_distribution<float> bell(0, 36);
-    for (std::byte& value : operands) {
+    for (std::byte& value : operands.span()) {
       const float clipped = std::max(-127.0F, std::min(127.0F, bell(bits)));
       value = static_cast<std::byte>(static_cast<std::int8_t>(clipped));
     }

@@ -4,7 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+#include "valence/tensor/aligned_buffer.h"
 
 namespace valence::bench {
 
@@ -17,8 +18,9 @@ inline constexpr std::size_t kAmxOperandBytes = kAmxSteps * 4 * 1024;
 /// Multiply-adds of one iteration: 2 x 2 tiles of 16 x 16 sums, 64 bytes deep, kAmxSteps times.
 [[nodiscard]] double amx_ops_per_iteration(AmxType type);
 
-/// kAmxOperandBytes of operands: random ones of either sign and moderate size, or zeros.
-[[nodiscard]] std::vector<std::byte> amx_operands(AmxType type, bool random);
+/// kAmxOperandBytes of operands: random ones of either sign and moderate size, or zeros. Aligned, for a tile whose rows
+/// cross cache lines is loaded at half the rate.
+[[nodiscard]] AlignedBuffer<std::byte> amx_operands(AmxType type, bool random);
 
 /// Configures the calling thread's tiles, multiplies, and releases them. `operands` as amx_operands makes them.
 void amx_products(AmxType type, std::int64_t iterations, const std::byte* operands);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "valence/base/check.h"
 #include "valence/bench/amx_peaks.h"
@@ -84,9 +85,9 @@ struct Loop {
 };
 
 Loop amx_loop(AmxType type, bool random) {
-  return {amx_ops_per_iteration(type), [type, operands = amx_operands(type, random)](std::int64_t iterations) {
-            amx_products(type, iterations, operands.data());
-          }};
+  const auto operands = std::make_shared<const AlignedBuffer<std::byte>>(amx_operands(type, random));
+  return {amx_ops_per_iteration(type),
+          [type, operands](std::int64_t iterations) { amx_products(type, iterations, operands->data()); }};
 }
 
 Loop loop_of(Peak peak) {

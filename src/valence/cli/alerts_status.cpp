@@ -23,20 +23,6 @@ Examples:
   valence alerts status
   valence alerts status --json)";
 
-std::string_view name_of(pipeline::AlertPhase phase) {
-  switch (phase) {
-    case pipeline::AlertPhase::kQuiet:
-      return "quiet";
-    case pipeline::AlertPhase::kPending:
-      return "pending";
-    case pipeline::AlertPhase::kFiring:
-      return "firing";
-    case pipeline::AlertPhase::kSilenced:
-      return "silenced";
-  }
-  return "";
-}
-
 bool is_over(const pipeline::Silence& silence) { return silence.until_ms <= SystemClock().unix_ms(); }
 
 std::string text_of(const AlertsState& state, bool unicode) {

@@ -98,6 +98,14 @@ Result<std::string> config_sha256(const std::optional<fs::path>& model, const Cl
   return sha256_of(all);
 }
 
+void tell(const std::string& name, const Result<std::shared_ptr<const pipeline::ServedModel>>& loaded) {
+  if (loaded) {
+    print_note(fmt::format("model {}: loaded again, version {}", name, (*loaded)->version));
+  } else {
+    print_error(loaded.error().in(fmt::format("model {}", name)));
+  }
+}
+
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_' ||
@@ -172,28 +180,25 @@ ServeReloader::~ServeReloader() {
 bool ServeReloader::reload(const std::string& name, Loaded loaded) {
   const std::lock_guard lock(mutex_);
   if (closing_) return false;
-  auto task = std::ranges::find(tasks_, name, &Task::name);
-  if (task == tasks_.end()) {
-    tasks_.push_back({.name = name, .loaded = {}});
-    task = std::prev(tasks_.end());
-  }
-  if (task->loaded.size() >= kMostWaiting) return false;
-  task->loaded.push_back(std::move(loaded));
+  Task& task = task_of(name);
+  if (task.loaded.size() >= kMostWaiting) return false;
+  task.loaded.push_back(std::move(loaded));
   wake_.notify_one();
   return true;
 }
 
 void ServeReloader::reload_all() {
-  for (const ModelArgument& argument : arguments_) {
-    const bool taken = reload(argument.name, [name = argument.name](const auto& loaded) {
-      if (loaded) {
-        print_note(fmt::format("model {}: loaded again, version {}", name, (*loaded)->version));
-      } else {
-        print_error(loaded.error().in(fmt::format("model {}", name)));
-      }
-    });
-    if (!taken) print_warning(fmt::format("model {}: waits to be loaded again already", argument.name));
-  }
+  const std::lock_guard lock(mutex_);
+  // Hang-ups take no place among those who wait: a burst of them must not turn requests away.
+  for (const ModelArgument& argument : arguments_) task_of(argument.name).is_told = true;
+  wake_.notify_one();
+}
+
+ServeReloader::Task& ServeReloader::task_of(const std::string& name) {
+  const auto task = std::ranges::find(tasks_, name, &Task::name);
+  if (task != tasks_.end()) return *task;
+  tasks_.push_back({.name = name, .loaded = {}});
+  return tasks_.back();
 }
 
 void ServeReloader::serve() {
@@ -207,6 +212,7 @@ void ServeReloader::serve() {
     const auto loaded = swap(task.name);
     metrics_.counter(observe::Metric::kModelLoads, {task.name, loaded ? "ok" : "failed"}).add();
     for (const Loaded& each : task.loaded) each(loaded);
+    if (task.is_told) tell(task.name, loaded);
     lock.lock();
   }
 }

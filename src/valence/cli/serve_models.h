@@ -61,7 +61,10 @@ class ServeReloader final : public server::ModelReloader {
   struct Task {
     std::string name;
     std::vector<Loaded> loaded;  // of all who asked before it began
+    bool is_told = false;        // on stderr, once however many hang-ups asked for it
   };
+  /// The one of that name that has not begun, made where there is none. Caller holds the mutex.
+  Task& task_of(const std::string& name);
   void serve();
   Result<std::shared_ptr<const pipeline::ServedModel>> swap(const std::string& name);
 

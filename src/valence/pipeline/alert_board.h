@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "valence/base/error.h"
@@ -17,6 +18,9 @@ enum class AlertPhase {
   kFiring,    ///< said aloud, not yet resolved
   kSilenced,  ///< would be firing
 };
+
+/// As the API and the command line call it: "quiet", "pending", "firing", "silenced".
+[[nodiscard]] std::string_view name_of(AlertPhase phase);
 
 /// One rule over one stream (and channel, where the rule looks at each by itself).
 struct AlertState {

@@ -17,20 +17,6 @@ constexpr std::size_t kMaxCommentCharacters = 1000;
 constexpr std::int64_t kLastMs = 253'402'300'799'999;  // of the year 9999
 constexpr std::int64_t kLongestSilenceS = 365LL * 24 * 3600;
 
-std::string_view name_of(pipeline::AlertPhase phase) {
-  switch (phase) {
-    case pipeline::AlertPhase::kQuiet:
-      return "quiet";
-    case pipeline::AlertPhase::kPending:
-      return "pending";
-    case pipeline::AlertPhase::kFiring:
-      return "firing";
-    case pipeline::AlertPhase::kSilenced:
-      return "silenced";
-  }
-  return "";
-}
-
 /// Firing first, then pending, silenced and quiet.
 int rank_of(pipeline::AlertPhase phase) {
   switch (phase) {

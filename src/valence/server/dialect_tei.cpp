@@ -214,19 +214,6 @@ void tokenize(ServerContext& context, const CallPointer& call) {
   call->answer_json(*std::move(body));
 }
 
-OrProblem<std::vector<std::int32_t>> parse_ids(const Json& value) {
-  SERVER_TRY(const auto items, value.items());
-  std::vector<std::int32_t> ids;
-  for (const Json& item : items) {
-    SERVER_TRY(const std::int64_t id, item.as_integer());
-    if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) {
-      return problem(ProblemKind::kValidation, fmt::format("token id {} is out of range", id));
-    }
-    ids.push_back(static_cast<std::int32_t>(id));
-  }
-  return ids;
-}
-
 OrProblem<std::string> decode_body(ServerContext& context, std::string_view text) {
   SERVER_PASS(const auto model, find_model(context, std::nullopt));
   SERVER_PASS(const Json json, parse_json(text));
@@ -241,7 +228,8 @@ OrProblem<std::string> decode_body(ServerContext& context, std::string_view text
   }
   std::string body = "[";
   for (const Json& list : lists) {
-    SERVER_PASS(const auto sequence, parse_ids(list));
+    SERVER_TRY(const auto numbers, list.items());
+    SERVER_PASS(const auto sequence, token_ids(numbers));
     SERVER_TRY(const std::string decoded,
                model->classifier->tokenizer().decode(sequence, {.skip_special_tokens = skip_special_tokens}));
     if (body.size() > 1) body += ',';

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <limits>
 
 #include "valence/server/dialects.h"
 
@@ -40,18 +39,6 @@ OrProblem<PromptOptions> parse_prompt_options(const Json& json) {
     return problem(ProblemKind::kValidation, "truncation_side: expected left or right");
   }
   return options;
-}
-
-OrProblem<std::vector<std::int32_t>> token_ids(const std::vector<Json>& items) {
-  std::vector<std::int32_t> ids;
-  for (const Json& item : items) {
-    SERVER_TRY(const std::int64_t id, item.as_integer());
-    if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) {
-      return problem(ProblemKind::kValidation, fmt::format("token id {} is out of range", id));
-    }
-    ids.push_back(static_cast<std::int32_t>(id));
-  }
-  return ids;
 }
 
 /// A prompt that is not read as the model's tokenizer would by itself becomes token ids here.

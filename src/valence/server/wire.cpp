@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "valence/base/utf8.h"
 #include "valence/engine/postprocess.h"
@@ -248,6 +249,18 @@ std::string render_native(const pipeline::ServiceReply& reply, const std::vector
   append_milliseconds(out, reply.inference_seconds);
   out += "}}";
   return out;
+}
+
+OrProblem<std::vector<std::int32_t>> token_ids(const std::vector<Json>& items) {
+  std::vector<std::int32_t> ids;
+  for (const Json& item : items) {
+    SERVER_TRY(const std::int64_t id, item.as_integer());
+    if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) {
+      return problem(ProblemKind::kValidation, fmt::format("token id {} is out of range", id));
+    }
+    ids.push_back(static_cast<std::int32_t>(id));
+  }
+  return ids;
 }
 
 }  // namespace valence::server

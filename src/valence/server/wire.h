@@ -35,6 +35,9 @@ inline constexpr std::size_t kMaxNameBytes = 200;
 /// An error about a value of a document, without "request: " in front.
 [[nodiscard]] Problem validation(const Error& error);
 
+/// The numbers of a prompt or of what is to be decoded. Errors: 422 for what is no token id of any model.
+[[nodiscard]] OrProblem<std::vector<std::int32_t>> token_ids(const std::vector<Json>& items);
+
 /// One text of a request: `what` is its place, for messages. Errors: 413 where it is too long.
 [[nodiscard]] std::optional<Problem> check_text(std::string_view text, const WireLimits& limits);
 

@@ -252,7 +252,12 @@ void TrendBuilder::add(std::int64_t bucket_ms, std::string_view stream, std::str
                    std::string(label), texts, micro});
 }
 
-Trend TrendBuilder::finish() {
+Result<Trend> TrendBuilder::finish() {
+  if (rows_.size() > request_.max_rows) {
+    return fail(ErrorCode::kUnsupported, "trend",
+                fmt::format("has more than {} numbers: one for each label of each point", request_.max_rows),
+                "ask for a shorter period, a longer bucket, one stream or one channel");
+  }
   Trend trend{.bucket = request_.bucket, .labels = {}, .points = {}};
   for (const Row& row : rows_) trend.labels.push_back(row.label);
   std::ranges::sort(trend.labels);

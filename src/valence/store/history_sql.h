@@ -94,7 +94,8 @@ class TrendBuilder {
   /// `stream` and `channel` are empty where the request does not tell them apart.
   void add(std::int64_t bucket_ms, std::string_view stream, std::string_view channel, std::string_view label,
            std::uint64_t texts, std::int64_t micro);
-  [[nodiscard]] Trend finish();
+  /// Errors: kUnsupported (more than request.max_rows were added).
+  [[nodiscard]] Result<Trend> finish();
 
  private:
   struct Row {

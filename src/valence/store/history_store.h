@@ -56,6 +56,9 @@ struct HistoryPage {
   std::string next;  ///< opaque, URL-safe; empty: no more
 };
 
+/// Rows of a trend: each label of each point is one.
+inline constexpr std::size_t kMaxTrendRows = 1'000'000;
+
 /// How many of each label, by time.
 struct TrendRequest {
   TimeBucket bucket = TimeBucket::kDay;
@@ -66,6 +69,7 @@ struct TrendRequest {
   std::optional<std::string> channel = {};
   bool by_stream = false;  ///< a point for each stream of a bucket, instead of one for all
   bool by_channel = false;
+  std::size_t max_rows = kMaxTrendRows;
 };
 
 struct LabelCount {
@@ -180,6 +184,7 @@ class HistoryStore {
 
   [[nodiscard]] virtual Result<HistoryPage> query(const HistoryFilter& filter, const PageRequest& page) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> count(const HistoryFilter& filter) = 0;
+  /// Errors: kUnsupported (more than request.max_rows).
   [[nodiscard]] virtual Result<Trend> trend(const TrendRequest& request) = 0;
 
   /// Returns it as it was stored, with id and what the record tells. Errors: kNotFound (no such record), kInvalidData

@@ -74,10 +74,11 @@ Result<Trend> SqliteStore::trend(const TrendRequest& request) {
   add_conditions(conditions, request);
   VALENCE_TRY(Reader database, reader());
   VALENCE_TRY(SqliteStatement rows,
-              database->prepare(fmt::format(
-                  "SELECT bucket_ms, {} AS s, {} AS c, label, sum(texts), sum(score_micro) FROM tally{}"
-                  " GROUP BY bucket_ms, s, c, label",
-                  request.by_stream ? "stream" : "''", request.by_channel ? "channel" : "''", conditions.where())));
+              database->prepare(
+                  fmt::format("SELECT bucket_ms, {} AS s, {} AS c, label, sum(texts), sum(score_micro) FROM tally{}"
+                              " GROUP BY bucket_ms, s, c, label LIMIT {}",
+                              request.by_stream ? "stream" : "''", request.by_channel ? "channel" : "''",
+                              conditions.where(), request.max_rows + 1)));
   bind_values(rows, conditions.values());
   TrendBuilder builder(request);
   while (true) {

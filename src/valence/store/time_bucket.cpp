@@ -7,6 +7,8 @@
 #include <chrono>
 #include <utility>
 
+#include "valence/base/take_text.h"
+
 namespace valence::store {
 namespace {
 
@@ -33,24 +35,6 @@ sys_days day_of(std::int64_t time_ms) { return std::chrono::floor<days>(at(time_
 std::int64_t floor_to(std::int64_t time_ms, std::int64_t step_ms) {
   const std::int64_t remainder = time_ms % step_ms;
   return time_ms - (remainder < 0 ? remainder + step_ms : remainder);
-}
-
-/// Takes digits from the front of `text`.
-std::optional<int> take_number(std::string_view& text, std::size_t digits) {
-  if (text.size() < digits) return std::nullopt;
-  int value = 0;
-  for (const char c : text.substr(0, digits)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + (c - '0');
-  }
-  text.remove_prefix(digits);
-  return value;
-}
-
-bool take(std::string_view& text, char c) {
-  if (text.empty() || text.front() != c) return false;
-  text.remove_prefix(1);
-  return true;
 }
 
 /// "23:59[:59[.123]]" in milliseconds.

@@ -48,6 +48,7 @@ TEST(AmxOperands, RandomOnesAreFiniteModerateAndOfEitherSign) {
   for (const AmxType type : {AmxType::kBf16, AmxType::kFp16}) {
     const auto operands = amx_operands(type, true);
     ASSERT_EQ(operands.size(), kAmxOperandBytes);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(operands.data()) % 64, 0U);
     int negative = 0;
     for (std::size_t at = 0; at < operands.size(); at += 2) {
       std::uint16_t bits = 0;
@@ -60,7 +61,7 @@ TEST(AmxOperands, RandomOnesAreFiniteModerateAndOfEitherSign) {
     EXPECT_NEAR(negative, static_cast<double>(operands.size()) / 4.0, static_cast<double>(operands.size()) / 40.0);
   }
   const auto zeros = amx_operands(AmxType::kInt8, false);
-  EXPECT_TRUE(std::all_of(zeros.begin(), zeros.end(), [](std::byte b) { return b == std::byte{0}; }));
+  EXPECT_TRUE(std::ranges::all_of(zeros.span(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
 TEST(AmxOperands, OpsOfAnIterationAreThoseOfTheTilesMultiplied) {

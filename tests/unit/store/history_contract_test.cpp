@@ -218,6 +218,18 @@ TEST_P(HistoryContract, ATrendCountsLabelsByBucketStreamAndChannel) {
   EXPECT_EQ(part->points[0].total().texts, 2U);
 }
 
+TEST_P(HistoryContract, ATrendOfMoreRowsThanAskedForIsRefused) {
+  write({stored({.id = "1", .time_ms = kNoonMs, .label = "negative", .stream = "s"}),
+         stored({.id = "2", .time_ms = kNoonMs, .label = "positive", .stream = "s"}),
+         stored({.id = "3", .time_ms = kNoonMs, .label = "positive", .stream = "t"})},
+        3);
+  EXPECT_TRUE(store_->trend({.bucket = TimeBucket::kHour, .by_stream = true, .max_rows = 3}));
+  EXPECT_TRUE(store_->trend({.bucket = TimeBucket::kHour, .max_rows = 2}));
+  const auto refused = store_->trend({.bucket = TimeBucket::kHour, .by_stream = true, .max_rows = 2});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+}
+
 TEST_P(HistoryContract, WithoutAStoredTextTheDiskHasNone) {
   write({stored({.id = "n", .time_ms = 1, .text = "canaryone stays away"}, TextPolicy::kNone),
          stored({.id = "h", .time_ms = 2, .text = "canarytwo stays away"}, TextPolicy::kHash),
