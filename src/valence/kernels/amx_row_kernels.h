@@ -2,6 +2,8 @@
 /// Rows on their way to the next product on tiles: quantised or rounded to 16 bits, as they are or normalised first.
 #pragma once
 
+#include <type_traits>
+
 #include "valence/kernels/amx_precision.h"
 #include "valence/kernels/integer_rows.h"
 #include "valence/kernels/tile.h"
@@ -12,10 +14,10 @@ namespace {
 inline __mmask16 first16(std::int64_t n) { return n >= 16 ? __mmask16{0xffff} : SimdAvx512::first(n > 0 ? n : 0); }
 
 /// n values from p on (at most 16), then zeros.
-inline __m512 load_some(const float* p, std::int64_t n) {
+[[gnu::always_inline]] inline __m512 load_some(const float* p, std::int64_t n) {
   return n >= 16 ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(first16(n), p);
 }
-inline void store_some(float* p, __m512 v, std::int64_t n) {
+[[gnu::always_inline]] inline void store_some(float* p, __m512 v, std::int64_t n) {
   n >= 16 ? _mm512_storeu_ps(p, v) : _mm512_mask_storeu_ps(p, first16(n), v);
 }
 
@@ -23,7 +25,7 @@ inline void store_some(float* p, __m512 v, std::int64_t n) {
 struct F32Row {
   const float* row;
 
-  [[nodiscard]] Floats32 load(std::int64_t i, std::int64_t n) const {
+  [[nodiscard, gnu::always_inline]] Floats32 load(std::int64_t i, std::int64_t n) const {
     return {load_some(row + i, n), load_some(row + i + 16, n - 16)};
   }
 };
@@ -35,19 +37,20 @@ struct StagedRow {
 
   StagedRow(const std::byte* first, std::int64_t column_bytes) : row(first), column(column_bytes) {}
   StagedRow(const StagedLines& lines, std::int64_t r) : row(lines.at(r)), column(lines.column) {}
-  [[nodiscard]] __m512i line(std::int64_t i, std::int64_t n) const {
+  [[nodiscard, gnu::always_inline]] __m512i line(std::int64_t i, std::int64_t n) const {
     if (n <= 0) return _mm512_setzero_si512();
     const __m512i v = _mm512_loadu_si512(row + i / kElementsInRow * column);
     return n >= kElementsInRow ? v : _mm512_maskz_mov_epi16(static_cast<__mmask32>((1U << n) - 1U), v);
   }
-  [[nodiscard]] Floats32 load(std::int64_t i, std::int64_t n) const { return widen32<E>(line(i, n)); }
+  [[nodiscard, gnu::always_inline]] Floats32 load(std::int64_t i, std::int64_t n) const { return widen32<E>(line(i, n)); }
 };
 
-/// visit(i, n) for [i, i + kStep) and how many of those are inside; n is a constant for all but the last.
+/// visit(i, n) for [i, i + kStep) and how many of those are inside. For all but the last n is a constant by its type, so
+/// that the compiler makes a body without masks for them.
 template <std::int64_t kStep, class Visit>
 void visit_steps(std::int64_t width, Visit visit) {
   const std::int64_t whole = width / kStep * kStep;
-  for (std::int64_t i = 0; i < whole; i += kStep) visit(i, kStep);
+  for (std::int64_t i = 0; i < whole; i += kStep) visit(i, std::integral_constant<std::int64_t, kStep>());
   if (whole < width) visit(whole, width - whole);
 }
 
@@ -92,7 +95,7 @@ inline __m512i quantized(Floats32 a, Floats32 b, __m512 inverse) {
 template <class Source>
 void quantize_values(const Source& source, std::int64_t width, Int8Scale scale, std::byte* to) {
   const __m512 inverse = _mm512_set1_ps(scale.inverse);
-  visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+  visit_steps<64>(width, [&](std::int64_t i, auto n) {
     const __m512i q =
         scale.is_zero() ? _mm512_setzero_si512() : quantized(source.load(i, n), source.load(i + 32, n - 32), inverse);
     _mm512_store_si512(to + i / 64 * kTileBytes, q);
@@ -114,7 +117,7 @@ struct OperandRow<AmxInt8> {
   template <class Source>
   void write(const Source& source, std::int64_t width) const {
     Magnitude magnitude;
-    visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+    visit_steps<64>(width, [&](std::int64_t i, auto n) {
       magnitude.add(source.load(i, n));
       magnitude.add(source.load(i + 32, n - 32));
     });
@@ -136,13 +139,13 @@ struct OperandRow<Amx16<E>> {
       : to(operand_row(operand.values, depth_steps<Amx16<E>>(width), row)) {}
 
   void write(const F32Row& source, std::int64_t width) const {
-    visit_steps<kElementsInRow>(width, [&](std::int64_t i, std::int64_t n) {
+    visit_steps<kElementsInRow>(width, [&](std::int64_t i, auto n) {
       _mm512_store_si512(to + i / kElementsInRow * kTileBytes, E::narrow(source.load(i, n)));
     });
   }
   void write(const F32Row& source, std::int64_t width, const Magnitude&) const { write(source, width); }
   void write(const StagedRow<E>& source, std::int64_t width) const {
-    visit_steps<kElementsInRow>(width, [&](std::int64_t i, std::int64_t n) {
+    visit_steps<kElementsInRow>(width, [&](std::int64_t i, auto n) {
       _mm512_store_si512(to + i / kElementsInRow * kTileBytes, source.line(i, n));
     });
   }
@@ -182,12 +185,12 @@ inline __m512i quantized(__m512i low, __m512i high, __m512h inverse) {
 inline void quantize_fp16_row(const StagedRow<Fp16>& source, std::int64_t width, const OperandRow<AmxInt8>& out) {
   __m512i greatest = _mm512_setzero_si512();
   visit_steps<kElementsInRow>(
-      width, [&](std::int64_t i, std::int64_t n) { greatest = add_magnitude(greatest, source.line(i, n)); });
+      width, [&](std::int64_t i, auto n) { greatest = add_magnitude(greatest, source.line(i, n)); });
   const Fp16Scale scale(greatest);
   if (!scale.ordinary) return out.write(source, width);
   *out.scale = scale.scale();
   const __m512h inverse = _mm512_set1_ph(scale.inverse);
-  visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+  visit_steps<64>(width, [&](std::int64_t i, auto n) {
     _mm512_store_si512(out.to + i / 64 * kTileBytes,
                        quantized(source.line(i, n), source.line(i + 32, n - 32), inverse));
   });
@@ -274,10 +277,10 @@ template <class Addend>
 RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width, const LayerNormWeights& norm) {
   __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
   __m512 squares[4] = {sums[0], sums[0], sums[0], sums[0]};
-  visit_steps<64>(width, [&](std::int64_t i, std::int64_t n) {
+  visit_steps<64>(width, [&](std::int64_t i, auto n) {
     for (int half = 0; half < 2; ++half) {
       const Floats32 more = addend.load(i + 32 * half, n - 32 * half);
-      const auto add = [&](__m512 v, int part) {
+      const auto add = [&](__m512 v, int part) __attribute__((always_inline)) {
         float* p = row + i + 16 * part;
         const __m512 x = _mm512_add_ps(load_some(p, n - 16 * part), v);
         store_some(p, x, n - 16 * part);
@@ -299,7 +302,7 @@ RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width,
   if (!(variance * kLargeMean >= mean * mean)) {
     __m512 centred = _mm512_setzero_ps();
     const __m512 means = _mm512_set1_ps(mean);
-    visit_steps<16>(width, [&](std::int64_t i, std::int64_t n) {
+    visit_steps<16>(width, [&](std::int64_t i, auto n) {
       const __m512 x = _mm512_maskz_sub_ps(first16(n), load_some(row + i, n), means);
       centred = _mm512_fmadd_ps(x, x, centred);
     });
@@ -315,8 +318,8 @@ Magnitude normalize(float* row, RowMoments moments, std::int64_t width, const La
   Magnitude magnitude;
   const __m512 inverse = _mm512_set1_ps(moments.inverse);
   const __m512 shift = _mm512_set1_ps(moments.shift);
-  visit_steps<32>(width, [&](std::int64_t i, std::int64_t n) {
-    const auto part = [&](std::int64_t at, std::int64_t count) {
+  visit_steps<32>(width, [&](std::int64_t i, auto n) {
+    const auto part = [&](std::int64_t at, std::int64_t count) __attribute__((always_inline)) {
       __m512 x = _mm512_maskz_fmadd_ps(first16(count), load_some(row + at, count), inverse, shift);
       if constexpr (kAffine) {
         x = _mm512_fmadd_ps(x, load_some(norm.weight + at, count), load_some(norm.bias + at, count));
@@ -333,16 +336,29 @@ Magnitude normalize(float* row, RowMoments moments, std::int64_t width, const La
   return magnitude;
 }
 
+// A row's sums take long to come out of their vectors, and so does its magnitude: rows take turns, few enough that they
+// stay in the level-1 cache.
+inline constexpr std::int64_t kNormRows = 8;
+
 template <class P, class E>
 void add_norm_rows(const AddNormCall& call) {
   const StagedLines addend(call.addend);
   const bool affine = call.norm.weight != nullptr && call.norm.bias != nullptr;
-  for (std::int64_t r = 0; r < call.hidden.rows; ++r) {
-    float* row = call.hidden.data + r * call.hidden.stride;
-    const auto moments = add_and_measure(row, StagedRow<E>(addend, r), call.width, call.norm);
-    const Magnitude magnitude = affine ? normalize<true>(row, moments, call.width, call.norm)
-                                       : normalize<false>(row, moments, call.width, call.norm);
-    OperandRow<P>(call.out, call.width, call.first_row + r).write(F32Row{row}, call.width, magnitude);
+  for (std::int64_t first = 0; first < call.hidden.rows; first += kNormRows) {
+    const std::int64_t rows = call.hidden.rows - first < kNormRows ? call.hidden.rows - first : kNormRows;
+    const auto row = [&](std::int64_t r) { return call.hidden.data + (first + r) * call.hidden.stride; };
+    RowMoments moments[kNormRows];
+    Magnitude magnitudes[kNormRows];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      moments[r] = add_and_measure(row(r), StagedRow<E>(addend, first + r), call.width, call.norm);
+    }
+    for (std::int64_t r = 0; r < rows; ++r) {
+      magnitudes[r] = affine ? normalize<true>(row(r), moments[r], call.width, call.norm)
+                             : normalize<false>(row(r), moments[r], call.width, call.norm);
+    }
+    for (std::int64_t r = 0; r < rows; ++r) {
+      OperandRow<P>(call.out, call.width, call.first_row + first + r).write(F32Row{row(r)}, call.width, magnitudes[r]);
+    }
   }
 }
 
@@ -357,7 +373,7 @@ void widen_rows(const Staging& from, RowsView<float> to, std::int64_t width) {
   const StagedLines lines(from);
   for (std::int64_t r = 0; r < to.rows; ++r) {
     const StagedRow<E> row(lines, r);
-    visit_steps<kElementsInRow>(width, [&](std::int64_t i, std::int64_t n) {
+    visit_steps<kElementsInRow>(width, [&](std::int64_t i, auto n) {
       const Floats32 x = row.load(i, n);
       store_some(to.data + r * to.stride + i, x.low, n);
       store_some(to.data + r * to.stride + i + 16, x.high, n - 16);
