@@ -88,7 +88,8 @@ std::uint64_t workspace_bytes(const EncoderSpec& spec, const kernels::KernelTabl
   // Hidden states in f32; they and attention's output as operands; q|k|v of a chunk and its last sequence, and
   // attention's output of the same rows, staged; the other chunks; attention's scratch.
   const std::int64_t staged_width = hidden * reduced->staging_element_bytes;
-  const std::int64_t staged_rows = std::min(tokens, reduced->chunk_bytes / (3 * staged_width) + longest);
+  const std::int64_t chunk = std::min<std::int64_t>(reduced->chunk_rows, reduced->chunk_bytes / (3 * staged_width));
+  const std::int64_t staged_rows = std::min(tokens, chunk + longest);
   return static_cast<std::uint64_t>(tokens * hidden * kFloat + 2 * reduced->operand_bytes(tokens, hidden) +
                                     staged_rows * 4 * staged_width + 2 * reduced->chunk_bytes +
                                     reduced->attention_scratch_bytes(longest, spec.head_size()));

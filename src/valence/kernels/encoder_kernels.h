@@ -112,6 +112,7 @@ struct EncoderKernels {
   std::int32_t staging_element_bytes;
   StagingLayout staging_layout;  ///< the fastest for what one operation hands to the next; kRows works as well
   std::int32_t chunk_bytes;      ///< of staging that should be in flight at once to stay in the level-2 cache
+  std::int32_t chunk_rows;       ///< and rows of it at most: more gain nothing on the weights, and lose the cache
   bool quantized;                ///< int8: weights come as integers in [-128, 127], with a scale a column
 
   std::int64_t (*panel_bytes)(std::int64_t in_features) noexcept;

@@ -19,6 +19,7 @@ constexpr EncoderKernels encoder_table() {
           .staging_element_bytes = sizeof(float),
           .staging_layout = StagingLayout::kRows,
           .chunk_bytes = 786'432,
+          .chunk_rows = 1 << 20,  // as many as that
           .quantized = F::kQuantized,
           .panel_bytes = panel_bytes<F>,
           .pack_panel = F::pack_panel,

@@ -77,7 +77,8 @@ std::int64_t ReducedBackend::staging_stride(std::int64_t width) const {
 
 std::int64_t ReducedBackend::chunk_rows(std::int64_t width) const {
   const std::int64_t row_bytes = staging_stride(width) * kernels_->staging_element_bytes;
-  return round_up(std::max(kLeastChunkRows, kernels_->chunk_bytes / row_bytes), kernels_->row_granularity);
+  const std::int64_t rows = std::min<std::int64_t>(kernels_->chunk_rows, kernels_->chunk_bytes / row_bytes);
+  return round_up(std::max(kLeastChunkRows, rows), kernels_->row_granularity);
 }
 
 Staging ReducedBackend::staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width,
