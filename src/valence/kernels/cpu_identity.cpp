@@ -139,7 +139,8 @@ std::vector<CpuFlag> cpu_flags() {
 }
 
 bool has_flag(std::string_view name) {
-  for (const CpuFlag& flag : cpu_flags()) {
+  static const std::vector<CpuFlag> flags = cpu_flags();
+  for (const CpuFlag& flag : flags) {
     if (flag.name == name) return flag.usable;
   }
   return false;
