@@ -15,7 +15,6 @@ HISTORY = "data/valence/history.db"
 MOST_ANSWER_S = 5.0  # of a classification; a busy machine included
 
 
-
 def in_own_mounts(script):
     """A prefix that runs a shell `script` in a mount namespace of its own before the program; None where that is not allowed."""
     allowed = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", tempfile.gettempdir()], capture_output=True,

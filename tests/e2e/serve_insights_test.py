@@ -6,8 +6,7 @@ import tempfile
 import time
 import unittest
 
-from serve_history_test import wait_for
-from serve_support import ADMIN_KEY, READ_KEY, Server, key_file
+from serve_support import ADMIN_KEY, READ_KEY, Server, key_file, wait_for
 
 # Texts that leave the built-in model no doubt.
 GOOD, BAD = "I love it", "I hate it"

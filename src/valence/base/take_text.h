@@ -9,7 +9,7 @@
 namespace valence {
 
 /// Exactly `digits` decimal digits, at most 9; nothing, and `text` as it was, where they are not there.
-inline std::optional<int> take_number(std::string_view& text, std::size_t digits) {
+inline std::optional<int> take_digits(std::string_view& text, std::size_t digits) {
   int value = 0;
   if (text.size() < digits) return std::nullopt;
   for (const char c : text.substr(0, digits)) {

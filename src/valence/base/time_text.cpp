@@ -27,9 +27,9 @@ std::optional<int> parse_offset_minutes(std::string_view text) {
   if (text.empty() || text == "Z" || text == "z") return 0;
   const bool west = text.front() == '-';
   if (!take(text, '+') && !take(text, '-')) return std::nullopt;
-  const auto hours = take_number(text, 2);
+  const auto hours = take_digits(text, 2);
   take(text, ':');
-  const auto minutes = take_number(text, 2);
+  const auto minutes = take_digits(text, 2);
   if (!hours || !minutes || !text.empty() || *hours > 23 || *minutes > 59) return std::nullopt;
   return (west ? -1 : 1) * (*hours * 60 + *minutes);
 }
@@ -48,11 +48,11 @@ std::string utc_text(std::int64_t unix_ms) {
 
 std::optional<std::int64_t> parse_time_ms(std::string_view text) {
   if (const auto number = parse_number_ms(text)) return number;
-  const auto year_number = take_number(text, 4);
+  const auto year_number = take_digits(text, 4);
   if (!year_number || !take(text, '-')) return std::nullopt;
-  const auto month_number = take_number(text, 2);
+  const auto month_number = take_digits(text, 2);
   if (!month_number || !take(text, '-')) return std::nullopt;
-  const auto day_number = take_number(text, 2);
+  const auto day_number = take_digits(text, 2);
   if (!day_number) return std::nullopt;
   const year_month_day date(year(*year_number), month(static_cast<unsigned>(*month_number)),
                             day(static_cast<unsigned>(*day_number)));
@@ -60,14 +60,14 @@ std::optional<std::int64_t> parse_time_ms(std::string_view text) {
   const auto midnight = sys_time<milliseconds>(sys_days(date)).time_since_epoch();
   if (text.empty()) return midnight.count();
   if (!take(text, 'T') && !take(text, 't') && !take(text, ' ')) return std::nullopt;
-  const auto hour = take_number(text, 2);
+  const auto hour = take_digits(text, 2);
   if (!hour || !take(text, ':')) return std::nullopt;
-  const auto minute = take_number(text, 2);
+  const auto minute = take_digits(text, 2);
   if (!minute || *hour > 23 || *minute > 59) return std::nullopt;
   int second = 0;
   int millis = 0;
   if (take(text, ':')) {
-    const auto whole = take_number(text, 2);
+    const auto whole = take_digits(text, 2);
     if (!whole || *whole > 60) return std::nullopt;
     second = *whole;
     if (take(text, '.')) {

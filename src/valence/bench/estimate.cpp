@@ -86,12 +86,18 @@ std::uint64_t workspace_bytes(const EncoderSpec& spec, const kernels::KernelTabl
                                                 kernels::self_attention_scratch_floats(table, shape, longest)));
   }
   // Hidden states in f32; they and attention's output as operands; q|k|v of a chunk and its last sequence, and
-  // attention's output of the same rows, staged; the other chunks; attention's scratch.
-  const std::int64_t staged_width = hidden * reduced->staging_element_bytes;
-  const std::int64_t chunk = std::min<std::int64_t>(reduced->chunk_rows, reduced->chunk_bytes / (3 * staged_width));
-  const std::int64_t staged_rows = std::min(tokens, chunk + longest);
+  // attention's output of the same rows, staged; a chunk of the feed-forward, staged and as an operand, and of what
+  // goes to the hidden states; attention's scratch.
+  const auto staged_bytes = [&](std::int64_t rows, std::int64_t width) {
+    return std::min(rows, tokens) * kernels::staging_stride(*reduced, width) * reduced->staging_element_bytes;
+  };
+  const std::int64_t wide = spec.gated ? 2 * spec.intermediate_size : spec.intermediate_size;
+  const std::int64_t wide_rows = std::min(tokens, kernels::chunk_rows(*reduced, wide));
   return static_cast<std::uint64_t>(tokens * hidden * kFloat + 2 * reduced->operand_bytes(tokens, hidden) +
-                                    staged_rows * 4 * staged_width + 2 * reduced->chunk_bytes +
+                                    staged_bytes(kernels::chunk_rows(*reduced, 3 * hidden) + longest, 4 * hidden) +
+                                    staged_bytes(wide_rows, wide) +
+                                    reduced->operand_bytes(wide_rows, spec.intermediate_size) +
+                                    staged_bytes(kernels::chunk_rows(*reduced, hidden), hidden) +
                                     reduced->attention_scratch_bytes(longest, spec.head_size()));
 }
 

@@ -190,7 +190,7 @@ bool ServeReloader::reload(const std::string& name, Loaded loaded) {
 void ServeReloader::reload_all() {
   const std::lock_guard lock(mutex_);
   // Hang-ups take no place among those who wait: a burst of them must not turn requests away.
-  for (const ModelArgument& argument : arguments_) task_of(argument.name).is_told = true;
+  for (const ModelArgument& argument : arguments_) task_of(argument.name).tells_stderr = true;
   wake_.notify_one();
 }
 
@@ -212,7 +212,7 @@ void ServeReloader::serve() {
     const auto loaded = swap(task.name);
     metrics_.counter(observe::Metric::kModelLoads, {task.name, loaded ? "ok" : "failed"}).add();
     for (const Loaded& each : task.loaded) each(loaded);
-    if (task.is_told) tell(task.name, loaded);
+    if (task.tells_stderr) tell(task.name, loaded);
     lock.lock();
   }
 }

@@ -54,14 +54,14 @@ class ServeReloader final : public server::ModelReloader {
   ~ServeReloader() override;
 
   [[nodiscard]] bool reload(const std::string& name, Loaded loaded) override;
-  /// All of them, as after SIGHUP; what goes wrong is told on stderr.
+  /// All of them, as after SIGHUP; stderr tells how it went.
   void reload_all();
 
  private:
   struct Task {
     std::string name;
     std::vector<Loaded> loaded;  // of all who asked before it began
-    bool is_told = false;        // on stderr, once however many hang-ups asked for it
+    bool tells_stderr = false;   // how it went, once however many hang-ups asked for it
   };
   /// The one of that name that has not begun, made where there is none. Caller holds the mutex.
   Task& task_of(const std::string& name);

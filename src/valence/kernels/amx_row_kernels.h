@@ -42,11 +42,13 @@ struct StagedRow {
     const __m512i v = _mm512_loadu_si512(row + i / kElementsInRow * column);
     return n >= kElementsInRow ? v : _mm512_maskz_mov_epi16(static_cast<__mmask32>((1U << n) - 1U), v);
   }
-  [[nodiscard, gnu::always_inline]] Floats32 load(std::int64_t i, std::int64_t n) const { return widen32<E>(line(i, n)); }
+  [[nodiscard, gnu::always_inline]] Floats32 load(std::int64_t i, std::int64_t n) const {
+    return widen32<E>(line(i, n));
+  }
 };
 
-/// visit(i, n) for [i, i + kStep) and how many of those are inside. For all but the last n is a constant by its type, so
-/// that the compiler makes a body without masks for them.
+/// visit(i, n) for [i, i + kStep) and how many of those are inside. For all but the last n is a constant by its type,
+/// so that the compiler makes a body without masks for them.
 template <std::int64_t kStep, class Visit>
 void visit_steps(std::int64_t width, Visit visit) {
   const std::int64_t whole = width / kStep * kStep;
@@ -184,8 +186,8 @@ inline __m512i quantized(__m512i low, __m512i high, __m512h inverse) {
 
 inline void quantize_fp16_row(const StagedRow<Fp16>& source, std::int64_t width, const OperandRow<AmxInt8>& out) {
   __m512i greatest = _mm512_setzero_si512();
-  visit_steps<kElementsInRow>(
-      width, [&](std::int64_t i, auto n) { greatest = add_magnitude(greatest, source.line(i, n)); });
+  visit_steps<kElementsInRow>(width,
+                              [&](std::int64_t i, auto n) { greatest = add_magnitude(greatest, source.line(i, n)); });
   const Fp16Scale scale(greatest);
   if (!scale.ordinary) return out.write(source, width);
   *out.scale = scale.scale();

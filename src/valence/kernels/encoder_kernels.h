@@ -132,4 +132,20 @@ struct EncoderKernels {
   void (*to_f32)(const Staging& from, RowsView<float> to, std::int64_t width) noexcept;
 };
 
+/// Elements from one staged row of `width` to the next.
+[[nodiscard]] inline std::int64_t staging_stride(const EncoderKernels& kernels, std::int64_t width) {
+  const std::int64_t step = 64 / kernels.staging_element_bytes;
+  return (width + step - 1) / step * step;
+}
+
+/// Rows of that width that should be staged at a time. At least 32, whatever their width: products over fewer are
+/// bound by reading the weights.
+[[nodiscard]] inline std::int64_t chunk_rows(const EncoderKernels& kernels, std::int64_t width) {
+  constexpr std::int64_t kLeastRows = 32;
+  const std::int64_t fitting = kernels.chunk_bytes / (staging_stride(kernels, width) * kernels.staging_element_bytes);
+  const std::int64_t most = fitting < kernels.chunk_rows ? fitting : kernels.chunk_rows;
+  const std::int64_t rows = most > kLeastRows ? most : kLeastRows;
+  return (rows + kernels.row_granularity - 1) / kernels.row_granularity * kernels.row_granularity;
+}
+
 }  // namespace valence::kernels

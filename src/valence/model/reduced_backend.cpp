@@ -16,9 +16,6 @@ using kernels::PackedWeights;
 using kernels::Staging;
 using kernels::StagingLayout;
 
-// Rows a chunk has at least, whatever its width: products over fewer are bound by reading the weights.
-constexpr std::int64_t kLeastChunkRows = 32;
-
 std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 
 void timed_product(const kernels::EncoderKernels& kernels, ReducedBackend::Workspace& workspace,
@@ -71,19 +68,9 @@ Result<ReducedBackend> ReducedBackend::pack(const Model& model, const kernels::K
   return backend;
 }
 
-std::int64_t ReducedBackend::staging_stride(std::int64_t width) const {
-  return round_up(width, 64 / kernels_->staging_element_bytes);
-}
-
-std::int64_t ReducedBackend::chunk_rows(std::int64_t width) const {
-  const std::int64_t row_bytes = staging_stride(width) * kernels_->staging_element_bytes;
-  const std::int64_t rows = std::min<std::int64_t>(kernels_->chunk_rows, kernels_->chunk_bytes / row_bytes);
-  return round_up(std::max(kLeastChunkRows, rows), kernels_->row_granularity);
-}
-
 Staging ReducedBackend::staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width,
                                 StagingLayout layout) const {
-  const std::int64_t stride = staging_stride(width);
+  const std::int64_t stride = kernels::staging_stride(*kernels_, width);
   buffer.ensure(static_cast<std::size_t>(rows * stride * kernels_->staging_element_bytes));
   return {buffer.data(), stride, layout};
 }
@@ -278,7 +265,7 @@ void ReducedBackend::attend(std::int64_t index, const Layer& layer, const Packed
   const bool all = rows == OutputRows::kAll;
   const std::int64_t before_keys = all ? query_size : 0;
   const std::int64_t width = before_keys + 2 * kv_size;
-  const std::int64_t target = chunk_rows(width);
+  const std::int64_t target = kernels::chunk_rows(*kernels_, width);
   const PackedWeights& weights = all ? layer.qkv : layer.key_value;
   const Operand x = operand(workspace.operand, tokens, hidden);
   const Operand context = operand(workspace.context, all ? tokens : sequences, query_size);
@@ -383,7 +370,7 @@ void ReducedBackend::attention_block(std::int64_t index, const PackedBatch& batc
   const Operand context = operand(workspace.context, states, encoder.query_size());
   const F32Norm* const norm =
       encoder.norm_placement == NormPlacement::kPost ? &*layer->attention_norm : &layer->output_norm;
-  const std::int64_t step = chunk_rows(encoder.hidden_size);
+  const std::int64_t step = kernels::chunk_rows(*kernels_, encoder.hidden_size);
   for (std::int64_t begin = 0; begin < states; begin += step) {
     add_product(layer->attention_output, context, begin, std::min(step, states - begin), begin, norm, workspace);
   }
@@ -410,7 +397,7 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
   const std::int64_t width = encoder.intermediate_size;
   const std::int64_t product_width = encoder.gated ? 2 * width : width;
   const std::int64_t states = workspace.f32.hidden.rows;
-  const std::int64_t step = chunk_rows(product_width);
+  const std::int64_t step = kernels::chunk_rows(*kernels_, product_width);
   const F32Norm* const norm = norm_after_ffn(index);
   const Operand x = operand(workspace.operand, states, hidden);
   for (std::int64_t begin = 0; begin < states; begin += step) {

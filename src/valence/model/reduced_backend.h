@@ -109,8 +109,6 @@ class ReducedBackend {
   void attention_block_together(const Layer& layer, const PackedBatch& batch, OutputRows rows, Workspace& workspace,
                                 const TeamMember& member) const;
   void ffn_block_together(const Layer& layer, Workspace& workspace, const TeamMember& member) const;
-  [[nodiscard]] std::int64_t chunk_rows(std::int64_t width) const;
-  [[nodiscard]] std::int64_t staging_stride(std::int64_t width) const;
   kernels::Staging staging(AlignedBuffer<std::byte>& buffer, std::int64_t rows, std::int64_t width,
                            kernels::StagingLayout layout) const;
   kernels::Operand operand(OperandBuffer& buffer, std::int64_t rows, std::int64_t width) const;

@@ -18,6 +18,7 @@ namespace {
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kDayMs = 24 * 60 * kMinuteMs;
 constexpr std::int64_t kMaxBuckets = 200'000;
+constexpr std::size_t kMaxTrendCounts = 1'000'000;
 constexpr std::size_t kMaxWords = 200;
 constexpr std::size_t kMaxQueue = 200;
 // The newest records of a period that are read for words and queues: tenths of a second.
@@ -95,7 +96,7 @@ OrProblem<std::pair<bool, bool>> parse_by(const std::optional<std::string>& word
 }
 
 OrProblem<store::TrendRequest> parse_trend(const QueryString& query, std::int64_t now_ms) {
-  store::TrendRequest request;
+  store::TrendRequest request{.max_counts = kMaxTrendCounts};
   if (const auto word = query.value("bucket")) {
     const auto bucket = store::parse_time_bucket(*word);
     if (!bucket) return problem(ProblemKind::kBadRequest, "bucket: expected minute, hour, day, week or month");

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -246,23 +247,39 @@ std::int64_t score_micro(double score) {
   return std::llround(std::clamp(score, -kMost, kMost) * kMicro);
 }
 
-void TrendBuilder::add(std::int64_t bucket_ms, std::string_view stream, std::string_view channel,
+bool TrendBuilder::add(std::int64_t bucket_ms, std::string_view stream, std::string_view channel,
                        std::string_view label, std::uint64_t texts, std::int64_t micro) {
-  rows_.push_back({bucket_begin(request_.bucket, bucket_ms), std::string(stream), std::string(channel),
-                   std::string(label), texts, micro});
+  if (rows_.size() > request_.max_counts) return false;
+  // Databases give them in order: the place is the end.
+  Sums& sums = rows_
+                   .try_emplace(rows_.end(), Key{bucket_begin(request_.bucket, bucket_ms), std::string(stream),
+                                                 std::string(channel), std::string(label)})
+                   ->second;
+  sums.texts += texts;
+  sums.micro += micro;
+  return true;
 }
 
 Result<Trend> TrendBuilder::finish() {
-  if (rows_.size() > request_.max_rows) {
+  const auto is_same_point = [](const Key& a, const Key& b) {
+    return a.from_ms == b.from_ms && a.stream == b.stream && a.channel == b.channel;
+  };
+  Trend trend{.bucket = request_.bucket, .labels = {}, .points = {}};
+  std::set<std::string_view> labels;
+  std::size_t points = 0;
+  const Key* last = nullptr;
+  for (const auto& [key, sums] : rows_) {
+    labels.insert(key.label);
+    if (last == nullptr || !is_same_point(*last, key)) ++points;
+    last = &key;
+  }
+  if (points * labels.size() > request_.max_counts) {
     return fail(ErrorCode::kUnsupported, "trend",
-                fmt::format("has more than {} numbers: one for each label of each point", request_.max_rows),
+                fmt::format("has more than {} counts: one for each label of each point", request_.max_counts),
                 "ask for a shorter period, a longer bucket, one stream or one channel");
   }
-  Trend trend{.bucket = request_.bucket, .labels = {}, .points = {}};
-  for (const Row& row : rows_) trend.labels.push_back(row.label);
-  std::ranges::sort(trend.labels);
-  trend.labels.erase(std::unique(trend.labels.begin(), trend.labels.end()), trend.labels.end());
-  std::ranges::sort(rows_, {}, [](const Row& row) { return std::tie(row.from_ms, row.stream, row.channel); });
+  trend.labels.assign(labels.begin(), labels.end());
+  trend.points.reserve(points);
   std::vector<std::int64_t> micros(trend.labels.size());  // of the point under way: whole numbers add up exactly
   const auto close_point = [&] {
     for (std::size_t i = 0; i < micros.size() && !trend.points.empty(); ++i) {
@@ -270,17 +287,17 @@ Result<Trend> TrendBuilder::finish() {
     }
     std::ranges::fill(micros, 0);
   };
-  for (const Row& row : rows_) {
-    const bool same = !trend.points.empty() && trend.points.back().from_ms == row.from_ms &&
-                      trend.points.back().stream == row.stream && trend.points.back().channel == row.channel;
-    if (!same) {
+  last = nullptr;
+  for (const auto& [key, sums] : rows_) {
+    if (last == nullptr || !is_same_point(*last, key)) {
       close_point();
-      trend.points.push_back({row.from_ms, row.stream, row.channel, std::vector<LabelCount>(trend.labels.size())});
+      trend.points.push_back({key.from_ms, key.stream, key.channel, std::vector<LabelCount>(trend.labels.size())});
     }
+    last = &key;
     const auto label =
-        static_cast<std::size_t>(std::ranges::lower_bound(trend.labels, row.label) - trend.labels.begin());
-    trend.points.back().labels[label].texts += row.texts;
-    micros[label] += row.micro;
+        static_cast<std::size_t>(std::ranges::lower_bound(trend.labels, key.label) - trend.labels.begin());
+    trend.points.back().labels[label].texts += sums.texts;
+    micros[label] += sums.micro;
   }
   close_point();
   return trend;

@@ -2,7 +2,9 @@
 /// Filters and cursors as SQL: what SQLite and PostgreSQL have in common.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -87,27 +89,31 @@ inline constexpr int kDayLevel = 2;
 /// The score in millionths, as tallies add it.
 [[nodiscard]] std::int64_t score_micro(double score);
 
-/// Reads rows of a tally (any order) into a trend.
+/// Reads rows of a tally (any order) into a trend; those of a bucket's days become one on the way.
 class TrendBuilder {
  public:
   explicit TrendBuilder(const TrendRequest& request) : request_(request) {}
   /// `stream` and `channel` are empty where the request does not tell them apart.
-  void add(std::int64_t bucket_ms, std::string_view stream, std::string_view channel, std::string_view label,
-           std::uint64_t texts, std::int64_t micro);
-  /// Errors: kUnsupported (more than request.max_rows were added).
+  /// False: there are more than request.max_counts already, and no more are wanted.
+  [[nodiscard]] bool add(std::int64_t bucket_ms, std::string_view stream, std::string_view channel,
+                         std::string_view label, std::uint64_t texts, std::int64_t micro);
+  /// Errors: kUnsupported (more than request.max_counts).
   [[nodiscard]] Result<Trend> finish();
 
  private:
-  struct Row {
+  struct Key {
     std::int64_t from_ms;
     std::string stream;
     std::string channel;
     std::string label;
-    std::uint64_t texts;
-    std::int64_t micro;
+    auto operator<=>(const Key&) const = default;
+  };
+  struct Sums {
+    std::uint64_t texts = 0;
+    std::int64_t micro = 0;
   };
   TrendRequest request_;
-  std::vector<Row> rows_;
+  std::map<Key, Sums> rows_;
 };
 
 /// What a batch of new records adds to the tallies.

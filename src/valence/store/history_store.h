@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -56,9 +57,6 @@ struct HistoryPage {
   std::string next;  ///< opaque, URL-safe; empty: no more
 };
 
-/// Rows of a trend: each label of each point is one.
-inline constexpr std::size_t kMaxTrendRows = 1'000'000;
-
 /// How many of each label, by time.
 struct TrendRequest {
   TimeBucket bucket = TimeBucket::kDay;
@@ -69,7 +67,8 @@ struct TrendRequest {
   std::optional<std::string> channel = {};
   bool by_stream = false;  ///< a point for each stream of a bucket, instead of one for all
   bool by_channel = false;
-  std::size_t max_rows = kMaxTrendRows;
+  /// Of the answer: each point counts every label.
+  std::size_t max_counts = std::numeric_limits<std::size_t>::max();
 };
 
 struct LabelCount {
@@ -184,7 +183,7 @@ class HistoryStore {
 
   [[nodiscard]] virtual Result<HistoryPage> query(const HistoryFilter& filter, const PageRequest& page) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> count(const HistoryFilter& filter) = 0;
-  /// Errors: kUnsupported (more than request.max_rows).
+  /// Errors: kUnsupported (more than request.max_counts).
   [[nodiscard]] virtual Result<Trend> trend(const TrendRequest& request) = 0;
 
   /// Returns it as it was stored, with id and what the record tells. Errors: kNotFound (no such record), kInvalidData

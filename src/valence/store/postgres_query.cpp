@@ -74,16 +74,16 @@ Result<Trend> PostgresStore::trend(const TrendRequest& request) {
   add_conditions(conditions, request);
   return with_connection([&](PostgresConnection& connection) -> Result<Trend> {
     VALENCE_TRY(const PostgresRows rows,
-                connection.query(
-                    fmt::format("SELECT bucket_ms, {} AS s, {} AS c, label, sum(texts)::bigint,"
-                                " sum(score_micro)::bigint FROM tally{} GROUP BY bucket_ms, s, c, label LIMIT {}",
-                                request.by_stream ? "stream" : "''::text", request.by_channel ? "channel" : "''::text",
-                                conditions.where(), request.max_rows + 1),
-                    conditions.values()));
+                connection.query(fmt::format("SELECT bucket_ms, {} AS s, {} AS c, label, sum(texts)::bigint,"
+                                             " sum(score_micro)::bigint FROM tally{} GROUP BY bucket_ms, s, c, label",
+                                             request.by_stream ? "stream" : "''::text",
+                                             request.by_channel ? "channel" : "''::text", conditions.where()),
+                                 conditions.values()));
     TrendBuilder builder(request);
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      builder.add(rows.integer(row, 0), rows.text(row, 1), rows.text(row, 2), rows.text(row, 3),
-                  static_cast<std::uint64_t>(rows.integer(row, 4)), rows.integer(row, 5));
+      const bool more = builder.add(rows.integer(row, 0), rows.text(row, 1), rows.text(row, 2), rows.text(row, 3),
+                                    static_cast<std::uint64_t>(rows.integer(row, 4)), rows.integer(row, 5));
+      if (!more) break;
     }
     return builder.finish();
   });

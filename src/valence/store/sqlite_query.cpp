@@ -74,18 +74,18 @@ Result<Trend> SqliteStore::trend(const TrendRequest& request) {
   add_conditions(conditions, request);
   VALENCE_TRY(Reader database, reader());
   VALENCE_TRY(SqliteStatement rows,
-              database->prepare(
-                  fmt::format("SELECT bucket_ms, {} AS s, {} AS c, label, sum(texts), sum(score_micro) FROM tally{}"
-                              " GROUP BY bucket_ms, s, c, label LIMIT {}",
-                              request.by_stream ? "stream" : "''", request.by_channel ? "channel" : "''",
-                              conditions.where(), request.max_rows + 1)));
+              database->prepare(fmt::format(
+                  "SELECT bucket_ms, {} AS s, {} AS c, label, sum(texts), sum(score_micro) FROM tally{}"
+                  " GROUP BY bucket_ms, s, c, label",
+                  request.by_stream ? "stream" : "''", request.by_channel ? "channel" : "''", conditions.where())));
   bind_values(rows, conditions.values());
   TrendBuilder builder(request);
   while (true) {
     VALENCE_TRY(const bool row, rows.step());
     if (!row) return builder.finish();
-    builder.add(rows.integer(0), rows.text(1), rows.text(2), rows.text(3), static_cast<std::uint64_t>(rows.integer(4)),
-                rows.integer(5));
+    const bool more = builder.add(rows.integer(0), rows.text(1), rows.text(2), rows.text(3),
+                                  static_cast<std::uint64_t>(rows.integer(4)), rows.integer(5));
+    if (!more) return builder.finish();
   }
 }
 

@@ -39,13 +39,13 @@ std::int64_t floor_to(std::int64_t time_ms, std::int64_t step_ms) {
 
 /// "23:59[:59[.123]]" in milliseconds.
 std::optional<std::int64_t> take_time_of_day(std::string_view& text) {
-  const auto hour = take_number(text, 2);
+  const auto hour = take_digits(text, 2);
   if (!hour || *hour > 23 || !take(text, ':')) return std::nullopt;
-  const auto minute = take_number(text, 2);
+  const auto minute = take_digits(text, 2);
   if (!minute || *minute > 59) return std::nullopt;
   std::int64_t time_ms = *hour * kHourMs + *minute * kMinuteMs;
   if (!take(text, ':')) return time_ms;
-  const auto second = take_number(text, 2);
+  const auto second = take_digits(text, 2);
   if (!second || *second > 59) return std::nullopt;
   time_ms += *second * 1000;
   if (!take(text, '.')) return time_ms;
@@ -65,23 +65,23 @@ std::optional<std::int64_t> zone_of(std::string_view text) {
   if (text.empty() || text == "Z" || text == "z") return 0;
   const bool behind = text.front() == '-';
   if (!take(text, '+') && !take(text, '-')) return std::nullopt;
-  const auto hour = take_number(text, 2);
+  const auto hour = take_digits(text, 2);
   take(text, ':');
-  const auto minute = take_number(text, 2);
+  const auto minute = take_digits(text, 2);
   if (!hour || !minute || *hour > 23 || *minute > 59 || !text.empty()) return std::nullopt;
   const std::int64_t ahead_ms = *hour * kHourMs + *minute * kMinuteMs;
   return behind ? -ahead_ms : ahead_ms;
 }
 
 std::optional<std::int64_t> parse_calendar(std::string_view text) {
-  const auto year = take_number(text, 4);
+  const auto year = take_digits(text, 4);
   if (!year || *year < 1970 || !take(text, '-')) return std::nullopt;
-  const auto month = take_number(text, 2);
+  const auto month = take_digits(text, 2);
   if (!month) return std::nullopt;
   unsigned day = 1;
   const bool has_day = take(text, '-');
   if (has_day) {
-    const auto given = take_number(text, 2);
+    const auto given = take_digits(text, 2);
     if (!given) return std::nullopt;
     day = static_cast<unsigned>(*given);
   }

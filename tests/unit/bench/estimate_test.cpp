@@ -76,6 +76,15 @@ TEST(Estimate, WorkspaceGrowsWithThreadsAndBatch) {
             1024U * 5 * 768 * 4);
 }
 
+TEST(Estimate, WorkspaceOfAReducedPrecisionHoldsChunksWhateverTheBatch) {
+  const ModelSpec spec = distilbert();
+  const kernels::EncoderKernels& int8 = *portable().int8;
+  // Beyond a chunk only the hidden states in f32 and two operands grow with the batch.
+  EXPECT_EQ(
+      workspace_bytes(spec.encoder, portable(), &int8, 4096) - workspace_bytes(spec.encoder, portable(), &int8, 2048),
+      static_cast<std::uint64_t>(2048 * 768 * 4 + 2 * (int8.operand_bytes(4096, 768) - int8.operand_bytes(2048, 768))));
+}
+
 TEST(Estimate, ShortTextIsBoundByReadingTheWeights) {
   // 1e9 Gop/s: the arithmetic takes no time. fp32 weights at 10 GB/s.
   const auto e = estimate(distilbert(), portable(), {.peak_gops = 1e9, .read_gbs = 10});

@@ -218,16 +218,22 @@ TEST_P(HistoryContract, ATrendCountsLabelsByBucketStreamAndChannel) {
   EXPECT_EQ(part->points[0].total().texts, 2U);
 }
 
-TEST_P(HistoryContract, ATrendOfMoreRowsThanAskedForIsRefused) {
+TEST_P(HistoryContract, ATrendOfMoreCountsThanAskedForIsRefused) {
   write({stored({.id = "1", .time_ms = kNoonMs, .label = "negative", .stream = "s"}),
-         stored({.id = "2", .time_ms = kNoonMs, .label = "positive", .stream = "s"}),
-         stored({.id = "3", .time_ms = kNoonMs, .label = "positive", .stream = "t"})},
-        3);
-  EXPECT_TRUE(store_->trend({.bucket = TimeBucket::kHour, .by_stream = true, .max_rows = 3}));
-  EXPECT_TRUE(store_->trend({.bucket = TimeBucket::kHour, .max_rows = 2}));
-  const auto refused = store_->trend({.bucket = TimeBucket::kHour, .by_stream = true, .max_rows = 2});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+         stored({.id = "2", .time_ms = kNoonMs + kDayMs, .label = "negative", .stream = "s"}),
+         stored({.id = "3", .time_ms = kNoonMs + 2 * kDayMs, .label = "negative", .stream = "s"}),
+         stored({.id = "4", .time_ms = kNoonMs + 2 * kDayMs, .label = "positive", .stream = "t"})},
+        4);
+  // Days become one month on the way.
+  EXPECT_TRUE(store_->trend({.bucket = TimeBucket::kMonth, .max_counts = 2}));
+  EXPECT_TRUE(store_->trend({.bucket = TimeBucket::kDay, .stream = "s", .max_counts = 3}));
+  EXPECT_TRUE(store_->trend({.bucket = TimeBucket::kDay, .by_stream = true, .max_counts = 8}));
+  // Four points, two labels each, of which one is 0.
+  for (const std::size_t most : {7U, 4U, 3U, 1U}) {
+    const auto refused = store_->trend({.bucket = TimeBucket::kDay, .by_stream = true, .max_counts = most});
+    ASSERT_FALSE(refused) << most;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+  }
 }
 
 TEST_P(HistoryContract, WithoutAStoredTextTheDiskHasNone) {
