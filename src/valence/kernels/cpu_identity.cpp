@@ -139,8 +139,7 @@ std::vector<CpuFlag> cpu_flags() {
 }
 
 bool has_flag(std::string_view name) {
-  static const std::vector<CpuFlag> flags = cpu_flags();
-  for (const CpuFlag& flag : flags) {
+  for (const CpuFlag& flag : cpu_flags()) {
     if (flag.name == name) return flag.usable;
   }
   return false;

@@ -3,20 +3,10 @@
 #include <cpuid.h>
 
 namespace valence::kernels {
-namespace {
-
-constexpr std::uint32_t kExtended = 0x80000000;
-
-}  // namespace
 
 CpuidRegisters cpuid(std::uint32_t leaf, std::uint32_t subleaf) {
-  // __get_cpuid_count() would ask for the highest leaf each time, and in a virtual machine every question leaves it.
-  static const unsigned most_basic = __get_cpuid_max(0, nullptr);
-  static const unsigned most_extended = __get_cpuid_max(kExtended, nullptr);
   CpuidRegisters r;
-  if (leaf <= ((leaf & kExtended) == 0 ? most_basic : most_extended)) {
-    __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
-  }
+  __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx);
   return r;
 }
 

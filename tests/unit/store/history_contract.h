@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -15,6 +16,11 @@
 #include "valence/store/history_store.h"
 
 namespace valence::store::testing {
+
+using Ids = std::vector<std::string>;
+
+inline constexpr std::int64_t kNoonMs = 1'768'478'400'000;  // 2026-01-15T12:00:00Z
+inline constexpr std::int64_t kDayMs = 86'400'000;
 
 /// Where a store of one kind lives during a test.
 class StoreHome {
