@@ -1,4 +1,5 @@
 """What lies in deploy/: checked by the tools of those it is for, where they are installed."""
+import gzip
 import importlib.util
 import json
 import os
@@ -116,6 +117,14 @@ class Package(unittest.TestCase):
             raise AssertionError(run.stdout + run.stderr)
         cls.unit = (cls.root / "usr/lib/systemd/system/valence.service").read_text()
         cls.command = re.search(r"ExecStart=(.*)", cls.unit)[1].split()
+
+    def test_manual_pages_and_completions_are_where_the_shell_and_man_look(self):
+        share = self.root / "usr/share"
+        page = gzip.decompress((share / "man/man1/valence-models-pull.1.gz").read_bytes()).decode()
+        self.assertIn("org/name@revision", page)
+        for script in ("bash-completion/completions/valence", "zsh/vendor-completions/_valence",
+                       "fish/vendor_completions.d/valence.fish"):
+            self.assertIn("retry-for", (share / script).read_text(), script)
 
     def depends(self):
         run = subprocess.run(["dpkg-deb", "-f", self.package, "Depends"], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""valence config: init, check, show; valence completion. What they say is read with Python's own TOML reader."""
+"""valence config: init, check, show; valence completion; valence man. What they say is read with Python's own TOML reader."""
 import os
 import re
 import shutil
@@ -227,6 +227,41 @@ class Completion(Config):
             if shutil.which(shell):
                 subprocess.run([shell, "-n", self.file(f"completion.{shell}", script.stdout)], check=True)
         self.assert_refused(self.valence("completion", "csh"), 2, "bash, zsh, fish")
+
+
+class Manual(Config):
+    def pages(self):
+        """name -> text, of every command."""
+        self.assertEqual(self.valence("man", "--output-dir", str(self.folder)).returncode, 0)
+        return {path.name: path.read_text() for path in self.folder.glob("*.1")}
+
+    def test_every_command_has_a_page_with_all_that_its_help_lists(self):
+        pages = self.pages()
+        self.assertIn("valence.1", pages)
+        self.assertIn("valence-models-pull.1", pages)
+        for name, page in pages.items():
+            words = name.removesuffix(".1").split("-")[1:]
+            told = self.valence(*words, "--help").stdout.decode()
+            options = set(re.findall(r"^  (?:-\w,)?(--[a-z][a-z0-9-]*)", told, re.MULTILINE))
+            plain = page.replace("\\-", "-")
+            self.assertLessEqual(options, set(re.findall(r"\\fB(--[a-z0-9-]+)", plain)), name)
+            self.assertIn("--help", options)
+            self.assertEqual(self.valence("man", *words).stdout.decode(), page)
+
+    def test_pages_are_roff_without_a_fault(self):
+        checkers = {"groff": ["-man", "-ww", "-b", "-z", "-Tascii"], "mandoc": ["-Tlint", "-Wwarning"]}
+        found = [name for name in checkers if shutil.which(name)]
+        if not found:
+            self.skipTest("neither groff nor mandoc is installed")
+        for name in self.pages():
+            for checker in found:
+                run = subprocess.run([checker, *checkers[checker], str(self.folder / name)], capture_output=True, text=True, check=False)
+                complaints = [line for line in (run.stdout + run.stderr).splitlines() if "missing date" not in line]
+                self.assertEqual(complaints, [], name)
+
+    def test_an_unknown_command_is_refused_with_those_there_are(self):
+        self.assert_refused(self.valence("man", "models", "pul"), 2, "pul", "valence models", "pull")
+        self.assert_refused(self.valence("man", "--output-dir", str(self.folder / "none" / "none")), 5, "none")
 
 
 if __name__ == "__main__":

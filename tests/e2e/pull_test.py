@@ -187,6 +187,12 @@ class Faults(WithHub):
         result = self.pull(REPO, "--retry-for", "0", HF_ENDPOINT="http://127.0.0.1:9")
         self.assert_refused(result, 4, "127.0.0.1:9")
 
+    def test_a_hub_that_never_answers_is_given_up_long_before_one_that_breaks_off(self):
+        started = time.monotonic()
+        result = self.pull(REPO, "--quiet", HF_ENDPOINT="http://127.0.0.1:9")
+        self.assert_refused(result, 4, "127.0.0.1:9", "HF_ENDPOINT", "--retry-for")
+        self.assertLess(time.monotonic() - started, 60)
+
     def test_a_flipped_byte_is_refused_and_nothing_is_visible(self):
         for name, side in (("vocab.txt", "hub"), ("/blobs/", "cdn")):
             size = len(self.files["vocab.txt" if side == "hub" else "model.safetensors"].content)

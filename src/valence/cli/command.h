@@ -77,6 +77,7 @@ Command add_config_check(CLI::App& config);
 Command add_config_init(CLI::App& config);
 Command add_config_show(CLI::App& config);
 Command add_doctor(CLI::App& app);
+Command add_man(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);

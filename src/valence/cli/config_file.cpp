@@ -28,7 +28,8 @@ ConfigValue value_of(const fs::path& file, const toml::node& node) {
   if (const auto* table = node.as_table()) {
     value.kind = Kind::kTable;
     for (const auto& [key, member] : *table) {
-      ConfigValue& added = value.members.emplace_back(key.str(), value_of(file, member)).second;
+      ConfigValue& added =
+          value.members.emplace_back(ConfigMember{std::string(key.str()), value_of(file, member)}).value;
       added.key_place = place_of(file, key.source());
     }
   } else if (const auto* array = node.as_array()) {
@@ -83,8 +84,8 @@ Result<std::vector<fs::path>> config_files(const std::string& explicit_file) {
 
 const ConfigValue* ConfigValue::find(std::string_view key) const {
   const auto found =
-      std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == key; });
-  return found == members.end() ? nullptr : &found->second;
+      std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.key == key; });
+  return found == members.end() ? nullptr : &found->value;
 }
 
 Result<ConfigValue> read_config(const fs::path& file) {

@@ -26,20 +26,28 @@ struct UsualConfigFiles {
 /// ($XDG_CONFIG_HOME or ~/.config)/valence/config.toml, the system's /etc/valence/config.toml.
 Result<std::vector<std::filesystem::path>> config_files(const std::string& explicit_file);
 
+struct ConfigMember;
+
 /// A value of a configuration file.
 struct ConfigValue {
   enum class Kind { kText, kInteger, kNumber, kBoolean, kList, kTable, kOther };
   Kind kind = Kind::kOther;
-  std::string text;                                          ///< of kText
-  std::int64_t integer = 0;                                  ///< of kInteger
-  double number = 0;                                         ///< of kInteger and kNumber
-  bool boolean = false;                                      ///< of kBoolean
-  std::vector<ConfigValue> items;                            ///< of kList
-  std::vector<std::pair<std::string, ConfigValue>> members;  ///< of kTable, in alphabetical order
-  std::string place;                                         ///< "config.toml:12:8"
-  std::string key_place;                                     ///< of a member: where its key stands
+  std::string text;                   ///< of kText
+  std::int64_t integer = 0;           ///< of kInteger
+  double number = 0;                  ///< of kInteger and kNumber
+  bool boolean = false;               ///< of kBoolean
+  std::vector<ConfigValue> items;     ///< of kList
+  std::vector<ConfigMember> members;  ///< of kTable, in alphabetical order
+  std::string place;                  ///< "config.toml:12:8"
+  std::string key_place;              ///< of a member: where its key stands
 
   [[nodiscard]] const ConfigValue* find(std::string_view key) const;
+};
+
+/// A struct of its own: a std::pair would have to know ConfigValue whole while ConfigValue is being defined.
+struct ConfigMember {
+  std::string key;
+  ConfigValue value;
 };
 
 /// The whole file as one table. Errors: it cannot be read, it is over 1 MB, it is no TOML (with line and column).

@@ -43,14 +43,14 @@ struct PullArguments {
   std::string format = "safetensors";
   std::vector<std::string> include;
   std::vector<std::string> exclude;
-  std::string retry_for = "300";
+  std::string retry_for;
   bool dry_run = false;
 };
 
 struct PullRun {
   hub::RepoRef ref;
   hub::ChoiceOptions choice;
-  seconds patience{0};
+  std::optional<seconds> patience;  ///< the client's own without
   hub::HubSettings settings;
 };
 
@@ -71,7 +71,9 @@ Result<PullRun> interpret(const PullArguments& arguments) {
   run.choice.include = arguments.include;
   run.choice.exclude = arguments.exclude;
   run.choice.pickle_remedy = pickle_remedy(run.ref.repo);
-  if (arguments.retry_for != "0") {
+  if (arguments.retry_for == "0") {
+    run.patience = seconds(0);
+  } else if (!arguments.retry_for.empty()) {
     VALENCE_TRY(const std::size_t count, parse_count("--retry-for", arguments.retry_for, kMaxPatienceSeconds));
     run.patience = seconds(count);
   }
@@ -85,13 +87,14 @@ Result<PullRun> interpret(const PullArguments& arguments) {
 
 Result<hub::HubClient> connect(const PullRun& run, const GlobalOptions& global, SignalWatcher& signals,
                                Progress& progress) {
-  return hub::HubClient::create(run.settings, {.user_agent = fmt::format("valence/{}", VALENCE_VERSION),
-                                               .patience = run.patience,
-                                               .stop = &signals.stop(),
-                                               .note = [&progress, quiet = global.quiet](const std::string& text) {
-                                                 progress.clear();
-                                                 if (!quiet) print_note(text);
-                                               }});
+  hub::HubClientOptions options{.user_agent = fmt::format("valence/{}", VALENCE_VERSION),
+                                .stop = &signals.stop(),
+                                .note = [&progress, quiet = global.quiet](const std::string& text) {
+                                  progress.clear();
+                                  if (!quiet) print_note(text);
+                                }};
+  if (run.patience) options.patience = options.first_contact = *run.patience;
+  return hub::HubClient::create(run.settings, std::move(options));
 }
 
 std::string plan_text(const hub::PullPlan& plan) {
@@ -181,8 +184,9 @@ Command add_models_pull(CLI::App& models) {
   app->add_option("--exclude", arguments->exclude, "Leave out files that match; repeatable")
       ->type_name("GLOB")
       ->allow_extra_args(false);
-  app->add_option("--retry-for", arguments->retry_for,
-                  "Seconds to go on trying while nothing arrives; 0: one attempt [300]")
+  app->add_option(
+         "--retry-for", arguments->retry_for,
+         "Seconds to go on trying while nothing arrives; 0: one attempt [300; 10 until something has answered]")
       ->type_name("SECONDS");
   app->add_flag("--dry-run", arguments->dry_run, "List the files and sizes, fetch nothing");
   return {.app = app,

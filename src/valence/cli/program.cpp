@@ -37,7 +37,7 @@ Program::Program()
   app->add_option("--color", color, "auto, always or never [auto]")->type_name("WHEN");
   app->add_option("--config", global.config, "A TOML file of settings, e.g. [classify] threads = 2")->type_name("FILE");
   for (auto* add : {add_classify, add_tokenize, add_models, add_train, add_eval, add_data, add_serve, add_history,
-                    add_feedback, add_alerts, add_bench, add_doctor, add_config, add_completion}) {
+                    add_feedback, add_alerts, add_bench, add_doctor, add_config, add_completion, add_man}) {
     commands.push_back(add(*app));
   }
 }

@@ -189,11 +189,11 @@ namespace {
 /// Takes out the member or item that stands at `place`; false when none does.
 bool remove_at(ConfigValue& value, const std::string& place) {
   const auto is_there = [&](const ConfigValue& inner) { return inner.place == place || inner.key_place == place; };
-  const auto gone = std::erase_if(value.members, [&](const auto& member) { return is_there(member.second); }) +
+  const auto gone = std::erase_if(value.members, [&](const auto& member) { return is_there(member.value); }) +
                     std::erase_if(value.items, is_there);
   if (gone > 0) return true;
   return std::any_of(value.members.begin(), value.members.end(),
-                     [&](auto& member) { return remove_at(member.second, place); }) ||
+                     [&](auto& member) { return remove_at(member.value, place); }) ||
          std::any_of(value.items.begin(), value.items.end(), [&](auto& item) { return remove_at(item, place); });
 }
 
@@ -272,7 +272,7 @@ std::vector<Error> wrong_settings(const fs::path& file, const std::vector<Option
     if (section != sections.end()) {
       const std::vector<std::string> keys = keys_of(section->options);
       std::erase_if(table.members, [&](const auto& member) {
-        const auto error = wrong_member(name, member.first, member.second, keys);
+        const auto error = wrong_member(name, member.key, member.value, keys);
         if (error) wrong.push_back(*error);
         return error.has_value();
       });

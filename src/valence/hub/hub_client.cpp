@@ -120,6 +120,7 @@ tl::expected<HubClient::Reply, HubFailure> HubClient::send(net::HttpRequest requ
     if (!head) {
       return tl::unexpected(HubFailure{.error = std::move(head.error().error), .may_pass = head.error().may_pass});
     }
+    has_been_answered_ = true;
     if (!is_redirect(head->status)) {
       if (head->status != 200 && head->status != 206) return tl::unexpected(refusal(request.url, *head));
       return Reply{.head = std::move(*head), .url = request.url, .elsewhere = std::nullopt};
@@ -200,7 +201,14 @@ tl::expected<net::HttpHead, HubFailure> HubClient::get(const net::Url& location,
 
 Status HubClient::wait_after(net::RetrySchedule& schedule, const HubFailure& failure) {
   if (!failure.may_pass) return fail(failure.error);
-  const auto wait = schedule.next_wait(net::RetrySchedule::Clock::now(), failure.retry_after);
+  const auto now = net::RetrySchedule::Clock::now();
+  const auto wait = schedule.next_wait(now, failure.retry_after);
+  if (wait && !has_been_answered_ && now + *wait > created_ + options_.first_contact) {
+    const Error& error = failure.error;
+    return fail(error.code(), error.where(), error.what(),
+                "nothing has answered there so far: check the address, the network and any proxy (HF_ENDPOINT, "
+                "HTTPS_PROXY); --retry-for tries for longer");
+  }
   if (!wait) {
     const Error& error = failure.error;
     std::string what = error.what();

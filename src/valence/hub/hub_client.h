@@ -24,6 +24,7 @@ namespace valence::hub {
 struct HubClientOptions {
   std::string user_agent;
   std::chrono::seconds patience{300};       ///< how long to go on trying while nothing arrives; 0: one attempt
+  std::chrono::seconds first_contact{10};   ///< the same until anything has answered once: a misspelt or blocked name
   const std::atomic<bool>* stop = nullptr;  ///< must outlive the client
   std::function<void(const std::string&)> note = {};  ///< told before every wait; may be empty
 };
@@ -99,6 +100,8 @@ class HubClient {
   std::optional<Secret> token_;
   std::chrono::seconds metadata_timeout_;
   std::chrono::seconds download_timeout_;
+  bool has_been_answered_ = false;
+  net::RetrySchedule::Clock::time_point created_ = net::RetrySchedule::Clock::now();
 };
 
 }  // namespace valence::hub
