@@ -20,31 +20,22 @@ namespace {
 /// Finds nothing: a question without a word in it.
 constexpr std::string_view kNothing = "1 = 0";
 
-void add_search(SqlConditions& conditions, std::string_view question) {
-  const auto terms = search_terms(to_valid_utf8(question));
-  if (terms.empty()) {
+void add_search(SqlConditions& conditions, std::string_view question, SearchPlan plan) {
+  auto query = search_query(conditions.dialect(), question);
+  if (!query) {
     conditions.add(kNothing);
     return;
   }
-  // Both query languages take a quoted word and a star or ":*" for beginnings; words hold letters, digits and symbols
-  // of scripts, never quotes.
-  std::string query;
-  for (const auto& [word, is_prefix] : terms) {
-    switch (conditions.dialect()) {
-      case SqlDialect::kSqlite:
-        query += fmt::format("{}\"{}\"{}", query.empty() ? "" : " AND ", word, is_prefix ? "*" : "");
-        break;
-      case SqlDialect::kPostgres:
-        query += fmt::format("{}'{}'{}", query.empty() ? "" : " & ", word, is_prefix ? ":*" : "");
-        break;
-    }
-  }
   switch (conditions.dialect()) {
-    case SqlDialect::kSqlite:
-      conditions.add("seq IN (SELECT rowid FROM search WHERE search MATCH ", std::move(query), ")");
+    case SqlDialect::kSqlite: {
+      // The plus keeps the planner from going by the row ids.
+      const std::string_view column = plan == SearchPlan::kPickOut ? "+seq" : "seq";
+      conditions.add(fmt::format("{} IN (SELECT rowid FROM search WHERE search MATCH ", column), std::move(*query),
+                     ")");
       break;
+    }
     case SqlDialect::kPostgres:
-      conditions.add("words @@ ", std::move(query), "::tsquery");
+      conditions.add("words @@ ", std::move(*query), "::tsquery");
       break;
   }
 }
@@ -56,6 +47,25 @@ void add_equal(SqlConditions& conditions, std::string_view column, const std::op
 constexpr std::string_view kCursorMark = "v1:";
 
 }  // namespace
+
+std::optional<std::string> search_query(SqlDialect dialect, std::string_view search) {
+  const auto terms = search_terms(to_valid_utf8(search));
+  if (terms.empty()) return std::nullopt;
+  // Both query languages take a quoted word and a star or ":*" for beginnings; words hold letters, digits and symbols
+  // of scripts, never quotes.
+  std::string query;
+  for (const auto& [word, is_prefix] : terms) {
+    switch (dialect) {
+      case SqlDialect::kSqlite:
+        query += fmt::format("{}\"{}\"{}", query.empty() ? "" : " AND ", word, is_prefix ? "*" : "");
+        break;
+      case SqlDialect::kPostgres:
+        query += fmt::format("{}'{}'{}", query.empty() ? "" : " & ", word, is_prefix ? ":*" : "");
+        break;
+    }
+  }
+  return query;
+}
 
 void SqlConditions::add(std::string_view before, SqlValue value, std::string_view after) {
   const std::string placed = place(std::move(value));
@@ -83,7 +93,7 @@ std::string SqlConditions::place(SqlValue value) {
 
 std::string SqlConditions::where() const { return conditions_; }
 
-void add_conditions(SqlConditions& conditions, const HistoryFilter& filter) {
+void add_conditions(SqlConditions& conditions, const HistoryFilter& filter, SearchPlan plan) {
   if (filter.from_ms) conditions.add("time_ms >= ", *filter.from_ms);
   if (filter.to_ms) conditions.add("time_ms < ", *filter.to_ms);
   add_equal(conditions, "id", filter.id);
@@ -97,7 +107,7 @@ void add_conditions(SqlConditions& conditions, const HistoryFilter& filter) {
   if (filter.min_score) conditions.add("score >= ", static_cast<double>(*filter.min_score));
   if (filter.max_score) conditions.add("score <= ", static_cast<double>(*filter.max_score));
   if (filter.corrected) conditions.add(*filter.corrected ? "correction <> ''" : "correction = ''");
-  if (filter.search) add_search(conditions, *filter.search);
+  if (filter.search) add_search(conditions, *filter.search, plan);
 }
 
 void add_conditions(SqlConditions& conditions, const FeedbackFilter& filter) {

@@ -43,8 +43,15 @@ class SqlConditions {
   std::vector<SqlValue> values_;
 };
 
+/// A search in the language of the dialect's index over words; nothing where it holds no word, and so finds nothing.
+[[nodiscard]] std::optional<std::string> search_query(SqlDialect dialect, std::string_view search);
+
+/// How SQLite meets the rows of a search: looked up one by one and sorted, which many of them make slow, or picked out
+/// of all rows in the order asked for, which few of them make slow. PostgreSQL plans by counts of its own.
+enum class SearchPlan { kLookUp, kPickOut };
+
 /// Narrows to what the filters say, over the columns of tables `record` and `feedback`.
-void add_conditions(SqlConditions& conditions, const HistoryFilter& filter);
+void add_conditions(SqlConditions& conditions, const HistoryFilter& filter, SearchPlan plan = SearchPlan::kLookUp);
 void add_conditions(SqlConditions& conditions, const FeedbackFilter& filter);
 /// Narrows a tally to the request's stream, channel and whole buckets.
 void add_conditions(SqlConditions& conditions, const TrendRequest& request);

@@ -33,13 +33,29 @@ Result<StoredRecord> record_of(const SqliteStatement& row) {
   return stored;
 }
 
+// A million records: 150,000 with a word took 1 s to look up and sort, 0.1 s to pick out; one that is nowhere takes
+// 0.3 s to miss in all rows.
+constexpr int kFewRows = 5000;
+
+Result<SearchPlan> search_plan(SqliteDatabase& database, const HistoryFilter& filter) {
+  const auto words = filter.search ? search_query(SqlDialect::kSqlite, *filter.search) : std::nullopt;
+  if (!words) return SearchPlan::kLookUp;
+  VALENCE_TRY(SqliteStatement rows,
+              database.prepare(fmt::format("SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ?1 LIMIT {})",
+                                           kFewRows + 1)));
+  rows.bind(1, std::string_view(*words));
+  VALENCE_TRY([[maybe_unused]] const bool one_row, rows.step());
+  return rows.integer(0) > kFewRows ? SearchPlan::kPickOut : SearchPlan::kLookUp;
+}
+
 }  // namespace
 
 Result<HistoryPage> SqliteStore::query(const HistoryFilter& filter, const PageRequest& page) {
-  SqlConditions conditions(SqlDialect::kSqlite);
-  add_conditions(conditions, filter);
-  VALENCE_TRY_STATUS(add_conditions(conditions, page));
   VALENCE_TRY(Reader database, reader());
+  VALENCE_TRY(const SearchPlan plan, search_plan(*database, filter));
+  SqlConditions conditions(SqlDialect::kSqlite);
+  add_conditions(conditions, filter, plan);
+  VALENCE_TRY_STATUS(add_conditions(conditions, page));
   // One more than asked for tells whether there is a next page.
   VALENCE_TRY(SqliteStatement rows,
               database->prepare(fmt::format("SELECT {} FROM record{} ORDER BY time_ms DESC, id DESC LIMIT {}",

@@ -1,7 +1,11 @@
 #include "unit/store/history_contract.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "unit/store/history_records.h"
 #include "unit/store/store_kinds.h"
@@ -170,6 +174,33 @@ TEST_P(HistoryContract, SearchFindsTextsWithAllWordsWhateverTheirCaseOrderAndAcc
   EXPECT_EQ(found({.search = "🙁"}), (Ids{"c"}));
   EXPECT_EQ(found({.stream = "t", .search = "battery"}), (Ids{"d"}));
   EXPECT_EQ(found({.search = "!?"}), (Ids{}));
+}
+
+TEST_P(HistoryContract, ASearchThatMostRecordsAnswerIsInTheOrderOfTimePageByPage) {
+  constexpr int kRecords = 6000;  // more than are looked up one by one
+  std::vector<StoredRecord> records;
+  Ids all;
+  Ids of_stream;
+  for (int i = 0; i < kRecords; ++i) {
+    // Times run against the order of writing, and every second one is shared by two.
+    records.push_back(stored({.id = fmt::format("{:04}", i),
+                              .time_ms = (kRecords - i) / 2,
+                              .text = i % 3 == 0 ? "a common word" : "common enough",
+                              .stream = i % 100 == 0 ? "rare" : "usual"}));
+  }
+  write(records, kRecords);
+  std::ranges::sort(records, std::greater(),
+                    [](const StoredRecord& stored) { return std::pair(stored.record.time_ms, stored.record.id); });
+  Ids with_word;
+  for (const auto& [record, hash, correction] : records) {
+    all.push_back(record.id);
+    if (record.text == "a common word") with_word.push_back(record.id);
+    if (record.stream == "rare") of_stream.push_back(record.id);
+  }
+  EXPECT_EQ(found({.search = "common"}), all);
+  EXPECT_EQ(found({.search = "word common"}), with_word);
+  EXPECT_EQ(found({.stream = "rare", .search = "common"}), of_stream);
+  EXPECT_EQ(found({.search = "common nowhere"}), (Ids{}));
 }
 
 TEST_P(HistoryContract, WithoutAStoredTextTheDiskHasNone) {
