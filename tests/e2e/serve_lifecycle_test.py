@@ -1,7 +1,9 @@
 """`valence serve` while models are swapped and while it ends."""
 import json
 import os
+import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -76,6 +78,19 @@ class Drain(unittest.TestCase):
             server.process.send_signal(signal.SIGTERM)
             self.assertEqual(server.process.wait(10), 143)
             self.assertLess(time.monotonic() - begin, 1)
+
+    def test_as_the_first_process_of_a_container_it_still_drains(self):
+        # Process 1 has no default handling of signals: what it does not handle is dropped, and `docker stop` would kill.
+        prefix = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+        if shutil.which("unshare") is None or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
+            self.skipTest("no namespaces for processes here: unshare is missing or not allowed")
+        with Server("--drain-delay-ms", "0", prefix=prefix) as server:
+            outside = server.process.pid
+            inside = int(Path(f"/proc/{outside}/task/{outside}/children").read_text())
+            self.assertEqual(Path(f"/proc/{inside}/status").read_text().split("NSpid:")[1].split()[1], "1")
+            self.assertEqual(server.classify("I love it")[0], 200)
+            os.kill(inside, signal.SIGTERM)
+            self.assertEqual(server.process.wait(30), 0)
 
 
 if __name__ == "__main__":
