@@ -1,7 +1,8 @@
 // Tokens per second of each architecture beside a BERT that costs as much, in one run, on one core.
 //
-//   architectures_bench [NAME...]      of tests/parity/data/model, e.g. deberta_v3_base; all full-size ones by default
+//   architectures_bench [fp32|bf16|int8] [NAME...]      of tests/parity/data/model, e.g. deberta_v3_base
 //
+// All full-size ones, in f32 and int8, by default.
 // Random weights by the recipe of the goldens. The BERT has the same layers, heads and hidden size, and a feed-forward
 // of such a width that the linear layers of both ask for the same flop. Rounds of the two are interleaved; thread CPU
 // time; medians.
@@ -114,13 +115,19 @@ int compare(const std::string& name, Precision precision) {
 }
 
 int run(std::vector<std::string> names) {
+  std::vector<Precision> precisions{Precision::kFp32, Precision::kInt8};
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    if (names.empty() || names.front() != valence::name(precision)) continue;
+    precisions = {precision};
+    names.erase(names.begin());
+  }
   if (names.empty()) {
     names = {"roberta_base",    "electra_small",   "albert_base", "mpnet_base",
              "modernbert_base", "deberta_v3_base", "gpt2_base",   "qwen3_base"};
   }
   fmt::print("{:<18} {:>5} {:>8} {:>12} {:>12} {:>8}\n", "architecture", "in", "tokens", "tokens/s", "BERT's", "ratio");
   for (const std::string& name : names) {
-    for (const Precision precision : {Precision::kFp32, Precision::kInt8}) {
+    for (const Precision precision : precisions) {
       if (const int failed = compare(name, precision)) return failed;
     }
   }
