@@ -245,7 +245,7 @@ Command add_add(CLI::App& parent) {
 }
 
 Command add_queue(CLI::App& parent) {
-  CLI::App* app = parent.add_subcommand("queue", "The texts most worth a label: uncertain, and no two alike");
+  CLI::App* app = parent.add_subcommand("queue", "The texts most worth a label: for many uncertain ones, no two alike");
   app->footer(
       "Examples:\n  valence feedback queue -n 200 -o to-label.csv\n"
       "  valence feedback queue --stream reviews -f label-studio -o tasks.json");

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
+#include <queue>
 #include <set>
 #include <utility>
 
@@ -13,8 +16,17 @@ namespace {
 
 // Fixed, so that a queue is the same wherever it is made.
 constexpr SipHashKey kFeatureKey{.low = 0x76616C656E6365, .high = 0x7175657565};
-/// How many of the most uncertain are compared for each text that is wanted.
+/// How many texts are compared for each that is wanted, and together at most: 4,000 take a second and 64 MB.
 constexpr std::size_t kCandidatesPerPlace = 10;
+constexpr std::size_t kMaxCompared = 4000;
+
+/// What a text is drawn by: those with the greatest are a random sample in which each has a chance in proportion to its
+/// use (P. Efraimidis & P. Spirakis, "Weighted random sampling with a reservoir", 2006). By the text alone, so that a
+/// queue is the same each time.
+double draw_of(std::string_view text_sha256, double uncertainty) {
+  const double uniform = (static_cast<double>(siphash64(text_sha256, kFeatureKey) >> 11U) + 0.5) * 0x1p-53;
+  return std::log(uniform) / (kLeastUse + uncertainty);
+}
 
 void add_feature(std::vector<float>& vector, std::string_view feature) {
   const std::uint64_t hash = siphash64(feature, kFeatureKey);
@@ -57,30 +69,50 @@ std::vector<float> text_vector(std::string_view text) {
   return vector;
 }
 
-std::vector<std::size_t> choose_diverse(std::span<const QueueItem> items, std::size_t count) {
+std::vector<std::size_t> choose_covering(std::span<const QueueItem> items, std::size_t count) {
+  const std::size_t n = items.size();
   std::vector<std::vector<float>> vectors;
-  vectors.reserve(items.size());
+  vectors.reserve(n);
   for (const QueueItem& item : items) vectors.push_back(text_vector(item.record.record.text));
-  std::vector<double> distance(items.size(), 1);  // to the nearest taken
+  std::vector<float> likeness(n * n);  // cosines over 0
+  for (std::size_t i = 0; i < n; ++i) {
+    likeness[i * n + i] = 1;
+    for (std::size_t j = 0; j < i; ++j) {
+      const float cosine = std::inner_product(vectors[i].begin(), vectors[i].end(), vectors[j].begin(), 0.0F);
+      likeness[i * n + j] = likeness[j * n + i] = std::clamp(cosine, 0.0F, 1.0F);
+    }
+  }
+  std::vector<float> covered(n);  // likeness to the nearest taken
+  const auto gain_of = [&](std::size_t candidate) {
+    double gain = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const float more = likeness[candidate * n + i] - covered[i];
+      if (more > 0) gain += (kLeastUse + items[i].uncertainty) * more;
+    }
+    return gain;
+  };
+  // What a text would bring only shrinks, so most need not be counted again: the first of those that were counted
+  // for what is taken now is the best.
+  struct Bound {
+    double gain;
+    std::size_t index;
+    std::size_t taken;  // how many were taken when it was counted
+    bool operator<(const Bound& other) const { return gain != other.gain ? gain < other.gain : index > other.index; }
+  };
+  std::priority_queue<Bound> bounds;
+  for (std::size_t i = 0; i < n; ++i) bounds.push({gain_of(i), i, 0});
+  constexpr double kNothing = 1e-6;  // what remains are repetitions
   std::vector<std::size_t> taken;
-  while (taken.size() < count) {
-    std::size_t best = items.size();
-    double most = 1e-6;  // what remains are repetitions, or sure
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const double use = items[i].uncertainty * distance[i];
-      if (use > most) {
-        most = use;
-        best = i;
-      }
+  while (taken.size() < count && !bounds.empty()) {
+    const Bound best = bounds.top();
+    bounds.pop();
+    if (best.taken < taken.size()) {
+      bounds.push({gain_of(best.index), best.index, taken.size()});
+      continue;
     }
-    if (best == items.size()) break;
-    taken.push_back(best);
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      double cosine = 0;
-      for (std::size_t d = 0; d < kTextVectorSize; ++d) cosine += vectors[i][d] * vectors[best][d];
-      distance[i] = std::min(distance[i], std::max(0.0, 1 - cosine));
-    }
-    distance[best] = 0;
+    if (best.gain <= kNothing) break;
+    taken.push_back(best.index);
+    for (std::size_t i = 0; i < n; ++i) covered[i] = std::max(covered[i], likeness[best.index * n + i]);
   }
   return taken;
 }
@@ -88,13 +120,19 @@ std::vector<std::size_t> choose_diverse(std::span<const QueueItem> items, std::s
 Result<LabelQueue> make_label_queue(HistoryStore& store, const QueueRequest& request) {
   HistoryFilter filter = request.filter;
   filter.corrected = false;
-  const std::size_t most = std::max<std::size_t>(request.count, 1) * kCandidatesPerPlace;
-  const auto less_sure = [](const QueueItem& a, const QueueItem& b) {
-    return a.uncertainty != b.uncertainty ? a.uncertainty > b.uncertainty : a.record.record.id < b.record.record.id;
+  const std::size_t count = std::max<std::size_t>(request.count, 1);
+  const std::size_t most = std::max(count, std::min(count * kCandidatesPerPlace, kMaxCompared));
+  struct Candidate {
+    QueueItem item;
+    double draw;
+  };
+  const auto drawn_before = [](const Candidate& a, const Candidate& b) {
+    return a.draw != b.draw ? a.draw > b.draw : a.item.record.record.id < b.item.record.record.id;
   };
   LabelQueue queue;
   std::set<std::string> texts;
-  std::vector<QueueItem> candidates;
+  std::vector<double> uncertainties;
+  std::vector<Candidate> candidates;
   VALENCE_TRY_STATUS(store.scan(filter, [&](const StoredRecord& stored) {
     if (queue.scanned == request.max_scanned) return false;
     ++queue.scanned;
@@ -104,21 +142,35 @@ Result<LabelQueue> make_label_queue(HistoryStore& store, const QueueRequest& req
       return true;
     }
     if (!texts.insert(stored.text_sha256).second) return true;
-    candidates.push_back({.record = stored, .uncertainty = uncertainty_of(record.scores, record.score)});
+    const double uncertainty = uncertainty_of(record.scores, record.score);
+    uncertainties.push_back(uncertainty);
+    candidates.push_back({{.record = stored, .uncertainty = uncertainty}, draw_of(stored.text_sha256, uncertainty)});
     if (candidates.size() >= 2 * most) {
-      std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(most), less_sure);
+      std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(most), drawn_before);
       candidates.resize(most);
     }
     return true;
   }));
-  std::ranges::sort(candidates, less_sure);
+  std::ranges::sort(candidates, drawn_before);
   if (candidates.size() > most) candidates.resize(most);
-  for (std::size_t i = 0; i < std::min(candidates.size(), request.count); ++i) {
-    candidates[i].is_among_most_uncertain = true;
+  double uncertain = 0;  // from here on
+  if (!uncertainties.empty()) {
+    const auto last = uncertainties.begin() + static_cast<std::ptrdiff_t>(std::min(count, uncertainties.size()) - 1);
+    std::ranges::nth_element(uncertainties, last, std::greater());
+    uncertain = *last;
   }
-  for (const std::size_t index : choose_diverse(candidates, request.count)) {
-    queue.items.push_back(std::move(candidates[index]));
+  std::vector<QueueItem> items;
+  for (Candidate& candidate : candidates) {
+    candidate.item.is_among_most_uncertain = candidate.item.uncertainty >= uncertain;
+    items.push_back(std::move(candidate.item));
   }
+  // Of equal use, the less sure first.
+  std::ranges::stable_sort(items, std::greater(), &QueueItem::uncertainty);
+  if (items.size() > kMaxCompared) {  // as many as are wanted: nothing to choose from
+    queue.items = std::move(items);
+    return queue;
+  }
+  for (const std::size_t index : choose_covering(items, request.count)) queue.items.push_back(std::move(items[index]));
   return queue;
 }
 

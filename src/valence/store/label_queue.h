@@ -1,5 +1,5 @@
 /// \file
-/// Which texts are most worth a person's label: those the model is unsure of, and no two alike.
+/// Which texts are most worth a person's label: those that stand for many the model is unsure of.
 #pragma once
 
 #include <cstddef>
@@ -25,13 +25,16 @@ inline constexpr std::size_t kTextVectorSize = 512;
 struct QueueItem {
   StoredRecord record;
   double uncertainty = 0;
-  bool is_among_most_uncertain = false;  ///< would be in a queue of this length without a look at the other texts
+  bool is_among_most_uncertain = false;  ///< would be in a queue of this length that looked at nothing else
 };
 
-/// The indices of at most `count` of `items`, the most useful first: each step takes the item with the largest product
-/// of uncertainty and distance (1 - cosine) to those taken (greedy k-center: O. Sener & S. Savarese, "Active learning
-/// for convolutional neural networks: a core-set approach", ICLR 2018). Equal texts are taken once.
-[[nodiscard]] std::vector<std::size_t> choose_diverse(std::span<const QueueItem> items, std::size_t count);
+/// The indices of at most `count` of `items`, the most useful first: each step takes the text that brings the items
+/// nearest to one that was taken, each counted by kLeastUse + its uncertainty (greedy facility location over cosines:
+/// K. Wei, R. Iyer & J. Bilmes, "Submodularity in data subset selection and active learning", ICML 2015). So the model
+/// is asked about where it errs, but in proportion to what there is. Equal texts are taken once. Time and memory grow
+/// with the square of the items.
+[[nodiscard]] std::vector<std::size_t> choose_covering(std::span<const QueueItem> items, std::size_t count);
+inline constexpr double kLeastUse = 0.05;
 
 struct QueueRequest {
   HistoryFilter filter = {};

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "support/temporary_directory.h"
@@ -32,8 +33,46 @@ TEST(LabelQueue, TakesTheUncertainButNoTwoAlike) {
   const std::vector<QueueItem> items{item("a", "the battery died after a week", 0.90),
                                      item("b", "the battery died after a week!", 0.89),
                                      item("c", "delivery took forever", 0.70), item("d", "lovely colours", 0.10)};
-  EXPECT_EQ(choose_diverse(items, 2), (std::vector<std::size_t>{0, 2}));
-  EXPECT_EQ(choose_diverse(items, 10), (std::vector<std::size_t>{0, 2, 3}));  // the same words again are no gain
+  EXPECT_EQ(choose_covering(items, 2), (std::vector<std::size_t>{0, 2}));
+  EXPECT_EQ(choose_covering(items, 10), (std::vector<std::size_t>{0, 2, 3}));  // the same words again are no gain
+}
+
+TEST(LabelQueue, TakesWhatStandsForManyBeforeWhatIsLikeNothingElse) {
+  // Three about the battery (by the words they share the middle one is nearest to both others), one of its own; all as
+  // uncertain. Then the odd one as the only uncertain text.
+  std::vector<QueueItem> items{item("odd", "lovely colours", 0.5), item("a", "battery died", 0.5),
+                               item("b", "battery died week", 0.5), item("c", "died week", 0.5)};
+  EXPECT_EQ(choose_covering(items, 2), (std::vector<std::size_t>{2, 0}));
+  for (std::size_t i = 1; i < items.size(); ++i) items[i].uncertainty = 0;
+  EXPECT_EQ(choose_covering(items, 1), (std::vector<std::size_t>{0}));
+}
+
+TEST(LabelQueue, OfManyTextsItLooksAtUncertainOnesMoreOftenAndAtTheSameEachTime) {
+  const valence::testing::TemporaryDirectory directory;
+  auto store = SqliteStore::open(directory.path() / "history.db");
+  ASSERT_TRUE(store);
+  std::vector<StoredRecord> records;
+  constexpr int kRecords = 5000;
+  for (int i = 0; i < kRecords; ++i) {  // one in ten is nearly a toss-up, the others are sure
+    records.push_back(stored({.id = fmt::format("r{}", i),
+                              .time_ms = i,
+                              .score = i % 10 == 0 ? 0.52F : 0.999F,
+                              .text = fmt::format("text number {} of {}", i, i * 7919 % 1000)}));
+  }
+  ASSERT_TRUE((*store)->write(records));
+  const auto uncertain_share = [&](const LabelQueue& queue) {
+    const auto sure = std::ranges::count_if(queue.items, [](const QueueItem& one) { return one.uncertainty < 0.5; });
+    return 1 - static_cast<double>(sure) / static_cast<double>(queue.items.size());
+  };
+  const auto queue = make_label_queue(**store, {.count = 4500});  // a sample, nothing compared
+  const auto few = make_label_queue(**store, {.count = 50});
+  const auto again = make_label_queue(**store, {.count = 50});
+  ASSERT_TRUE(queue && few && again);
+  EXPECT_EQ(queue->items.size(), 4500U);
+  // A tenth of the texts, drawn by weights of 1.05 against 0.05 + 0.01.
+  EXPECT_GT(uncertain_share(*few), 0.5);
+  ASSERT_EQ(few->items.size(), 50U);
+  for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(few->items[i].record.record.id, again->items[i].record.record.id);
 }
 
 TEST(LabelQueue, LeavesOutWhatPeopleHaveCorrectedAndWhatHasNoText) {
