@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from augment_words import DOMAINS, GENERAL
-from frames import words
+from frames import frame, frames_of_pairs, words
 from sources import LABELS, NEGATIVE, NEUTRAL, POSITIVE
 from surface import typo
 
@@ -24,6 +24,10 @@ def read_templates(folder):
 TEMPLATES = read_templates(Path(__file__).parent / "templates")
 # For the last pass, beside the others: a fact with an opinion behind it, marks, comparisons, indifference.
 LAST_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "last")
+# For the stage that learns from teachers: marks out of ten, "nobody" and "never" on both sides, facts that annoy or please.
+MORE_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "more")
+SETS = (TEMPLATES, LAST_TEMPLATES, MORE_TEMPLATES)
+PAIRS = Path(__file__).resolve().parents[2] / "tests" / "minimal_pairs" / "minimal_pairs.csv"
 SLOT = re.compile(r"\{(\w+?)(2?)\}")
 MARKS = {NEGATIVE: (":(", "😡", "👎", ":/"), NEUTRAL: (), POSITIVE: (":)", "😍", "👍", ":D")}
 # A lone template would otherwise be learned by heart; a label's rows spread over many more.
@@ -67,17 +71,21 @@ def dress(text, label, rng):
     return text
 
 
-def generate(count, guard, seed, last=False):
-    """About `count` distinct (text, label) pairs, a third a label, none with the frame of a plain line.
+def refused(text, guard, pair_frames):
+    return guard.reason(text) is not None or frame(text) in pair_frames
 
-    last: from the templates of the last pass too.
+
+def generate(count, guard, seed, sets=1):
+    """About `count` distinct (text, label) pairs, a third a label, none with the frame of a plain line
+    or of a minimal pair.
+
+    sets: how many of SETS the templates come from.
     """
     rng = random.Random(seed)
     domains = list(DOMAINS.values())
-    pairs, seen = [], set()
-    for label, templates in TEMPLATES.items():
-        if last:
-            templates = templates + LAST_TEMPLATES[label]
+    pairs, seen, pair_frames = [], set(), frames_of_pairs(PAIRS)
+    for label in TEMPLATES:
+        templates = [template for one in SETS[:sets] for template in one[label]]
         made, tries, per_template = 0, 0, Counter()
         limit = max(2, MAX_PER_TEMPLATE_SHARE * count / 3)
         while made < count // 3 and tries < 20 * count:
@@ -85,11 +93,11 @@ def generate(count, guard, seed, last=False):
             template = rng.choice(templates)
             sentence = fill(template, rng.choice(domains), rng)
             key = " ".join(words(sentence))
-            if key in seen or per_template[template] >= limit or guard.reason(sentence) is not None:
+            if key in seen or per_template[template] >= limit or refused(sentence, guard, pair_frames):
                 continue
             seen.add(key)
             text = dress(sentence, label, rng)
-            if guard.reason(text) is None:
+            if not refused(text, guard, pair_frames):
                 pairs.append((text, label))
                 per_template[template] += 1
                 made += 1
@@ -100,7 +108,7 @@ def blocked_templates(guard, seed=0, tries=30):
     """Templates that the guard refuses whatever fills them: (label, template)."""
     rng = random.Random(seed)
     domains = list(DOMAINS.values())
-    for label, templates in (*TEMPLATES.items(), *LAST_TEMPLATES.items()):
+    for label, templates in (item for one in SETS for item in one.items()):
         for template in templates:
             if all(guard.reason(fill(template, rng.choice(domains), rng)) for _ in range(tries)):
                 yield label, template

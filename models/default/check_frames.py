@@ -10,10 +10,10 @@ import csv
 import sys
 from pathlib import Path
 
-from augment import generate
+from augment import SETS, generate
 from augment_words import DOMAINS, GENERAL
 from frames import PlainGuard, default_plain_path, frame
-from mixture import GENERATED_A_PASS, GENERATED_LAST, PASSES, SEEDS, all_rows, last_rows
+from mixture import GENERATED_A_PASS, GENERATED_TAUGHT, SEEDS, all_rows, last_rows, taught_rows
 from sources import READERS, read_training
 
 MINIMAL_PAIRS = Path(__file__).resolve().parents[2] / "tests" / "minimal_pairs"
@@ -22,7 +22,8 @@ MINIMAL_PAIRS = Path(__file__).resolve().parents[2] / "tests" / "minimal_pairs"
 def shared_with_plain(guard, data):
     training, calibration = read_training(data, list(READERS), guard)
     texts = {row.text for rows in (*training.values(), *calibration.values()) for row in rows}
-    texts |= {row.text for rows in (all_rows(training, guard), last_rows(training, guard)) for row in rows}
+    drawn = (all_rows(training, guard), all_rows(training, guard, 1), last_rows(training, guard), taught_rows(training, guard))
+    texts |= {row.text for rows in drawn for row in rows}
     print(f"{len(texts)} training texts against {len(guard.sets_)} plain lines")
     for text in sorted(texts):
         found = guard.reason(text)
@@ -34,9 +35,10 @@ def shared_with_pairs(guard):
     with open(MINIMAL_PAIRS / "minimal_pairs.csv", encoding="utf-8", newline="") as file:
         pair_frames = {frame(row["text"]): row["text"] for row in csv.DictReader(file)}
     generated = {}
-    for number in range(len(PASSES)):
-        generated |= {frame(text): text for text, _ in generate(GENERATED_A_PASS, guard, SEEDS[number])}
-    generated |= {frame(text): text for text, _ in generate(GENERATED_LAST, guard, SEEDS[-1], last=True)}
+    for seed in SEEDS:
+        for sets in range(1, len(SETS) + 1):
+            count = max(GENERATED_A_PASS, GENERATED_TAUGHT if sets == len(SETS) else 0)
+            generated |= {frame(text): text for text, _ in generate(count, guard, seed, sets)}
     print(f"{len(generated)} frames of generated sentences against {len(pair_frames)} of minimal pairs")
     for shared in sorted(generated.keys() & pair_frames.keys()):
         yield f"frame {shared!r}: {generated[shared]!r} and the pair's {pair_frames[shared]!r}"

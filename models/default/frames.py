@@ -89,6 +89,11 @@ def plain_lines(path):
         return list(csv.DictReader(file))
 
 
+def frames_of_pairs(path):
+    """The frames of the minimal pairs, which no generated sentence may have."""
+    return frozenset(frame(row["text"]) for row in plain_lines(path))
+
+
 def default_plain_path():
     return Path(__file__).resolve().parents[2] / "tests" / "plain" / "plain_sentences.csv"
 

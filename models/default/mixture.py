@@ -38,6 +38,24 @@ LAST_PASS = {
     "acos_laptops": 0.3, "acos_restaurants": 0.3, "trec_questions": 0.1, "subjectivity": 0.1,
 }  # fmt: skip
 
+# Learned from with teachers.
+TAUGHT_PASS = {
+    "sst2_natural": 1.0, "sst2": 1.0, "sst5": 0.5, "sst2_phrases": 0.7, "rt_polarity": 1.0, "imdb": 0.2,
+    "customer_reviews": 2.0, "uci_sentences": 4.0,
+    "tweet_sentiment": 1.0, "tweet_emotion": 0.5, "twitter_targets": 0.5, "goemotions": 0.5,
+    "semeval14_restaurants": 1.0, "semeval14_laptops": 1.0, "semeval16_restaurants": 1.0,
+    "acos_laptops": 1.0, "acos_restaurants": 1.0, "trec_questions": 0.2, "subjectivity": 0.2,
+}  # fmt: skip
+
+# Of its rows, for the last stage.
+POLISH = {
+    "uci_sentences": 1.0, "customer_reviews": 1.0, "sst2_natural": 0.5, "sst2": 0.4, "rt_polarity": 0.25, "sst5": 0.15,
+    "imdb": 0.15, "semeval14_restaurants": 0.3, "semeval14_laptops": 0.3, "semeval16_restaurants": 0.3,
+    "acos_laptops": 0.3, "acos_restaurants": 0.3, "generated": 1.0, "tweet_sentiment": 0.2, "goemotions": 0.05,
+    "tweet_emotion": 0.05, "twitter_targets": 0.1,
+}  # fmt: skip
+POLISH_SEED = 6
+
 # Of the rows of all_rows(), the copies included.
 REVIEWS = {
     "uci_sentences": 1.0, "customer_reviews": 1.0, "sst2_natural": 0.5, "sst2": 0.2, "rt_polarity": 0.25, "sst5": 0.15,
@@ -49,7 +67,8 @@ REVIEWS_SEED = 5
 NEUTRAL_SHARE = {"tweet_sentiment": 0.7}
 GENERATED_A_PASS = 10_000  # sentences from augment.py
 GENERATED_LAST = 12_000
-SEEDS = (20, 21, 23)  # of the passes
+GENERATED_TAUGHT = 24_000
+SEEDS = (20, 21, 23, 24)  # of the passes
 
 
 def sources_without(left_out=()):
@@ -77,24 +96,39 @@ def finished(rows, guard, number):
     return rows
 
 
-def pass_rows(training, number, guard):
+def pass_rows(training, number, guard, draw_number=0):
     """Everything that pass `number` learns from. training: source name -> rows."""
-    seed = SEEDS[number]
-    last = number == len(PASSES)
-    shares = {name: share for name, share in (LAST_PASS if last else PASSES[number]).items() if name in training}
-    rows = draw(training, shares, random.Random(seed))
-    sentences = generate(GENERATED_LAST if last else GENERATED_A_PASS, guard, seed, last)
-    rows += [Row(text, label, FULL, "generated") for text, label in sentences]
+    seed = SEEDS[number] + 10 * draw_number
+    shares, generated, sets = (
+        *((shares, GENERATED_A_PASS, 1) for shares in PASSES),
+        (LAST_PASS, GENERATED_LAST, 2),
+        (TAUGHT_PASS, GENERATED_TAUGHT, 3),
+    )[number]
+    rows = draw(training, {name: share for name, share in shares.items() if name in training}, random.Random(seed))
+    rows += [Row(text, label, FULL, "generated") for text, label in generate(generated, guard, seed, sets)]
     return finished(rows, guard, number)
 
 
-def all_rows(training, guard):
-    """Pass after pass but the last, so that one epoch of it is the training at the full rate."""
-    return [row for number in range(len(PASSES)) for row in pass_rows(training, number, guard)]
+def all_rows(training, guard, draw_number=0):
+    """Pass after pass but the last, so that one epoch of it is the training at the full rate. draw_number: another one
+    draws and types all anew."""
+    return [row for number in range(len(PASSES)) for row in pass_rows(training, number, guard, draw_number)]
 
 
 def last_rows(training, guard):
     return pass_rows(training, len(PASSES), guard)
+
+
+def taught_rows(training, guard):
+    return pass_rows(training, len(PASSES) + 1, guard)
+
+
+def polish_rows(rows):
+    """The part of the taught rows (a dict each) that is learned once more, in random order."""
+    rng = random.Random(POLISH_SEED)
+    kept = [row for row in rows if rng.random() < POLISH.get(row["source"], 0)]
+    rng.shuffle(kept)
+    return kept
 
 
 def review_rows(rows):

@@ -1,10 +1,11 @@
 """Writes what `valence` learns, calibrates and measures the built-in model on: CSV files of text,label,choices,source.
 
-    models/default/prepare.py --data ../shared/data --out build/default_model/all [--without reviews|tweets|goemotions]
+    models/default/prepare.py --data ../shared/data --out build/default_model/all [--without reviews|tweets|goemotions] [--draw N]
 
 train.csv        every pass but the last one after the other: one epoch of it is the training at the full rate
 last.csv         the last pass, for a low rate
 reviews.csv      rows of train.csv once more: reviews for the most part
+taught.csv       one more pass, for learning from teachers (teach.py adds what they say)
 calibration.csv  the rows that are cut out of the training sources for the temperature
 dev/<set>.csv    the dev split of every set; dev/four.csv, those of the sets with a bar, pooled; dev/kept_out.csv, those
                  of the group that --without names
@@ -17,7 +18,7 @@ import csv
 from pathlib import Path
 
 from frames import PlainGuard, default_plain_path
-from mixture import all_rows, last_rows, review_rows, sources_without
+from mixture import all_rows, last_rows, review_rows, sources_without, taught_rows
 from sources import FULL, GROUPS, LABELS, READERS, read_training
 
 DEV_SETS = (
@@ -42,6 +43,7 @@ def main():
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--plain", default=default_plain_path(), help="the lines whose frames are kept out")
     parser.add_argument("--without", choices=sorted(GROUPS), help="a group of sources to keep out")
+    parser.add_argument("--draw", type=int, default=0, metavar="N", help="draw and type train.csv anew, for another teacher")
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
 
@@ -49,10 +51,11 @@ def main():
     kept_out = GROUPS[options.without] if options.without else ()
     names = sources_without(kept_out)
     training, calibration = read_training(options.data, names, guard)
-    rows = all_rows(training, guard)
+    rows = all_rows(training, guard, options.draw)
     write(options.out / "train.csv", rows)
     write(options.out / "reviews.csv", review_rows(rows))
     write(options.out / "last.csv", last_rows(training, guard))
+    write(options.out / "taught.csv", taught_rows(training, guard))
     write(options.out / "calibration.csv", [row for name in names for row in calibration[name]])
     dev = {name: READERS[name](options.data, "dev") for name in DEV_SETS}
     for name, of_set in dev.items():

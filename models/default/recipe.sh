@@ -5,8 +5,9 @@
 #   models/default/recipe.sh [DATA] [WORK]      default: ../shared/data and build/default_model under the repository
 #
 # Run it after a build (./dev build). What is already in WORK is kept; a training that was cut goes on. One core of a Xeon
-# without AMX took 2 h 20 min for the training (9.9 million tokens); each of the three with a group of sources kept out takes a
-# little less.
+# without AMX took 2 h 20 min for the first three stages (9.9 million tokens, f32); the other teacher and the two stages that
+# are taught (12.3 million, --bf16) 80 minutes of one with AMX that had other work too. Each of the three runs with a group of sources kept
+# out takes a little less.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 repository="$(cd "$here/../.." && pwd)"
@@ -52,7 +53,21 @@ learn() { # FOLDER [--without GROUP]
   stage "$folder" last "$folder/first" second --learning-rate 3e-5 --per-device-train-batch-size 32 --warmup-ratio 0.03
   stage "$folder" reviews "$folder/second" third --learning-rate 6e-5 --per-device-train-batch-size 16 --warmup-ratio 0.05 \
     --label-smoothing-factor 0.05 --seed 3
-  [ -e "$folder/model" ] || python3 "$here/average.py" "$folder/model" "$folder/first" "$folder/second" "$folder/third"
+  [ -e "$folder/three" ] || python3 "$here/average.py" "$folder/three" "$folder/first" "$folder/second" "$folder/third"
+
+  # What the mean of the three and a model of another draw and seed say of one more pass.
+  [ -e "$folder/other/train.csv" ] || python3 "$here/prepare.py" --data "$data" --out "$folder/other" --draw 1 "$@"
+  stage "$folder/other" train "$work/base" first --seed 9 --bf16
+  [ -e "$folder/taught_scores.csv" ] ||
+    python3 "$here/teach.py" "$folder/taught.csv" "$folder/taught_scores.csv" "$folder/polish.csv" --valence "$valence" \
+      --teachers "$folder/three" "$folder/other/first"
+  stage "$folder" taught_scores "$folder/three" taught --learning-rate 6e-5 --per-device-train-batch-size 32 --warmup-ratio 0.05 \
+    --label-smoothing-factor 0.05 --seed 10 --teacher-column scores --teacher-weight 0.5 --bf16
+
+  [ -e "$folder/four" ] || python3 "$here/average.py" "$folder/four" "$folder/three" "$folder/taught"
+  stage "$folder" polish "$folder/four" polished --learning-rate 4e-5 --per-device-train-batch-size 16 --warmup-ratio 0.05 \
+    --label-smoothing-factor 0.05 --seed 11 --teacher-column scores --teacher-weight 0.5 --bf16
+  [ -e "$folder/model" ] || python3 "$here/average.py" "$folder/model" "$folder/four" "$folder/polished"
   [ -e "$folder/model/calibration.json" ] ||
     "$valence" models calibrate "$folder/model" --data "$folder/calibration.csv" --choices-column choices
 }

@@ -78,7 +78,7 @@ class DevSets(unittest.TestCase):
     def test_sst2_as_tokenized_and_as_typed(self):
         for column in ("text", "text_natural"):
             with self.subTest(column=column):
-                self.hold(0.890, accuracy, SHARED / "sst2/dev.csv", "--text-column", column, *self.BINARY_LABELS)
+                self.hold(0.895, accuracy, SHARED / "sst2/dev.csv", "--text-column", column, *self.BINARY_LABELS)
 
     def test_tweets(self):
         self.hold(0.73, macro_recall, SHARED / "tweet_sentiment/dev.csv")

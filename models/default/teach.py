@@ -1,0 +1,56 @@
+"""Adds what teachers say to the rows that a stage learns from: the mean of their scores.
+
+    models/default/teach.py ROWS.csv OUT.csv POLISH.csv --valence build/valence --teachers MODEL MODEL...
+
+OUT has the columns of ROWS and `scores`, as `valence train --teacher-column` reads them; POLISH, the part of them that the last stage
+learns (mixture.py). Generated sentences keep their
+label: it is right by construction, and what they are about is what teachers do not know. Only the standard library is needed.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from mixture import polish_rows
+
+
+def scores_of(valence, model, rows):
+    """{label: score} of each row."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "scores.jsonl")
+        subprocess.run([valence, "classify", rows, "-m", model, "--top-k", "all", "--max-length", "128", "-o", out], check=True)
+        with open(out, encoding="utf-8") as lines:
+            return [{one["label"]: one["score"] for one in json.loads(line)["scores"]} for line in lines]
+
+
+def write(path, rows):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows")
+    parser.add_argument("out")
+    parser.add_argument("polish")
+    parser.add_argument("--valence", default="build/valence")
+    parser.add_argument("--teachers", nargs="+", required=True)
+    options = parser.parse_args()
+
+    taught = [scores_of(options.valence, teacher, options.rows) for teacher in options.teachers]
+    with open(options.rows, encoding="utf-8", newline="") as source:
+        rows = list(csv.DictReader(source))
+    for row, *said in zip(rows, *taught, strict=True):
+        scores = {label: round(sum(one[label] for one in said) / len(said), 4) for label in said[0]}
+        row["scores"] = json.dumps({row["label"]: 1.0} if row["source"] == "generated" else scores)
+    write(options.out, rows)
+    write(options.polish, polish_rows(rows))
+
+
+if __name__ == "__main__":
+    main()
