@@ -3,6 +3,7 @@
 #pragma once
 
 #include "valence/kernels/amx_attention_kernel.h"
+#include "valence/kernels/amx_head_kernel.h"
 #include "valence/kernels/amx_product_kernel.h"
 #include "valence/kernels/amx_row_kernels.h"
 #include "valence/kernels/amx_tables.h"
@@ -23,6 +24,7 @@ constexpr EncoderKernels amx_kernels(const char* path) {
           .chunk_bytes = P::kQuantized ? 1'600'000 : 786'432,
           .chunk_rows = 256,
           .quantized = P::kQuantized,
+          .attends_with_patterns = !AmxSoftmax<RowElement>::kSubtractsMaximum,
           .panel_bytes = amx_panel_bytes<P>,
           .pack_panel = amx_pack_panel<P>,
           .operand_bytes = amx_operand_bytes<P>,
@@ -32,6 +34,7 @@ constexpr EncoderKernels amx_kernels(const char* path) {
           .add_norm = amx_add_norm<P>,
           .attention = amx_attention<RowElement, RowElement, typename P::OwnElement>,
           .attention_scratch_bytes = amx_attention_scratch_bytes,
+          .turn_heads = AmxSoftmax<RowElement>::kSubtractsMaximum ? nullptr : amx_turn_heads<RowElement>,
           .to_f32 = amx_to_f32<P>};
 }
 

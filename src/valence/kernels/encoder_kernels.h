@@ -86,7 +86,7 @@ struct AddNormCall {
 /// Self-attention over staged projections, which are kRows; out is staged as well (quantise it next).
 /// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike.
 /// With kFirstOfEach and kLastOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No
-/// alignment is needed. There are no patterns here: such attention runs in f32.
+/// alignment is needed.
 struct StagedAttentionCall {
   Staging q;
   Staging k;
@@ -101,7 +101,24 @@ struct StagedAttentionCall {
   std::int64_t head_dim = 0;
   float scale = 1.0F;
   AttentionQueries queries = AttentionQueries::kAll;
+  /// Nothing but the default if the table's attends_with_patterns is not set; never disentangled. `group` stands for
+  /// num_kv_heads, which is not looked at.
+  AttentionPattern pattern;
+  std::int64_t group = 1;        ///< query heads that share a head of k and v
   std::byte* scratch = nullptr;  ///< attention_scratch_bytes(longest sequence, head_dim), 64-byte aligned
+};
+
+/// Heads of staged kRows rows in place, each as a row of its own: the norm, then the turn by its position (as row_ops.h
+/// has it, all of the head), each where asked for. Rounded once.
+struct TurnHeadsCall {
+  Staging x;  ///< head h at column h * head_dim
+  std::int64_t rows = 0;
+  std::int64_t num_heads = 0;
+  std::int64_t head_dim = 0;
+  const LayerNormWeights* norm = nullptr;
+  const float* cos = nullptr;  ///< [positions][head_dim / 2], and sin alike; null: no turn
+  const float* sin = nullptr;
+  const std::int32_t* positions = nullptr;  ///< [rows]
 };
 
 /// See the file comment.
@@ -114,6 +131,7 @@ struct EncoderKernels {
   std::int32_t chunk_bytes;      ///< of staging that should be in flight at once to stay in the level-2 cache
   std::int32_t chunk_rows;       ///< and rows of it at most: more gain nothing on the weights, and lose the cache
   bool quantized;                ///< int8: weights come as integers in [-128, 127], with a scale a column
+  bool attends_with_patterns;    ///< `attention` does windows, causality, biases by distance and shared heads
 
   std::int64_t (*panel_bytes)(std::int64_t in_features) noexcept;
   /// rows [columns][in_features], columns <= panel_columns; writes one panel, zeros past the last column.
@@ -128,6 +146,7 @@ struct EncoderKernels {
   void (*add_norm)(const AddNormCall&) noexcept;
   void (*attention)(const StagedAttentionCall&) noexcept;
   std::int64_t (*attention_scratch_bytes)(std::int64_t max_seqlen, std::int64_t head_dim) noexcept;
+  void (*turn_heads)(const TurnHeadsCall&) noexcept;  ///< null without attends_with_patterns
   /// f32 rows of a staged matrix.
   void (*to_f32)(const Staging& from, RowsView<float> to, std::int64_t width) noexcept;
 };

@@ -87,8 +87,10 @@ class ReducedBackend {
   Layer pack_layer(const LayerWeights& weights, bool one_row) const;
   void make_operand_current(const F32Norm* norm, Workspace& workspace) const;
   [[nodiscard]] const F32Norm* norm_before_attention(const Layer& layer) const;
-  void attend_staged(const Projections& projections, const PackedBatch& batch, kernels::Operand context,
-                     Workspace& workspace) const;
+  void attend_staged(std::int64_t index, const Projections& projections, const PackedBatch& batch,
+                     kernels::Operand context, Workspace& workspace) const;
+  static void set_chunk_offsets(const Projections& projections, const PackedBatch& batch,
+                                std::vector<std::int32_t>& cu_seqlens);
   void attend_in_f32(std::int64_t index, const Projections& projections, const PackedBatch& batch,
                      kernels::Operand context, Workspace& workspace) const;
   kernels::RowsView<float> f32_rows(const kernels::Staging& staged, std::int64_t rows, std::int64_t width,
