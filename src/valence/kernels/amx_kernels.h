@@ -3,6 +3,7 @@
 #pragma once
 
 #include "valence/kernels/amx_attention_kernel.h"
+#include "valence/kernels/amx_gate_kernel.h"
 #include "valence/kernels/amx_head_kernel.h"
 #include "valence/kernels/amx_product_kernel.h"
 #include "valence/kernels/amx_row_kernels.h"
@@ -32,6 +33,7 @@ constexpr EncoderKernels amx_kernels(const char* path) {
           .product = amx_product<P>,
           .quantize = amx_quantize<P>,
           .add_norm = amx_add_norm<P>,
+          .gate = amx_gate<P>,
           .attention = amx_attention<RowElement, RowElement, typename P::OwnElement>,
           .attention_scratch_bytes = amx_attention_scratch_bytes,
           .turn_heads = AmxSoftmax<RowElement>::kSubtractsMaximum ? nullptr : amx_turn_heads<RowElement>,

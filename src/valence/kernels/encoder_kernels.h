@@ -72,7 +72,11 @@ struct QuantizeCall {
   std::int64_t rows = 0;
 };
 
-/// hidden = layer_norm(hidden + addend) in place, and the same rows as an operand.
+/// Rows that add_norm has in work at once, at most.
+inline constexpr std::int64_t kNormRows = 8;
+
+/// hidden = layer_norm(hidden + addend) in place, and the same rows as an operand. With `normed` (pre-norm models),
+/// hidden is the sum, and its norm an operand only.
 /// hidden.data is row `first_row`, and addend too.
 struct AddNormCall {
   RowsView<float> hidden;
@@ -81,7 +85,21 @@ struct AddNormCall {
   LayerNormWeights norm;
   Operand out;
   std::int64_t first_row = 0;
+  float* normed = nullptr;  ///< scratch, [kNormRows][width]
 };
+
+/// The operand of activation(x[r][c]) * x[r][width + c] for rows [first_row, first_row + rows); row 0 of x is
+/// `first_row`.
+struct GateOperandCall {
+  Staging x;
+  std::int64_t width = 0;  ///< a multiple of kGateColumns
+  Activation activation = Activation::kNone;
+  Operand out;
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+  float* row = nullptr;  ///< scratch, [width]
+};
+inline constexpr std::int64_t kGateColumns = 32;
 
 /// Self-attention over staged projections, which are kRows; out is staged as well (quantise it next).
 /// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike.
@@ -144,6 +162,7 @@ struct EncoderKernels {
   void (*product)(const ProductCall&) noexcept;
   void (*quantize)(const QuantizeCall&) noexcept;
   void (*add_norm)(const AddNormCall&) noexcept;
+  void (*gate)(const GateOperandCall&) noexcept;  ///< null: as fast by to_f32
   void (*attention)(const StagedAttentionCall&) noexcept;
   std::int64_t (*attention_scratch_bytes)(std::int64_t max_seqlen, std::int64_t head_dim) noexcept;
   void (*turn_heads)(const TurnHeadsCall&) noexcept;  ///< null without attends_with_patterns

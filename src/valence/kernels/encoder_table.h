@@ -29,6 +29,7 @@ constexpr EncoderKernels encoder_table() {
           .product = product<F>,
           .quantize = quantize<F>,
           .add_norm = add_norm<F>,
+          .gate = nullptr,
           .attention = i16_attention<typename F::Dot>,
           .attention_scratch_bytes = i16_attention_scratch_bytes<typename F::Dot>,
           .turn_heads = nullptr,

@@ -153,28 +153,19 @@ void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x,
                  .first_panel = 0,
                  .panels = weights.panels(),
                  .out = sum});
+  if (norm == nullptr) return add_residual(sum, rows, hidden_row, workspace);
   const auto& states = workspace.f32.hidden;
-  const kernels::RowsView<float> mine{states.data + hidden_row * states.stride, rows, states.stride};
-  if (spec_.encoder.norm_placement == NormPlacement::kPost) {
-    kernels_->add_norm({.hidden = mine,
-                        .addend = sum,
-                        .width = hidden,
-                        .norm = norm->view(),
-                        .out = operand(workspace.operand, states.rows, hidden),
-                        .first_row = hidden_row});
-    return;
+  kernels::AddNormCall call{.hidden = {states.data + hidden_row * states.stride, rows, states.stride},
+                            .addend = sum,
+                            .width = hidden,
+                            .norm = norm->view(),
+                            .out = operand(workspace.operand, states.rows, hidden),
+                            .first_row = hidden_row};
+  if (spec_.encoder.norm_placement == NormPlacement::kPre) {
+    workspace.f32.normed.ensure(static_cast<std::size_t>(kernels::kNormRows * hidden));
+    call.normed = workspace.f32.normed.data();
   }
-  add_residual(sum, rows, hidden_row, workspace);
-  if (norm == nullptr) return;
-  workspace.f32.normed.ensure(static_cast<std::size_t>(rows * hidden));
-  const kernels::RowsView<float> normed{workspace.f32.normed.data(), rows, hidden};
-  kernels::layer_norm(f32_.kernels(), mine, hidden, norm->view(), normed);
-  kernels_->quantize({.f32 = normed,
-                      .staging = {},
-                      .width = hidden,
-                      .out = operand(workspace.operand, states.rows, hidden),
-                      .first_row = hidden_row,
-                      .rows = rows});
+  kernels_->add_norm(call);
 }
 
 /// The offsets of a chunk's sequences, from 0.
@@ -421,12 +412,13 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
   const std::int64_t product_width = encoder.gated ? 2 * width : width;
   const std::int64_t states = workspace.f32.hidden.rows;
   const std::int64_t step = kernels::chunk_rows(*kernels_, product_width);
+  const bool gate_fused = encoder.gated && kernels_->gate != nullptr && width % kernels::kGateColumns == 0;
   const F32Norm* const norm = norm_after_ffn(index);
   const Operand x = operand(workspace.operand, states, hidden);
   for (std::int64_t begin = 0; begin < states; begin += step) {
     const std::int64_t rows = std::min(step, states - begin);
     const Staging staged = staging(workspace.projected, round_up(rows, kernels_->row_granularity), product_width,
-                                   encoder.gated ? StagingLayout::kRows : kernels_->staging_layout);
+                                   encoder.gated && !gate_fused ? StagingLayout::kRows : kernels_->staging_layout);
     const Operand wide = operand(workspace.wide, rows, width);
     timed_product(*kernels_, workspace,
                   {.weights = layer->intermediate.view(),
@@ -437,7 +429,16 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
                    .panels = layer->intermediate.panels(),
                    .out = staged,
                    .activation = encoder.gated ? kernels::Activation::kNone : encoder.hidden_act});
-    if (encoder.gated) {
+    if (gate_fused) {
+      workspace.rows.ensure(static_cast<std::size_t>(width));
+      kernels_->gate({.x = staged,
+                      .width = width,
+                      .activation = encoder.hidden_act,
+                      .out = wide,
+                      .first_row = 0,
+                      .rows = rows,
+                      .row = workspace.rows.data()});
+    } else if (encoder.gated) {
       const auto both = f32_rows(staged, rows, product_width, workspace.rows);
       kernels::gate(f32_.kernels(), {.x = both, .out = both, .width = width, .activation = encoder.hidden_act});
       kernels_->quantize({.f32 = both, .staging = {}, .width = width, .out = wide, .first_row = 0, .rows = rows});
