@@ -8,10 +8,7 @@
 /// unseen keys are zero, which changes no bit of the sums.
 #pragma once
 
-#include "valence/kernels/amx_attention_pack.h"
-#include "valence/kernels/amx_attention_pattern.h"
-#include "valence/kernels/amx_row_kernels.h"
-#include "valence/kernels/vector_math.h"
+#include "valence/kernels/amx_attention_head.h"
 
 namespace valence::kernels {
 namespace {
@@ -20,20 +17,6 @@ inline constexpr std::int64_t kStripScores = 2 * kTileBytes;               ///< 
 inline constexpr std::int64_t kBlockScores = 2 * kStripScores;             ///< of 32 queries
 inline constexpr int kValueTiles = 4;                                      ///< columns of values at a time, in tiles
 inline constexpr std::int64_t kOutBytes = (kValueTiles + 1) * kTileBytes;  ///< a strip's sums, then its columns
-
-/// One head of one sequence.
-struct AmxHead {
-  HeadRows q;
-  HeadRows k;
-  HeadRows v;
-  KeyReach reach;
-  const float* relative_bias;  ///< at distance 0; null: none
-  StagedLines out;
-  bool own_layout;
-  std::int64_t first_row;  ///< of out
-  std::int64_t column;     ///< of out
-  float scale;
-};
 
 /// The caller's scratch, cut up for the longest of its sequences.
 struct AmxAttentionScratch {
@@ -79,75 +62,6 @@ struct AmxAttentionScratch {
   }
 };
 
-template <class E>
-__m512 widened(const HeadRows& rows, std::int64_t r, std::int64_t i) {
-  return E::widen(_mm512_castsi512_si256(rows.line(r, i)));
-}
-
-/// out[column, column + n) of row r = v. n <= 32.
-template <class RowElement, class OwnElement>
-void store_context(const AmxHead& head, std::int64_t r, std::int64_t i, Floats32 v, std::int64_t n) {
-  const __m512i line = head.own_layout ? OwnElement::narrow(v) : RowElement::narrow(v);
-  const std::int64_t column = head.column + i;
-  std::byte* row = head.out.at(head.first_row + r);
-  if (n == kElementsInRow && column % kElementsInRow == 0) {
-    _mm512_storeu_si512(row + column / kElementsInRow * head.out.column, line);
-    return;
-  }
-  alignas(64) std::uint16_t elements[kElementsInRow];
-  _mm512_store_si512(elements, line);
-  for (std::int64_t c = column; c < column + n; ++c) {
-    std::byte* to = row + c / kElementsInRow * head.out.column + c % kElementsInRow * 2;
-    __builtin_memcpy(to, elements + (c - column), 2);
-  }
-}
-
-/// The row of a query whose weights did not fit: in f32, with the maximum subtracted. Scores that are no numbers give
-/// a row that is none.
-template <class E, class RowElement, class OwnElement>
-[[gnu::noinline]] void attend_exactly(const AmxHead& head, std::int64_t query, std::int64_t first_column,
-                                      std::int64_t columns, float* scores) {
-  using V = SimdAvx512;
-  const KeySpan seen = head.reach.of(query, 1, head.k.count);
-  const std::int64_t keys = seen.end - seen.begin;
-  float greatest = -__builtin_inff();
-  bool numbers = true;
-  for (std::int64_t key = 0; key < keys; ++key) {
-    __m512 sum = _mm512_setzero_ps();
-    for (std::int64_t i = 0; i < head.q.width; i += 16) {
-      sum = _mm512_fmadd_ps(widened<E>(head.q, query, i), widened<E>(head.k, seen.begin + key, i), sum);
-    }
-    scores[key] = _mm512_reduce_add_ps(sum) * head.scale;
-    if (head.relative_bias != nullptr) {
-      scores[key] += head.relative_bias[head.reach.first_position + query - seen.begin - key];
-    }
-    numbers = numbers && scores[key] == scores[key];
-    greatest = scores[key] > greatest ? scores[key] : greatest;
-  }
-  if (!numbers || !(greatest <= 3.4e38F && greatest >= -3.4e38F)) greatest = __builtin_nanf("");
-  __m512 totals = _mm512_setzero_ps();
-  for (std::int64_t key = 0; key < keys; key += 16) {
-    const __m512 relative = _mm512_sub_ps(load_some(scores + key, keys - key), _mm512_set1_ps(greatest));
-    const __m512 weights = _mm512_maskz_mov_ps(first16(keys - key), exp<V>(relative));
-    _mm512_storeu_ps(scores + key, weights);  // there is room for whole vectors
-    totals = _mm512_add_ps(totals, weights);
-  }
-  const float total = _mm512_reduce_add_ps(totals);
-  for (std::int64_t i = first_column; i < first_column + columns; i += kElementsInRow) {
-    Floats32 sum = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-    for (std::int64_t key = 0; key < keys; ++key) {
-      const Floats32 v = widen32<E>(head.v.line(seen.begin + key, i));
-      sum.low = _mm512_fmadd_ps(_mm512_set1_ps(scores[key]), v.low, sum.low);
-      sum.high = _mm512_fmadd_ps(_mm512_set1_ps(scores[key]), v.high, sum.high);
-    }
-    const __m512 inverse = _mm512_set1_ps(1.0F / total);
-    const std::int64_t left = first_column + columns - i;
-    store_context<RowElement, OwnElement>(head, query, i,
-                                          {_mm512_mul_ps(sum.low, inverse), _mm512_mul_ps(sum.high, inverse)},
-                                          left < kElementsInRow ? left : kElementsInRow);
-  }
-}
-
 /// Whether a head's keys and values still are in the scratch, from the query head before.
 enum class Copies { kToBeMade, kInScratch };
 
@@ -163,6 +77,9 @@ struct WaitingStrip {
 template <class E, class RowElement, class OwnElement>
 class AmxAttention {
  public:
+  /// null: there are no positions. `positions` knows the head and the sequence.
+  explicit AmxAttention(AmxPositions<E>* positions) : positions_(positions) {}
+
   /// All of a head but its last strip, which waits; `head` and what it views must outlive that.
   void attend(const AmxHead& head, Copies copies, const AmxAttentionScratch& memory) {
     using Softmax = AmxSoftmax<E>;
@@ -186,6 +103,10 @@ class AmxAttention {
       const QueryBlock block{first, queries, first_block * kBlockKeys};
       for (int s = 0; s < strips; ++s) {
         pack_query_strip(head.q, first + s * kTileRows, scratch.queries + s * steps * kTileBytes);
+      }
+      if (positions_ != nullptr) {
+        finish(scratch);
+        positions_->score(scratch.queries, head.reach.first_position + first, block.first_key, blocks);
       }
       strips == 2 ? make_weights<2>(head, block, scratch, blocks, steps)
                   : make_weights<1>(head, block, scratch, blocks, steps);
@@ -291,14 +212,16 @@ class AmxAttention {
       } else {
         const std::int64_t key = queries.first_key + block * kBlockKeys;
         const bool whole = head.reach.is_seen_whole(queries.first, rows, key, head.k.count);
-        if (whole && head.relative_bias == nullptr) {
+        if (whole && head.relative_bias == nullptr && positions_ == nullptr) {
           for (std::int64_t r = 0; r < rows; ++r) weigh(block, r);
           return;
         }
         // Of the first row at `key`; the next one's begins an element before.
         const float* bias = scratch.bias + (head.q.count - 1 - queries.first) + key;
         for (std::int64_t r = 0; r < rows; ++r) {
-          Floats32 exponents = exponents_of(row_scores(block, r), factor);
+          float* const scores = row_scores(block, r);
+          if (positions_ != nullptr) add_tile_rows(scores, positions_->scores() + (scores - strip_scores(0, 0)));
+          Floats32 exponents = exponents_of(scores, factor);
           if (head.relative_bias != nullptr) exponents = plus(exponents, bias - r);
           if (!whole) exponents = hide_unseen(exponents, head.reach.of(queries.first + r, 1, head.k.count), key);
           _mm512_store_si512(row_weights(block, r), softmax_.weights(exponents));
@@ -422,6 +345,7 @@ class AmxAttention {
     finish_stored(scratch);
   }
 
+  AmxPositions<E>* positions_;
   AmxSoftmax<E> softmax_;
   WaitingStrip waiting_;
   WaitingStrip stored_;
@@ -445,37 +369,52 @@ void amx_attention(const StagedAttentionCall& call) noexcept {
     const auto* data = reinterpret_cast<const std::uint16_t*>(staging.data);
     return HeadRows{data + row * staging.stride + column, staging.stride, count, call.head_dim};
   };
-  AmxAttention<E, RowElement, OwnElement> attention;
+  const AttentionPattern& pattern = call.pattern;
+  const bool positioned = pattern.position_keys != nullptr || pattern.position_queries != nullptr;
+  if (longest == 0) return;
+  AmxPositions<E> positions(pattern, positioned ? longest : 0, call.head_dim, call.position_scratch);
+  AmxAttention<E, RowElement, OwnElement> attention(positioned ? &positions : nullptr);
   const StagedLines out(call.out);
-  const AmxHead none{{}, {}, {}, {}, nullptr, out, call.out.layout == StagingLayout::kOwn, 0, 0, call.scale};
+  const AmxHead none{
+      {}, {}, {},        {}, nullptr, positioned ? &pattern : nullptr, out, call.out.layout == StagingLayout::kOwn,
+      0,  0,  call.scale};
   AmxHead heads[2] = {none, none};  // one may still wait
   int current = 0;
-  for (std::int64_t s = 0; s < call.sequences; ++s) {
+  const auto attend = [&](std::int64_t s, std::int64_t h) {
     const std::int64_t tokens = offsets[s + 1] - offsets[s];
-    if (tokens == 0) continue;
+    if (tokens == 0) return;
     const std::int64_t queries = all ? tokens : 1;
-    const KeyReach reach =
-        reach_of(call.pattern, tokens, call.queries == AttentionQueries::kLastOfEach ? tokens - 1 : 0);
+    const KeyReach reach = reach_of(pattern, tokens, call.queries == AttentionQueries::kLastOfEach ? tokens - 1 : 0);
     const KeySpan seen = reach.of(0, queries, tokens);
     // In whole blocks, so that each key is in the place that it has among all.
     const std::int64_t left_out = seen.begin / kBlockKeys * kBlockKeys;
     const std::int64_t keys = seen.end - left_out;
     const std::int64_t first_key = offsets[s] - call.first_token + left_out;
     const std::int64_t first_row = all ? first_key : s;
-    for (std::int64_t h = call.first_head; h < call.first_head + call.heads; ++h) {
-      AmxHead& head = heads[current];
-      current ^= 1;
-      head.q = rows_of(call.q, first_row, queries, h * call.head_dim);
-      head.k = rows_of(call.k, first_key, keys, h / call.group * call.head_dim);
-      head.v = rows_of(call.v, first_key, keys, h / call.group * call.head_dim);
-      head.reach = reach;
-      head.reach.first_position -= left_out;
-      const float* bias = call.pattern.relative_bias;
-      head.relative_bias = bias == nullptr ? nullptr : bias + h * call.pattern.relative_bias_stride;
-      head.first_row = first_row;
-      head.column = h * call.head_dim;
-      const bool shared = h > call.first_head && h % call.group != 0;
-      attention.attend(head, shared ? Copies::kInScratch : Copies::kToBeMade, scratch);
+    AmxHead& head = heads[current];
+    current ^= 1;
+    head.q = rows_of(call.q, first_row, queries, h * call.head_dim);
+    head.k = rows_of(call.k, first_key, keys, h / call.group * call.head_dim);
+    head.v = rows_of(call.v, first_key, keys, h / call.group * call.head_dim);
+    head.reach = reach;
+    head.reach.first_position -= left_out;
+    const float* bias = pattern.relative_bias;
+    head.relative_bias = bias == nullptr ? nullptr : bias + h * pattern.relative_bias_stride;
+    head.first_row = first_row;
+    head.column = h * call.head_dim;
+    if (positioned) positions.begin_sequence(head.k);
+    const bool shared = !positioned && h > call.first_head && h % call.group != 0;
+    attention.attend(head, shared ? Copies::kInScratch : Copies::kToBeMade, scratch);
+  };
+  const std::int64_t end = call.first_head + call.heads;
+  if (positioned) {  // heads outside, so that the table of each is packed once
+    for (std::int64_t h = call.first_head; h < end; ++h) {
+      positions.begin_head(h * call.head_dim);
+      for (std::int64_t s = 0; s < call.sequences; ++s) attend(s, h);
+    }
+  } else {
+    for (std::int64_t s = 0; s < call.sequences; ++s) {
+      for (std::int64_t h = call.first_head; h < end; ++h) attend(s, h);
     }
   }
   attention.finish(scratch);

@@ -36,6 +36,7 @@ constexpr EncoderKernels amx_kernels(const char* path) {
           .gate = amx_gate<P>,
           .attention = amx_attention<RowElement, RowElement, typename P::OwnElement>,
           .attention_scratch_bytes = amx_attention_scratch_bytes,
+          .position_scratch_bytes = amx_position_scratch_bytes,
           .turn_heads = AmxSoftmax<RowElement>::kSubtractsMaximum ? nullptr : amx_turn_heads<RowElement>,
           .to_f32 = amx_to_f32<P>};
 }

@@ -119,11 +119,12 @@ struct StagedAttentionCall {
   std::int64_t head_dim = 0;
   float scale = 1.0F;
   AttentionQueries queries = AttentionQueries::kAll;
-  /// Nothing but the default if the table's attends_with_patterns is not set; never disentangled. `group` stands for
-  /// num_kv_heads, which is not looked at.
+  /// Nothing but the default if the table's attends_with_patterns is not set. distance_rows rise by at most one from a
+  /// distance to the next. `group` stands for num_kv_heads, which is not looked at.
   AttentionPattern pattern;
-  std::int64_t group = 1;        ///< query heads that share a head of k and v
-  std::byte* scratch = nullptr;  ///< attention_scratch_bytes(longest sequence, head_dim), 64-byte aligned
+  std::int64_t group = 1;                 ///< query heads that share a head of k and v
+  std::byte* scratch = nullptr;           ///< attention_scratch_bytes(longest sequence, head_dim), 64-byte aligned
+  std::byte* position_scratch = nullptr;  ///< position_scratch_bytes(pattern, longest sequence, head_dim), the same
 };
 
 /// Heads of staged kRows rows in place, each as a row of its own: the norm, then the turn by its position (as row_ops.h
@@ -149,7 +150,7 @@ struct EncoderKernels {
   std::int32_t chunk_bytes;      ///< of staging that should be in flight at once to stay in the level-2 cache
   std::int32_t chunk_rows;       ///< and rows of it at most: more gain nothing on the weights, and lose the cache
   bool quantized;                ///< int8: weights come as integers in [-128, 127], with a scale a column
-  bool attends_with_patterns;    ///< `attention` does windows, causality, biases by distance and shared heads
+  bool attends_with_patterns;    ///< `attention` does every AttentionPattern
 
   std::int64_t (*panel_bytes)(std::int64_t in_features) noexcept;
   /// rows [columns][in_features], columns <= panel_columns; writes one panel, zeros past the last column.
@@ -165,6 +166,9 @@ struct EncoderKernels {
   void (*gate)(const GateOperandCall&) noexcept;  ///< null: as fast by to_f32
   void (*attention)(const StagedAttentionCall&) noexcept;
   std::int64_t (*attention_scratch_bytes)(std::int64_t max_seqlen, std::int64_t head_dim) noexcept;
+  /// Null without attends_with_patterns; 0 for a pattern that is not disentangled.
+  std::int64_t (*position_scratch_bytes)(const AttentionPattern&, std::int64_t max_seqlen,
+                                         std::int64_t head_dim) noexcept;
   void (*turn_heads)(const TurnHeadsCall&) noexcept;  ///< null without attends_with_patterns
   /// f32 rows of a staged matrix.
   void (*to_f32)(const Staging& from, RowsView<float> to, std::int64_t width) noexcept;

@@ -32,6 +32,7 @@ constexpr EncoderKernels encoder_table() {
           .gate = nullptr,
           .attention = i16_attention<typename F::Dot>,
           .attention_scratch_bytes = i16_attention_scratch_bytes<typename F::Dot>,
+          .position_scratch_bytes = nullptr,
           .turn_heads = nullptr,
           .to_f32 = to_f32<F>};
 }

@@ -163,6 +163,9 @@ void EncoderAttention::make_distance_rows() {
     distance_rows_[static_cast<std::size_t>(i)] =
         static_cast<std::int32_t>(relative_row(spec_.relative, i - (longest_ - 1)));
   }
+  const auto jump = std::adjacent_find(distance_rows_.begin(), distance_rows_.end(),
+                                       [](std::int32_t row, std::int32_t next) { return next > row + 1; });
+  rows_rise_by_one_ = jump == distance_rows_.end();
 }
 
 /// Keys and queries of the relative embeddings are the same for every text: each layer's are computed here once.
@@ -280,7 +283,7 @@ void EncoderAttention::rotate(const Call& call, std::size_t rotary, Workspace& w
 
 bool EncoderAttention::runs_staged(const kernels::EncoderKernels& kernels) const {
   if (spec_.has_plain_attention()) return true;
-  return kernels.attends_with_patterns && spec_.relative.kind != RelativePositions::Kind::kDisentangled;
+  return kernels.attends_with_patterns && rows_rise_by_one_;
 }
 
 void EncoderAttention::prepare_staged(const kernels::EncoderKernels& kernels, const StagedCall& call,
@@ -306,17 +309,21 @@ void EncoderAttention::prepare_staged(const kernels::EncoderKernels& kernels, co
   turn(call.q, spec_.num_attention_heads, layer.query_norm);
 }
 
+float EncoderAttention::scale() const {
+  const RelativePositions& relative = spec_.relative;
+  const bool disentangled = relative.kind == RelativePositions::Kind::kDisentangled;
+  const int terms = 1 + (disentangled && relative.content_to_position ? 1 : 0) +
+                    (disentangled && relative.position_to_content ? 1 : 0);
+  return 1.0F / std::sqrt(static_cast<float>(spec_.head_size() * terms));
+}
+
 void EncoderAttention::run(const Call& call, Workspace& workspace) const {
   const Layer& layer = layers_[static_cast<std::size_t>(call.layer)];
   normalise_heads(call, layer);
   if (layer.rotary) rotate(call, *layer.rotary, workspace);
   const kernels::AttentionPattern own = pattern(layer);
-  kernels::AttentionShape shape{.num_heads = spec_.num_attention_heads, .head_dim = spec_.head_size()};
-  const RelativePositions& relative = spec_.relative;
-  if (relative.kind == RelativePositions::Kind::kDisentangled) {
-    const int terms = 1 + (relative.content_to_position ? 1 : 0) + (relative.position_to_content ? 1 : 0);
-    shape.scale = 1.0F / std::sqrt(static_cast<float>(spec_.head_size() * terms));
-  }
+  const kernels::AttentionShape shape{
+      .num_heads = spec_.num_attention_heads, .head_dim = spec_.head_size(), .scale = scale()};
   workspace.scratch.ensure(static_cast<std::size_t>(
       kernels::self_attention_scratch_floats(*kernels_, shape, own, longest_of(call.cu_seqlens))));
   kernels::self_attention(

@@ -62,6 +62,8 @@ class EncoderAttention {
   [[nodiscard]] bool runs_staged(const kernels::EncoderKernels& kernels) const;
   /// Normalises and rotates staged heads where the model does.
   void prepare_staged(const kernels::EncoderKernels& kernels, const StagedCall& call, Workspace& workspace) const;
+  /// Of scores: 1 / sqrt(head_size), and of the terms of disentangled ones.
+  [[nodiscard]] float scale() const;
   [[nodiscard]] kernels::AttentionPattern pattern(std::int64_t layer) const {
     return pattern(layers_[static_cast<std::size_t>(layer)]);
   }
@@ -91,6 +93,7 @@ class EncoderAttention {
   std::int64_t longest_ = 0;                 // sequences have at most so many tokens
   std::vector<float> bias_;                  // [heads][2 * longest - 1], distance 0 in the middle
   std::vector<std::int32_t> distance_rows_;  // [2 * longest - 1]
+  bool rows_rise_by_one_ = true;             // at most, from a distance to the next
 };
 
 /// The row of a table of relative positions that belongs to query - key = `distance`.

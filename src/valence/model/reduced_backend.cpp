@@ -201,6 +201,8 @@ void ReducedBackend::attend_staged(std::int64_t index, const Projections& projec
                                      .queries = queries},
                                     workspace.f32.attention);
     pattern = f32_.attention().pattern(index);
+    workspace.position_scratch.ensure(
+        static_cast<std::size_t>(kernels_->position_scratch_bytes(pattern, batch.max_seqlen, head_dim)));
   }
   timed_attention(*kernels_, workspace,
                   {.q = projections.q,
@@ -214,11 +216,12 @@ void ReducedBackend::attend_staged(std::int64_t index, const Projections& projec
                    .first_head = 0,
                    .heads = encoder.num_attention_heads,
                    .head_dim = head_dim,
-                   .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+                   .scale = f32_.attention().scale(),
                    .queries = queries,
                    .pattern = pattern,
                    .group = encoder.num_attention_heads / encoder.key_value_heads(),
-                   .scratch = workspace.scratch.data()});
+                   .scratch = workspace.scratch.data(),
+                   .position_scratch = workspace.position_scratch.data()});
   kernels_->quantize({.f32 = {},
                       .staging = attended,
                       .width = query_size,

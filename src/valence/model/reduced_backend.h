@@ -25,16 +25,17 @@ class ReducedBackend {
   };
   /// What one caller mutates. Buffers grow to the largest batch seen and stay.
   struct Workspace {
-    CpuBackend::Workspace f32;             ///< holds the hidden states
-    bool operand_is_current = false;       ///< `operand` is what the next block reads
-    OperandBuffer operand;                 ///< [total_tokens, hidden_size]: the hidden states, pre-norm their norm
-    OperandBuffer context;                 ///< attention's output, quantised: [total_tokens, query_size]
-    OperandBuffer wide;                    ///< a chunk of the feed-forward: [rows, intermediate_size]
-    AlignedBuffer<std::byte> projected;    ///< staged q|k|v of a chunk, or a chunk of the feed-forward
-    AlignedBuffer<std::byte> queries;      ///< staged, the last layer's
-    AlignedBuffer<std::byte> attended;     ///< staged attention output of a chunk
-    AlignedBuffer<std::byte> product;      ///< staged [rows, hidden_size] on its way into the hidden states
-    AlignedBuffer<std::byte> scratch;      ///< attention's own
+    CpuBackend::Workspace f32;           ///< holds the hidden states
+    bool operand_is_current = false;     ///< `operand` is what the next block reads
+    OperandBuffer operand;               ///< [total_tokens, hidden_size]: the hidden states, pre-norm their norm
+    OperandBuffer context;               ///< attention's output, quantised: [total_tokens, query_size]
+    OperandBuffer wide;                  ///< a chunk of the feed-forward: [rows, intermediate_size]
+    AlignedBuffer<std::byte> projected;  ///< staged q|k|v of a chunk, or a chunk of the feed-forward
+    AlignedBuffer<std::byte> queries;    ///< staged, the last layer's
+    AlignedBuffer<std::byte> attended;   ///< staged attention output of a chunk
+    AlignedBuffer<std::byte> product;    ///< staged [rows, hidden_size] on its way into the hidden states
+    AlignedBuffer<std::byte> scratch;    ///< attention's own
+    AlignedBuffer<std::byte> position_scratch;
     AlignedBuffer<float> rows;             ///< f32 copies of staged rows, for what only f32 kernels do
     std::vector<std::int32_t> cu_seqlens;  ///< of the sequences of a chunk, from 0
 

@@ -81,6 +81,9 @@ inline std::vector<float> attend_on_tiles(const EncoderKernels& kernels, Attenti
     longest = std::max<std::int64_t>(longest, cu_seqlens[i] - cu_seqlens[i - 1]);
   }
   auto scratch = not_numbers(kernels.attention_scratch_bytes(longest, shape.head_dim));
+  auto position_scratch = not_numbers(kernels.position_scratch_bytes == nullptr
+                                          ? 0
+                                          : kernels.position_scratch_bytes(options.pattern, longest, shape.head_dim));
   const bool all = options.queries == AttentionQueries::kAll;
   std::vector<std::uint16_t> chosen_queries;
   for (std::size_t i = 0; !all && i + 1 < cu_seqlens.size(); ++i) {
@@ -109,7 +112,8 @@ inline std::vector<float> attend_on_tiles(const EncoderKernels& kernels, Attenti
                      .queries = options.queries,
                      .pattern = options.pattern,
                      .group = group,
-                     .scratch = scratch.data()});
+                     .scratch = scratch.data(),
+                     .position_scratch = position_scratch.data()});
   return out.values(kernels, rows, hidden);
 }
 

@@ -16,6 +16,9 @@ struct Pattern {
   bool causal = false;
   std::int64_t window = -1;
   bool relative_bias = false;
+  bool position_keys = false;
+  bool position_queries = false;
+  bool logarithmic = false;
 };
 
 // Each limit and term alone, then together.
@@ -33,6 +36,18 @@ const Pattern kPatterns[] = {
     {.label = "causal, bias", .causal = true, .relative_bias = true},
     {.label = "everything", .num_kv_heads = 2, .causal = true, .window = 33, .relative_bias = true},
     {.label = "everything but causal", .num_kv_heads = 2, .window = 17, .relative_bias = true},
+    {.label = "query to position", .position_keys = true},
+    {.label = "key to position", .position_queries = true},
+    {.label = "disentangled", .position_keys = true, .position_queries = true},
+    {.label = "disentangled, logarithmic", .position_keys = true, .position_queries = true, .logarithmic = true},
+    {.label = "disentangled, everything",
+     .num_kv_heads = 2,
+     .causal = true,
+     .window = 40,
+     .relative_bias = true,
+     .position_keys = true,
+     .position_queries = true,
+     .logarithmic = true},
 };
 
 class AmxPatternedAttention : public OnEachAmxTable {
@@ -43,6 +58,12 @@ class AmxPatternedAttention : public OnEachAmxTable {
   }
   [[nodiscard]] AttentionPattern view(const Pattern& pattern) const {
     AttentionPattern view;
+    if (pattern.position_keys) view.position_keys = position_keys_.data();
+    if (pattern.position_queries) view.position_queries = position_queries_.data();
+    if (pattern.position_keys || pattern.position_queries) {
+      view.position_stride = kPositionStride;
+      view.distance_rows = (pattern.logarithmic ? logarithmic_ : linear_).data() + kLongest - 1;
+    }
     view.num_kv_heads = pattern.num_kv_heads;
     view.causal = pattern.causal;
     view.window = pattern.window;
@@ -72,6 +93,25 @@ class AmxPatternedAttention : public OnEachAmxTable {
   static double tolerance() { return attention_tolerance(kernels()); }
 
  private:
+  static constexpr std::int64_t kPositionStride = 4 * 256 + 3;
+
+  static std::vector<std::int32_t> distance_rows(bool logarithmic) {
+    const auto away = [&](int n) {
+      return logarithmic && n > 16 ? 16 + static_cast<int>(std::ceil(8 * std::log(n / 16.0))) : n;
+    };
+    std::vector<std::int32_t> rows;
+    for (int d = 1 - kLongest; d < kLongest; ++d) rows.push_back(away(kLongest) + (d < 0 ? -away(-d) : away(d)));
+    return rows;
+  }
+  /// Values of bf16, so that the reference reads what the tiles read.
+  static std::vector<float> table(unsigned seed) {
+    return Projected(kBf16Amx, random_floats((kDistances + 2) * kPositionStride, 1.0F, seed)).values;
+  }
+
+  std::vector<std::int32_t> linear_ = distance_rows(false);
+  std::vector<std::int32_t> logarithmic_ = distance_rows(true);
+  std::vector<float> position_keys_ = table(8);
+  std::vector<float> position_queries_ = table(9);
   std::vector<float> bias_ = random_floats(4 * kDistances, 2.0F, 7);
 };
 VALENCE_ON_EACH_AMX_TABLE(AmxPatternedAttention);
