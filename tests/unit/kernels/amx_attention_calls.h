@@ -2,6 +2,7 @@
 /// Staged attention of an AMX table, from projections narrowed to 16 bits.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -80,10 +81,12 @@ inline std::vector<float> attend_on_tiles(const EncoderKernels& kernels, Attenti
   for (std::size_t i = 1; i < cu_seqlens.size(); ++i) {
     longest = std::max<std::int64_t>(longest, cu_seqlens[i] - cu_seqlens[i - 1]);
   }
-  auto scratch = not_numbers(kernels.attention_scratch_bytes(longest, shape.head_dim));
-  auto position_scratch = not_numbers(kernels.position_scratch_bytes == nullptr
-                                          ? 0
-                                          : kernels.position_scratch_bytes(options.pattern, longest, shape.head_dim));
+  const std::int64_t scratch_bytes = kernels.attention_scratch_bytes(longest, shape.head_dim);
+  const std::int64_t position_bytes =
+      kernels.attends_with_patterns ? kernels.position_scratch_bytes(options.pattern, longest, shape.head_dim) : 0;
+  constexpr std::int64_t kGuardBytes = 4096;  // what lies past a scratch stays
+  auto scratch = not_numbers(scratch_bytes + kGuardBytes);
+  auto position_scratch = not_numbers(position_bytes + kGuardBytes);
   const bool all = options.queries == AttentionQueries::kAll;
   std::vector<std::uint16_t> chosen_queries;
   for (std::size_t i = 0; !all && i + 1 < cu_seqlens.size(); ++i) {
@@ -114,6 +117,12 @@ inline std::vector<float> attend_on_tiles(const EncoderKernels& kernels, Attenti
                      .group = group,
                      .scratch = scratch.data(),
                      .position_scratch = position_scratch.data()});
+  const auto is_untouched = [](const AlignedBuffer<std::byte>& buffer, std::int64_t from) {
+    return std::all_of(buffer.data() + from, buffer.data() + from + kGuardBytes,
+                       [](std::byte b) { return b == std::byte{0xff}; });
+  };
+  EXPECT_TRUE(is_untouched(scratch, scratch_bytes));
+  EXPECT_TRUE(is_untouched(position_scratch, position_bytes));
   return out.values(kernels, rows, hidden);
 }
 
