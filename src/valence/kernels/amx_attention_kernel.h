@@ -3,34 +3,20 @@
 ///
 /// While the tile unit multiplies one block, the softmax of the block before the last is made; what a strip of 16
 /// queries ends with waits in the tiles until they are needed for the next one, which may be of another head.
+///
+/// Blocks of keys that no query of a block sees are left out; in those that some do not see whole, the weights of
+/// unseen keys are zero, which changes no bit of the sums.
 #pragma once
 
-#include "valence/kernels/amx_attention_pack.h"
-#include "valence/kernels/amx_row_kernels.h"
-#include "valence/kernels/vector_math.h"
+#include "valence/kernels/amx_attention_head.h"
 
 namespace valence::kernels {
 namespace {
 
-inline constexpr std::int64_t kBlockKeys = 32;
 inline constexpr std::int64_t kStripScores = 2 * kTileBytes;               ///< bytes, of 16 queries by 32 keys in f32
 inline constexpr std::int64_t kBlockScores = 2 * kStripScores;             ///< of 32 queries
 inline constexpr int kValueTiles = 4;                                      ///< columns of values at a time, in tiles
 inline constexpr std::int64_t kOutBytes = (kValueTiles + 1) * kTileBytes;  ///< a strip's sums, then its columns
-
-inline std::int64_t key_blocks(std::int64_t keys) { return (keys + kBlockKeys - 1) / kBlockKeys; }
-
-/// One head of one sequence.
-struct AmxHead {
-  HeadRows q;
-  HeadRows k;
-  HeadRows v;
-  StagedLines out;
-  bool own_layout;
-  std::int64_t first_row;  ///< of out
-  std::int64_t column;     ///< of out
-  float scale;
-};
 
 /// The caller's scratch, cut up for the longest of its sequences.
 struct AmxAttentionScratch {
@@ -38,16 +24,18 @@ struct AmxAttentionScratch {
   std::byte* keys;
   std::byte* values;
   std::byte* ones;
-  std::byte* weights;  ///< two strips [keys / 32][tile]
-  std::byte* scores;   ///< [keys / 32][kBlockScores]
-  std::byte* out;      ///< kOutBytes of a strip that was stored
-  float* row;          ///< [keys] a single query's scores
+  std::byte* weights;          ///< two strips [keys / 32][tile]
+  std::byte* scores;           ///< [keys / 32][kBlockScores]
+  std::byte* out;              ///< kOutBytes of a strip that was stored
+  float* row;                  ///< [keys] a single query's scores
+  float* bias;                 ///< [spread_bias_floats(keys)]
+  const std::byte* last_ones;  ///< for the last of the blocks that are multiplied
 
   static std::int64_t bytes(std::int64_t keys, std::int64_t head_dim) {
     const std::int64_t blocks = key_blocks(keys);
     const std::int64_t steps = (head_dim + kElementsInRow - 1) / kElementsInRow;
     return 2 * steps * kTileBytes + 2 * blocks * steps * 2 * kTileBytes + 2 * kTileBytes + 2 * blocks * kTileBytes +
-           blocks * kBlockScores + kOutBytes + blocks * kBlockKeys * 4;
+           blocks * kBlockScores + kOutBytes + blocks * kBlockKeys * 4 + spread_bias_floats(keys) * 4;
   }
   AmxAttentionScratch(std::byte* memory, std::int64_t keys_count, std::int64_t head_dim) {
     const std::int64_t blocks = key_blocks(keys_count);
@@ -60,73 +48,22 @@ struct AmxAttentionScratch {
     scores = weights + 2 * blocks * kTileBytes;
     out = scores + blocks * kBlockScores;
     row = reinterpret_cast<float*>(out + kOutBytes);
+    bias = row + blocks * kBlockKeys;
+    last_ones = ones + kTileBytes;
+  }
+  /// Of the packed keys and values, blocks [first, first + count); `all` there are.
+  [[nodiscard]] AmxAttentionScratch blocks_from(std::int64_t first, std::int64_t count, std::int64_t all,
+                                                std::int64_t steps) const {
+    AmxAttentionScratch part = *this;
+    part.keys += first * steps * 2 * kTileBytes;
+    part.values += first * steps * 2 * kTileBytes;
+    part.last_ones = ones + (first + count == all ? kTileBytes : 0);
+    return part;
   }
 };
 
-template <class E>
-__m512 widened(const HeadRows& rows, std::int64_t r, std::int64_t i) {
-  return E::widen(_mm512_castsi512_si256(rows.line(r, i)));
-}
-
-/// out[column, column + n) of row r = v. n <= 32.
-template <class RowElement, class OwnElement>
-void store_context(const AmxHead& head, std::int64_t r, std::int64_t i, Floats32 v, std::int64_t n) {
-  const __m512i line = head.own_layout ? OwnElement::narrow(v) : RowElement::narrow(v);
-  const std::int64_t column = head.column + i;
-  std::byte* row = head.out.at(head.first_row + r);
-  if (n == kElementsInRow && column % kElementsInRow == 0) {
-    _mm512_storeu_si512(row + column / kElementsInRow * head.out.column, line);
-    return;
-  }
-  alignas(64) std::uint16_t elements[kElementsInRow];
-  _mm512_store_si512(elements, line);
-  for (std::int64_t c = column; c < column + n; ++c) {
-    std::byte* to = row + c / kElementsInRow * head.out.column + c % kElementsInRow * 2;
-    __builtin_memcpy(to, elements + (c - column), 2);
-  }
-}
-
-/// The row of a query whose weights did not fit: in f32, with the maximum subtracted. Scores that are no numbers give
-/// a row that is none.
-template <class E, class RowElement, class OwnElement>
-[[gnu::noinline]] void attend_exactly(const AmxHead& head, std::int64_t query, std::int64_t first_column,
-                                      std::int64_t columns, float* scores) {
-  using V = SimdAvx512;
-  const std::int64_t keys = head.k.count;
-  float greatest = -__builtin_inff();
-  bool numbers = true;
-  for (std::int64_t key = 0; key < keys; ++key) {
-    __m512 sum = _mm512_setzero_ps();
-    for (std::int64_t i = 0; i < head.q.width; i += 16) {
-      sum = _mm512_fmadd_ps(widened<E>(head.q, query, i), widened<E>(head.k, key, i), sum);
-    }
-    scores[key] = _mm512_reduce_add_ps(sum) * head.scale;
-    numbers = numbers && scores[key] == scores[key];
-    greatest = scores[key] > greatest ? scores[key] : greatest;
-  }
-  if (!numbers || !(greatest <= 3.4e38F && greatest >= -3.4e38F)) greatest = __builtin_nanf("");
-  __m512 totals = _mm512_setzero_ps();
-  for (std::int64_t key = 0; key < keys; key += 16) {
-    const __m512 relative = _mm512_sub_ps(load_some(scores + key, keys - key), _mm512_set1_ps(greatest));
-    const __m512 weights = _mm512_maskz_mov_ps(first16(keys - key), exp<V>(relative));
-    _mm512_storeu_ps(scores + key, weights);  // there is room for whole vectors
-    totals = _mm512_add_ps(totals, weights);
-  }
-  const float total = _mm512_reduce_add_ps(totals);
-  for (std::int64_t i = first_column; i < first_column + columns; i += kElementsInRow) {
-    Floats32 sum = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-    for (std::int64_t key = 0; key < keys; ++key) {
-      const Floats32 v = widen32<E>(head.v.line(key, i));
-      sum.low = _mm512_fmadd_ps(_mm512_set1_ps(scores[key]), v.low, sum.low);
-      sum.high = _mm512_fmadd_ps(_mm512_set1_ps(scores[key]), v.high, sum.high);
-    }
-    const __m512 inverse = _mm512_set1_ps(1.0F / total);
-    const std::int64_t left = first_column + columns - i;
-    store_context<RowElement, OwnElement>(head, query, i,
-                                          {_mm512_mul_ps(sum.low, inverse), _mm512_mul_ps(sum.high, inverse)},
-                                          left < kElementsInRow ? left : kElementsInRow);
-  }
-}
+/// Whether a head's keys and values still are in the scratch, from the query head before.
+enum class Copies { kToBeMade, kInScratch };
 
 /// A strip of 16 queries and some of their columns, whose sums are in the tiles or on their way to memory.
 struct WaitingStrip {
@@ -140,21 +77,39 @@ struct WaitingStrip {
 template <class E, class RowElement, class OwnElement>
 class AmxAttention {
  public:
+  /// null: there are no positions. `positions` knows the head and the sequence.
+  explicit AmxAttention(AmxPositions<E>* positions) : positions_(positions) {}
+
   /// All of a head but its last strip, which waits; `head` and what it views must outlive that.
-  void attend(const AmxHead& head, const AmxAttentionScratch& scratch) {
+  void attend(const AmxHead& head, Copies copies, const AmxAttentionScratch& memory) {
     using Softmax = AmxSoftmax<E>;
-    const std::int64_t blocks = key_blocks(head.k.count);
+    const std::int64_t all_blocks = key_blocks(head.k.count);
     const std::int64_t steps = (head.k.width + kElementsInRow - 1) / kElementsInRow;
-    pack_keys(head.k, scratch.keys);
-    pack_values(head.v, Softmax::kOneBits, scratch.values, scratch.ones);
+    if (copies == Copies::kToBeMade) {
+      pack_keys(head.k, memory.keys);
+      pack_values(head.v, Softmax::kOneBits, memory.values, memory.ones);
+    }
+    if (head.relative_bias != nullptr) {
+      spread_bias(head.relative_bias, kLog2E * Softmax::kOne, head.reach, head.q.count, head.k.count, memory.bias);
+    }
     for (std::int64_t first = 0; first < head.q.count; first += 2 * kTileRows) {
       const std::int64_t left = head.q.count - first;
       const int strips = left > kTileRows ? 2 : 1;
+      const std::int64_t queries = left < 2 * kTileRows ? left : 2 * kTileRows;
+      const KeySpan seen = head.reach.of(first, queries, head.k.count);
+      const std::int64_t first_block = seen.begin / kBlockKeys;
+      const std::int64_t blocks = key_blocks(seen.end) - first_block;
+      const AmxAttentionScratch scratch = memory.blocks_from(first_block, blocks, all_blocks, steps);
+      const QueryBlock block{first, queries, first_block * kBlockKeys};
       for (int s = 0; s < strips; ++s) {
         pack_query_strip(head.q, first + s * kTileRows, scratch.queries + s * steps * kTileBytes);
       }
-      strips == 2 ? make_weights<2>(head, scratch, blocks, steps, left)
-                  : make_weights<1>(head, scratch, blocks, steps, left);
+      if (positions_ != nullptr) {
+        finish(scratch);
+        positions_->score(scratch.queries, head.reach.first_position + first, block.first_key, blocks);
+      }
+      strips == 2 ? make_weights<2>(head, block, scratch, blocks, steps)
+                  : make_weights<1>(head, block, scratch, blocks, steps);
       for (int s = 0; s < strips; ++s) {
         const std::int64_t rows = left - s * kTileRows;
         for (std::int64_t column = 0; column < head.v.width; column += kValueTiles * kTileRows) {
@@ -175,6 +130,14 @@ class AmxAttention {
 
  private:
   static constexpr std::int64_t kOutRow = kTileRowBytes / 4;
+  static constexpr float kLog2E = 1.44269504F;
+
+  /// Queries of one or two strips, and the first key of the blocks that they see.
+  struct QueryBlock {
+    std::int64_t first;
+    std::int64_t count;
+    std::int64_t first_key;
+  };
 
   /// Tiles 0 to 4, if somebody waits in them, go to memory.
   void store_waiting(const AmxAttentionScratch& scratch) {
@@ -216,35 +179,52 @@ class AmxAttention {
 
   /// Weights of kStrips strips of queries for all keys, from the packed queries and keys.
   template <int kStrips>
-  void make_weights(const AmxHead& head, const AmxAttentionScratch& scratch, std::int64_t blocks, std::int64_t steps,
-                    std::int64_t queries) {
+  void make_weights(const AmxHead& head, const QueryBlock& queries, const AmxAttentionScratch& scratch,
+                    std::int64_t blocks, std::int64_t steps) {
     using Softmax = AmxSoftmax<E>;
-    constexpr float kLog2E = 1.44269504F;
     const __m512 factor = _mm512_set1_ps(head.scale * kLog2E * Softmax::kOne);
     alignas(64) float greatest[kStrips * kTileRows][kTileRows];
-    const std::int64_t rows = queries < kStrips * kTileRows ? queries : kStrips * kTileRows;
+    const std::int64_t rows = queries.count;
     if constexpr (Softmax::kSubtractsMaximum) {
       for (auto& g : greatest) _mm512_store_ps(g, _mm512_set1_ps(-__builtin_inff()));
     }
     const auto strip_scores = [&](std::int64_t block, std::int64_t s) {
       return reinterpret_cast<float*>(scratch.scores + block * kBlockScores + s * kStripScores);
     };
+    const auto row_scores = [&](std::int64_t block, std::int64_t r) {
+      return strip_scores(block, r / kTileRows) + r % kTileRows * kOutRow;
+    };
+    const auto row_weights = [&](std::int64_t block, std::int64_t r) {
+      return scratch.weights + (r / kTileRows * blocks + block) * kTileBytes + r % kTileRows * kTileRowBytes;
+    };
     const auto weigh = [&](std::int64_t block, std::int64_t r, auto... most) {
-      const std::int64_t s = r / kTileRows;
-      const float* scores = strip_scores(block, s) + r % kTileRows * kOutRow;
-      _mm512_store_si512(scratch.weights + (s * blocks + block) * kTileBytes + r % kTileRows * kTileRowBytes,
-                         softmax_.weights(scores, factor, most...));
+      _mm512_store_si512(row_weights(block, r), softmax_.weights(row_scores(block, r), factor, most...));
     };
     const auto visit_scores = [&](std::int64_t block) {
-      for (std::int64_t r = 0; r < rows; ++r) {
-        if constexpr (Softmax::kSubtractsMaximum) {
-          float* scores = strip_scores(block, r / kTileRows) + r % kTileRows * kOutRow;
+      if constexpr (Softmax::kSubtractsMaximum) {
+        for (std::int64_t r = 0; r < rows; ++r) {
+          float* scores = row_scores(block, r);
           const std::int64_t left = head.k.count - block * kBlockKeys;
           if (left < kBlockKeys) leave_out_keys(scores, left);
           const __m512 low = _mm512_max_ps(_mm512_load_ps(greatest[r]), _mm512_load_ps(scores));
           _mm512_store_ps(greatest[r], _mm512_max_ps(low, _mm512_load_ps(scores + kTileBytes / 4)));
-        } else {
-          weigh(block, r);
+        }
+      } else {
+        const std::int64_t key = queries.first_key + block * kBlockKeys;
+        const bool whole = head.reach.is_seen_whole(queries.first, rows, key, head.k.count);
+        if (whole && head.relative_bias == nullptr && positions_ == nullptr) {
+          for (std::int64_t r = 0; r < rows; ++r) weigh(block, r);
+          return;
+        }
+        // Of the first row at `key`; the next one's begins an element before.
+        const float* bias = scratch.bias + (head.q.count - 1 - queries.first) + key;
+        for (std::int64_t r = 0; r < rows; ++r) {
+          float* const scores = row_scores(block, r);
+          if (positions_ != nullptr) add_tile_rows(scores, positions_->scores() + (scores - strip_scores(0, 0)));
+          Floats32 exponents = exponents_of(scores, factor);
+          if (head.relative_bias != nullptr) exponents = plus(exponents, bias - r);
+          if (!whole) exponents = hide_unseen(exponents, head.reach.of(queries.first + r, 1, head.k.count), key);
+          _mm512_store_si512(row_weights(block, r), softmax_.weights(exponents));
         }
       }
     };
@@ -345,7 +325,7 @@ class AmxAttention {
     tile_zero<4>();
     for (std::int64_t block = 0; block < blocks; ++block) {
       if (block == 0) tile_load<7>(scratch.ones);
-      if (block + 1 == blocks) tile_load<7>(scratch.ones + kTileBytes);
+      if (block + 1 == blocks) tile_load<7>(scratch.last_ones);
       tile_load<5>(weights);
       tile_load<6>(values);
       Tiles::template dot<0, 5, 6>();
@@ -365,6 +345,7 @@ class AmxAttention {
     finish_stored(scratch);
   }
 
+  AmxPositions<E>* positions_;
   AmxSoftmax<E> softmax_;
   WaitingStrip waiting_;
   WaitingStrip stored_;
@@ -388,27 +369,52 @@ void amx_attention(const StagedAttentionCall& call) noexcept {
     const auto* data = reinterpret_cast<const std::uint16_t*>(staging.data);
     return HeadRows{data + row * staging.stride + column, staging.stride, count, call.head_dim};
   };
-  AmxAttention<E, RowElement, OwnElement> attention;
+  const AttentionPattern& pattern = call.pattern;
+  const bool positioned = pattern.position_keys != nullptr || pattern.position_queries != nullptr;
+  if (longest == 0) return;
+  AmxPositions<E> positions(pattern, positioned ? longest : 0, call.head_dim, call.position_scratch);
+  AmxAttention<E, RowElement, OwnElement> attention(positioned ? &positions : nullptr);
   const StagedLines out(call.out);
-  AmxHead heads[2] = {{{}, {}, {}, out, false, 0, 0, 0}, {{}, {}, {}, out, false, 0, 0, 0}};  // one may still wait
+  const AmxHead none{
+      {}, {}, {},        {}, nullptr, positioned ? &pattern : nullptr, out, call.out.layout == StagingLayout::kOwn,
+      0,  0,  call.scale};
+  AmxHead heads[2] = {none, none};  // one may still wait
   int current = 0;
-  for (std::int64_t s = 0; s < call.sequences; ++s) {
-    const std::int64_t keys = offsets[s + 1] - offsets[s];
-    if (keys == 0) continue;
-    const std::int64_t first_key = offsets[s] - call.first_token;
+  const auto attend = [&](std::int64_t s, std::int64_t h) {
+    const std::int64_t tokens = offsets[s + 1] - offsets[s];
+    if (tokens == 0) return;
+    const std::int64_t queries = all ? tokens : 1;
+    const KeyReach reach = reach_of(pattern, tokens, call.queries == AttentionQueries::kLastOfEach ? tokens - 1 : 0);
+    const KeySpan seen = reach.of(0, queries, tokens);
+    // In whole blocks, so that each key is in the place that it has among all.
+    const std::int64_t left_out = seen.begin / kBlockKeys * kBlockKeys;
+    const std::int64_t keys = seen.end - left_out;
+    const std::int64_t first_key = offsets[s] - call.first_token + left_out;
     const std::int64_t first_row = all ? first_key : s;
-    for (std::int64_t h = call.first_head; h < call.first_head + call.heads; ++h) {
-      const std::int64_t column = h * call.head_dim;
-      AmxHead& head = heads[current];
-      current ^= 1;
-      head.q = rows_of(call.q, first_row, all ? keys : 1, column);
-      head.k = rows_of(call.k, first_key, keys, column);
-      head.v = rows_of(call.v, first_key, keys, column);
-      head.own_layout = call.out.layout == StagingLayout::kOwn;
-      head.first_row = first_row;
-      head.column = column;
-      head.scale = call.scale;
-      attention.attend(head, scratch);
+    AmxHead& head = heads[current];
+    current ^= 1;
+    head.q = rows_of(call.q, first_row, queries, h * call.head_dim);
+    head.k = rows_of(call.k, first_key, keys, h / call.group * call.head_dim);
+    head.v = rows_of(call.v, first_key, keys, h / call.group * call.head_dim);
+    head.reach = reach;
+    head.reach.first_position -= left_out;
+    const float* bias = pattern.relative_bias;
+    head.relative_bias = bias == nullptr ? nullptr : bias + h * pattern.relative_bias_stride;
+    head.first_row = first_row;
+    head.column = h * call.head_dim;
+    if (positioned) positions.begin_sequence(head.k);
+    const bool shared = !positioned && h > call.first_head && h % call.group != 0;
+    attention.attend(head, shared ? Copies::kInScratch : Copies::kToBeMade, scratch);
+  };
+  const std::int64_t end = call.first_head + call.heads;
+  if (positioned) {  // heads outside, so that the table of each is packed once
+    for (std::int64_t h = call.first_head; h < end; ++h) {
+      positions.begin_head(h * call.head_dim);
+      for (std::int64_t s = 0; s < call.sequences; ++s) attend(s, h);
+    }
+  } else {
+    for (std::int64_t s = 0; s < call.sequences; ++s) {
+      for (std::int64_t h = call.first_head; h < end; ++h) attend(s, h);
     }
   }
   attention.finish(scratch);

@@ -49,10 +49,14 @@ struct AmxSoftmax<Bf16> {
   }
 
   [[nodiscard]] __m512i weights(const float* scores, __m512 factor) const {
+    return weights({_mm512_mul_ps(_mm512_load_ps(scores), factor),
+                    _mm512_mul_ps(_mm512_load_ps(scores + kTileBytes / 4), factor)});
+  }
+  /// Of 32 exponents of two in fixed point; the weight of -infinity is 0.
+  [[nodiscard]] __m512i weights(Floats32 exponents) const {
     constexpr int kTableBias = 129;
     constexpr int kExponentBias = 127 * 128;
-    const __m512i t = fixed_point(_mm512_mul_ps(_mm512_load_ps(scores), factor),
-                                  _mm512_mul_ps(_mm512_load_ps(scores + kTileBytes / 4), factor));
+    const __m512i t = fixed_point(exponents.low, exponents.high);
     const __m512i correction = _mm512_maskz_permutexvar_epi8(0x5555555555555555U, _mm512_srli_epi16(t, 1), corrections);
     const __m512i bits = _mm512_adds_epi16(t, _mm512_set1_epi16(kExponentBias + kTableBias));
     return _mm512_subs_epu16(_mm512_max_epi16(bits, _mm512_setzero_si512()), correction);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "valence/kernels/amx_attention_kernel.h"
+#include "valence/kernels/amx_gate_kernel.h"
+#include "valence/kernels/amx_head_kernel.h"
 #include "valence/kernels/amx_product_kernel.h"
 #include "valence/kernels/amx_row_kernels.h"
 #include "valence/kernels/amx_tables.h"
@@ -23,6 +25,7 @@ constexpr EncoderKernels amx_kernels(const char* path) {
           .chunk_bytes = P::kQuantized ? 1'600'000 : 786'432,
           .chunk_rows = 256,
           .quantized = P::kQuantized,
+          .attends_with_patterns = !AmxSoftmax<RowElement>::kSubtractsMaximum,
           .panel_bytes = amx_panel_bytes<P>,
           .pack_panel = amx_pack_panel<P>,
           .operand_bytes = amx_operand_bytes<P>,
@@ -30,8 +33,11 @@ constexpr EncoderKernels amx_kernels(const char* path) {
           .product = amx_product<P>,
           .quantize = amx_quantize<P>,
           .add_norm = amx_add_norm<P>,
+          .gate = amx_gate<P>,
           .attention = amx_attention<RowElement, RowElement, typename P::OwnElement>,
           .attention_scratch_bytes = amx_attention_scratch_bytes,
+          .position_scratch_bytes = amx_position_scratch_bytes,
+          .turn_heads = AmxSoftmax<RowElement>::kSubtractsMaximum ? nullptr : amx_turn_heads<RowElement>,
           .to_f32 = amx_to_f32<P>};
 }
 

@@ -314,9 +314,9 @@ RowMoments add_and_measure(float* row, const Addend& addend, std::int64_t width,
   return {inverse, -mean * inverse};
 }
 
-/// row = (row * inverse + shift) * weight + bias, and its magnitude.
+/// to = (row * inverse + shift) * weight + bias, and its magnitude. `to` may be `row`.
 template <bool kAffine>
-Magnitude normalize(float* row, RowMoments moments, std::int64_t width, const LayerNormWeights& norm) {
+Magnitude normalize(const float* row, float* to, RowMoments moments, std::int64_t width, const LayerNormWeights& norm) {
   Magnitude magnitude;
   const __m512 inverse = _mm512_set1_ps(moments.inverse);
   const __m512 shift = _mm512_set1_ps(moments.shift);
@@ -329,7 +329,7 @@ Magnitude normalize(float* row, RowMoments moments, std::int64_t width, const La
         if (norm.weight != nullptr) x = _mm512_mul_ps(x, load_some(norm.weight + at, count));
         if (norm.bias != nullptr) x = _mm512_add_ps(x, load_some(norm.bias + at, count));
       }
-      store_some(row + at, x, count);
+      store_some(to + at, x, count);
       return x;
     };
     const __m512 low = part(i, n);
@@ -340,8 +340,6 @@ Magnitude normalize(float* row, RowMoments moments, std::int64_t width, const La
 
 // A row's sums take long to come out of their vectors, and so does its magnitude: rows take turns, few enough that they
 // stay in the level-1 cache.
-inline constexpr std::int64_t kNormRows = 8;
-
 template <class P, class E>
 void add_norm_rows(const AddNormCall& call) {
   const StagedLines addend(call.addend);
@@ -349,17 +347,19 @@ void add_norm_rows(const AddNormCall& call) {
   for (std::int64_t first = 0; first < call.hidden.rows; first += kNormRows) {
     const std::int64_t rows = call.hidden.rows - first < kNormRows ? call.hidden.rows - first : kNormRows;
     const auto row = [&](std::int64_t r) { return call.hidden.data + (first + r) * call.hidden.stride; };
+    const auto normed = [&](std::int64_t r) { return call.normed == nullptr ? row(r) : call.normed + r * call.width; };
     RowMoments moments[kNormRows];
     Magnitude magnitudes[kNormRows];
     for (std::int64_t r = 0; r < rows; ++r) {
       moments[r] = add_and_measure(row(r), StagedRow<E>(addend, first + r), call.width, call.norm);
     }
     for (std::int64_t r = 0; r < rows; ++r) {
-      magnitudes[r] = affine ? normalize<true>(row(r), moments[r], call.width, call.norm)
-                             : normalize<false>(row(r), moments[r], call.width, call.norm);
+      magnitudes[r] = affine ? normalize<true>(row(r), normed(r), moments[r], call.width, call.norm)
+                             : normalize<false>(row(r), normed(r), moments[r], call.width, call.norm);
     }
     for (std::int64_t r = 0; r < rows; ++r) {
-      OperandRow<P>(call.out, call.width, call.first_row + first + r).write(F32Row{row(r)}, call.width, magnitudes[r]);
+      OperandRow<P>(call.out, call.width, call.first_row + first + r)
+          .write(F32Row{normed(r)}, call.width, magnitudes[r]);
     }
   }
 }

@@ -72,7 +72,11 @@ struct QuantizeCall {
   std::int64_t rows = 0;
 };
 
-/// hidden = layer_norm(hidden + addend) in place, and the same rows as an operand.
+/// Rows that add_norm has in work at once, at most.
+inline constexpr std::int64_t kNormRows = 8;
+
+/// hidden = layer_norm(hidden + addend) in place, and the same rows as an operand. With `normed` (pre-norm models),
+/// hidden is the sum, and its norm an operand only.
 /// hidden.data is row `first_row`, and addend too.
 struct AddNormCall {
   RowsView<float> hidden;
@@ -81,12 +85,26 @@ struct AddNormCall {
   LayerNormWeights norm;
   Operand out;
   std::int64_t first_row = 0;
+  float* normed = nullptr;  ///< scratch, [kNormRows][width]
 };
+
+/// The operand of activation(x[r][c]) * x[r][width + c] for rows [first_row, first_row + rows); row 0 of x is
+/// `first_row`.
+struct GateOperandCall {
+  Staging x;
+  std::int64_t width = 0;  ///< a multiple of kGateColumns
+  Activation activation = Activation::kNone;
+  Operand out;
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+  float* row = nullptr;  ///< scratch, [width]
+};
+inline constexpr std::int64_t kGateColumns = 32;
 
 /// Self-attention over staged projections, which are kRows; out is staged as well (quantise it next).
 /// k of token t, head h begins (t - first_token) * k.stride + h * head_dim elements after k.data; q, v and out alike.
 /// With kFirstOfEach and kLastOfEach, q and out have one row a sequence instead, row 0 being first_sequence's. No
-/// alignment is needed. There are no patterns here: such attention runs in f32.
+/// alignment is needed.
 struct StagedAttentionCall {
   Staging q;
   Staging k;
@@ -101,7 +119,25 @@ struct StagedAttentionCall {
   std::int64_t head_dim = 0;
   float scale = 1.0F;
   AttentionQueries queries = AttentionQueries::kAll;
-  std::byte* scratch = nullptr;  ///< attention_scratch_bytes(longest sequence, head_dim), 64-byte aligned
+  /// Nothing but the default if the table's attends_with_patterns is not set. distance_rows rise by at most one from a
+  /// distance to the next. `group` stands for num_kv_heads, which is not looked at.
+  AttentionPattern pattern;
+  std::int64_t group = 1;                 ///< query heads that share a head of k and v
+  std::byte* scratch = nullptr;           ///< attention_scratch_bytes(longest sequence, head_dim), 64-byte aligned
+  std::byte* position_scratch = nullptr;  ///< position_scratch_bytes(pattern, longest sequence, head_dim), the same
+};
+
+/// Heads of staged kRows rows in place, each as a row of its own: the norm, then the turn by its position (as row_ops.h
+/// has it, all of the head), each where asked for. Rounded once.
+struct TurnHeadsCall {
+  Staging x;  ///< head h at column h * head_dim
+  std::int64_t rows = 0;
+  std::int64_t num_heads = 0;
+  std::int64_t head_dim = 0;
+  const LayerNormWeights* norm = nullptr;
+  const float* cos = nullptr;  ///< [positions][head_dim / 2], and sin alike; null: no turn
+  const float* sin = nullptr;
+  const std::int32_t* positions = nullptr;  ///< [rows]
 };
 
 /// See the file comment.
@@ -114,6 +150,7 @@ struct EncoderKernels {
   std::int32_t chunk_bytes;      ///< of staging that should be in flight at once to stay in the level-2 cache
   std::int32_t chunk_rows;       ///< and rows of it at most: more gain nothing on the weights, and lose the cache
   bool quantized;                ///< int8: weights come as integers in [-128, 127], with a scale a column
+  bool attends_with_patterns;    ///< `attention` does every AttentionPattern
 
   std::int64_t (*panel_bytes)(std::int64_t in_features) noexcept;
   /// rows [columns][in_features], columns <= panel_columns; writes one panel, zeros past the last column.
@@ -126,8 +163,13 @@ struct EncoderKernels {
   void (*product)(const ProductCall&) noexcept;
   void (*quantize)(const QuantizeCall&) noexcept;
   void (*add_norm)(const AddNormCall&) noexcept;
+  void (*gate)(const GateOperandCall&) noexcept;  ///< null: as fast by to_f32
   void (*attention)(const StagedAttentionCall&) noexcept;
   std::int64_t (*attention_scratch_bytes)(std::int64_t max_seqlen, std::int64_t head_dim) noexcept;
+  /// Null without attends_with_patterns; 0 for a pattern that is not disentangled.
+  std::int64_t (*position_scratch_bytes)(const AttentionPattern&, std::int64_t max_seqlen,
+                                         std::int64_t head_dim) noexcept;
+  void (*turn_heads)(const TurnHeadsCall&) noexcept;  ///< null without attends_with_patterns
   /// f32 rows of a staged matrix.
   void (*to_f32)(const Staging& from, RowsView<float> to, std::int64_t width) noexcept;
 };

@@ -21,6 +21,7 @@ constexpr EncoderKernels encoder_table() {
           .chunk_bytes = 786'432,
           .chunk_rows = 1 << 20,  // as many as that
           .quantized = F::kQuantized,
+          .attends_with_patterns = false,
           .panel_bytes = panel_bytes<F>,
           .pack_panel = F::pack_panel,
           .operand_bytes = operand_bytes<F>,
@@ -28,8 +29,11 @@ constexpr EncoderKernels encoder_table() {
           .product = product<F>,
           .quantize = quantize<F>,
           .add_norm = add_norm<F>,
+          .gate = nullptr,
           .attention = i16_attention<typename F::Dot>,
           .attention_scratch_bytes = i16_attention_scratch_bytes<typename F::Dot>,
+          .position_scratch_bytes = nullptr,
+          .turn_heads = nullptr,
           .to_f32 = to_f32<F>};
 }
 

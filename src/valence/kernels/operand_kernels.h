@@ -19,16 +19,20 @@ void quantize(const QuantizeCall& call) noexcept {
 
 template <class F>
 void add_norm(const AddNormCall& call) noexcept {
+  using V = typename F::Float;
   const auto* addend = reinterpret_cast<const float*>(call.addend.data);
   for (std::int64_t r = 0; r < call.hidden.rows; ++r) {
-    float* hidden = call.hidden.data + r * call.hidden.stride;
-    const RowsView<float> row{hidden, 1, call.hidden.stride};
-    layer_norm<typename F::Float>({.x = row,
-                                   .addend = {addend + r * call.addend.stride, 1, call.addend.stride},
-                                   .out = row,
-                                   .width = call.width,
-                                   .norm = call.norm});
-    F::write_row(hidden, call.width, call.out, call.first_row + r);
+    const RowsView<float> row{call.hidden.data + r * call.hidden.stride, 1, call.hidden.stride};
+    const RowsView<const float> more{addend + r * call.addend.stride, 1, call.addend.stride};
+    if (call.normed == nullptr) {
+      layer_norm<V>({.x = row, .addend = more, .out = row, .width = call.width, .norm = call.norm});
+      F::write_row(row.data, call.width, call.out, call.first_row + r);
+      continue;
+    }
+    add_rows<V>({.x = row, .y = more, .width = call.width});
+    const RowsView<float> normed{call.normed, 1, call.width};
+    layer_norm<V>({.x = row, .addend = {}, .out = normed, .width = call.width, .norm = call.norm});
+    F::write_row(normed.data, call.width, call.out, call.first_row + r);
   }
 }
 

@@ -42,6 +42,34 @@ std::int64_t log_bucket(std::int64_t distance, std::int64_t buckets, std::int64_
   return distance < 0 ? -bucket : bucket;
 }
 
+std::int64_t longest_of(std::span<const std::int32_t> cu_seqlens) {
+  std::int64_t longest = 0;
+  for (std::size_t i = 1; i < cu_seqlens.size(); ++i) {
+    longest = std::max<std::int64_t>(longest, cu_seqlens[i] - cu_seqlens[i - 1]);
+  }
+  return longest;
+}
+
+/// The positions of the rows of q in a call.
+void set_positions(std::span<const std::int32_t> cu_seqlens, AttentionQueries queries,
+                   std::vector<std::int32_t>& positions) {
+  positions.clear();
+  for (std::size_t i = 1; i < cu_seqlens.size(); ++i) {
+    const std::int32_t tokens = cu_seqlens[i] - cu_seqlens[i - 1];
+    switch (queries) {
+      case AttentionQueries::kAll:
+        for (std::int32_t at = 0; at < tokens; ++at) positions.push_back(at);
+        break;
+      case AttentionQueries::kFirstOfEach:
+        positions.push_back(0);
+        break;
+      case AttentionQueries::kLastOfEach:
+        positions.push_back(tokens - 1);
+        break;
+    }
+  }
+}
+
 }  // namespace
 
 std::int64_t relative_row(const RelativePositions& relative, std::int64_t distance) {
@@ -135,6 +163,9 @@ void EncoderAttention::make_distance_rows() {
     distance_rows_[static_cast<std::size_t>(i)] =
         static_cast<std::int32_t>(relative_row(spec_.relative, i - (longest_ - 1)));
   }
+  const auto jump = std::adjacent_find(distance_rows_.begin(), distance_rows_.end(),
+                                       [](std::int32_t row, std::int32_t next) { return next > row + 1; });
+  rows_rise_by_one_ = jump == distance_rows_.end();
 }
 
 /// Keys and queries of the relative embeddings are the same for every text: each layer's are computed here once.
@@ -207,51 +238,83 @@ void EncoderAttention::normalise_heads(const Call& call, const Layer& layer) con
   }
 }
 
-void EncoderAttention::rotate(const Call& call, std::size_t rotary, Workspace& workspace) const {
+/// Long enough for those sequences.
+const EncoderAttention::RotaryTable& EncoderAttention::rotary_table(std::size_t rotary,
+                                                                    std::span<const std::int32_t> cu_seqlens,
+                                                                    Workspace& workspace) const {
   const std::int64_t size = spec_.head_size();
   const std::int64_t pairs = size / 2;
-  std::int64_t longest = 0;
-  for (std::size_t i = 1; i < call.cu_seqlens.size(); ++i) {
-    longest = std::max<std::int64_t>(longest, call.cu_seqlens[i] - call.cu_seqlens[i - 1]);
-  }
+  const std::int64_t longest = longest_of(cu_seqlens);
   workspace.rotary.resize(rotary_.size());
   RotaryTable& table = workspace.rotary[rotary];
-  if (table.length < longest) {
-    table.cos.ensure(static_cast<std::size_t>(longest * pairs));
-    table.sin.ensure(static_cast<std::size_t>(longest * pairs));
-    for (std::int64_t i = 0; i < pairs; ++i) {
-      const float frequency = inverse_frequency(rotary_[rotary], size, i);
-      for (std::int64_t position = 0; position < longest; ++position) {
-        const auto angle = static_cast<double>(static_cast<float>(position) * frequency);
-        table.cos.data()[position * pairs + i] = static_cast<float>(std::cos(angle));
-        table.sin.data()[position * pairs + i] = static_cast<float>(std::sin(angle));
-      }
+  if (table.length >= longest) return table;
+  table.cos.ensure(static_cast<std::size_t>(longest * pairs));
+  table.sin.ensure(static_cast<std::size_t>(longest * pairs));
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    const float frequency = inverse_frequency(rotary_[rotary], size, i);
+    for (std::int64_t position = 0; position < longest; ++position) {
+      const auto angle = static_cast<double>(static_cast<float>(position) * frequency);
+      table.cos.data()[position * pairs + i] = static_cast<float>(std::cos(angle));
+      table.sin.data()[position * pairs + i] = static_cast<float>(std::sin(angle));
     }
-    table.length = longest;
   }
+  table.length = longest;
+  return table;
+}
+
+void EncoderAttention::rotate(const Call& call, std::size_t rotary, Workspace& workspace) const {
+  const std::int64_t size = spec_.head_size();
+  const RotaryTable& table = rotary_table(rotary, call.cu_seqlens, workspace);
+  auto& positions = workspace.positions;
   const auto turn = [&](float* rows, std::int64_t stride, std::int64_t heads) {
-    kernels::rotate(*kernels_, {.x = {rows, static_cast<std::int64_t>(workspace.positions.size()), stride},
+    kernels::rotate(*kernels_, {.x = {rows, std::ssize(positions), stride},
                                 .num_heads = heads,
                                 .head_dim = size,
                                 .rotary_dim = size,
                                 .cos = table.cos.data(),
                                 .sin = table.sin.data(),
-                                .positions = workspace.positions.data()});
+                                .positions = positions.data()});
   };
-  auto& positions = workspace.positions;
-  positions.clear();
-  for (std::size_t i = 1; i < call.cu_seqlens.size(); ++i) {
-    for (std::int32_t at = 0; at < call.cu_seqlens[i] - call.cu_seqlens[i - 1]; ++at) positions.push_back(at);
-  }
+  set_positions(call.cu_seqlens, AttentionQueries::kAll, positions);
   turn(call.k, call.kv_stride, spec_.key_value_heads());
-  if (call.queries != AttentionQueries::kAll) {
-    positions.clear();
-    for (std::size_t i = 1; i < call.cu_seqlens.size(); ++i) {
-      const bool first = call.queries == AttentionQueries::kFirstOfEach;
-      positions.push_back(first ? 0 : call.cu_seqlens[i] - call.cu_seqlens[i - 1] - 1);
-    }
-  }
+  if (call.queries != AttentionQueries::kAll) set_positions(call.cu_seqlens, call.queries, positions);
   turn(call.q, call.q_stride, spec_.num_attention_heads);
+}
+
+bool EncoderAttention::runs_staged(const kernels::EncoderKernels& kernels) const {
+  if (spec_.has_plain_attention()) return true;
+  return kernels.attends_with_patterns && rows_rise_by_one_;
+}
+
+void EncoderAttention::prepare_staged(const kernels::EncoderKernels& kernels, const StagedCall& call,
+                                      Workspace& workspace) const {
+  const Layer& layer = layers_[static_cast<std::size_t>(call.layer)];
+  const RotaryTable* const table = layer.rotary ? &rotary_table(*layer.rotary, call.cu_seqlens, workspace) : nullptr;
+  auto& positions = workspace.positions;
+  const auto turn = [&](const kernels::Staging& rows, std::int64_t heads, const std::optional<F32Norm>& norm) {
+    if (table == nullptr && !norm) return;
+    const kernels::LayerNormWeights weights = norm ? norm->view() : kernels::LayerNormWeights();
+    kernels.turn_heads({.x = rows,
+                        .rows = std::ssize(positions),
+                        .num_heads = heads,
+                        .head_dim = spec_.head_size(),
+                        .norm = norm ? &weights : nullptr,
+                        .cos = table == nullptr ? nullptr : table->cos.data(),
+                        .sin = table == nullptr ? nullptr : table->sin.data(),
+                        .positions = positions.data()});
+  };
+  set_positions(call.cu_seqlens, AttentionQueries::kAll, positions);
+  turn(call.k, spec_.key_value_heads(), layer.key_norm);
+  if (call.queries != AttentionQueries::kAll) set_positions(call.cu_seqlens, call.queries, positions);
+  turn(call.q, spec_.num_attention_heads, layer.query_norm);
+}
+
+float EncoderAttention::scale() const {
+  const RelativePositions& relative = spec_.relative;
+  const bool disentangled = relative.kind == RelativePositions::Kind::kDisentangled;
+  const int terms = 1 + (disentangled && relative.content_to_position ? 1 : 0) +
+                    (disentangled && relative.position_to_content ? 1 : 0);
+  return 1.0F / std::sqrt(static_cast<float>(spec_.head_size() * terms));
 }
 
 void EncoderAttention::run(const Call& call, Workspace& workspace) const {
@@ -259,18 +322,10 @@ void EncoderAttention::run(const Call& call, Workspace& workspace) const {
   normalise_heads(call, layer);
   if (layer.rotary) rotate(call, *layer.rotary, workspace);
   const kernels::AttentionPattern own = pattern(layer);
-  kernels::AttentionShape shape{.num_heads = spec_.num_attention_heads, .head_dim = spec_.head_size()};
-  const RelativePositions& relative = spec_.relative;
-  if (relative.kind == RelativePositions::Kind::kDisentangled) {
-    const int terms = 1 + (relative.content_to_position ? 1 : 0) + (relative.position_to_content ? 1 : 0);
-    shape.scale = 1.0F / std::sqrt(static_cast<float>(spec_.head_size() * terms));
-  }
-  std::int64_t longest = 0;
-  for (std::size_t i = 1; i < call.cu_seqlens.size(); ++i) {
-    longest = std::max<std::int64_t>(longest, call.cu_seqlens[i] - call.cu_seqlens[i - 1]);
-  }
-  workspace.scratch.ensure(
-      static_cast<std::size_t>(kernels::self_attention_scratch_floats(*kernels_, shape, own, longest)));
+  const kernels::AttentionShape shape{
+      .num_heads = spec_.num_attention_heads, .head_dim = spec_.head_size(), .scale = scale()};
+  workspace.scratch.ensure(static_cast<std::size_t>(
+      kernels::self_attention_scratch_floats(*kernels_, shape, own, longest_of(call.cu_seqlens))));
   kernels::self_attention(
       *kernels_, shape, own,
       {.q = call.q, .k = call.k, .v = call.v, .q_stride = call.q_stride, .kv_stride = call.kv_stride}, call.cu_seqlens,

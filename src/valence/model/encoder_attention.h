@@ -1,6 +1,6 @@
 /// \file
-/// Self-attention as one model does it, from projections in f32: rotary positions, norms of heads, windows, biases by
-/// distance, disentangled scores.
+/// Self-attention as one model does it: rotary positions, norms of heads, windows, biases by distance, disentangled
+/// scores. From projections in f32, or for the staged attention of a table that does patterns.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "valence/kernels/attention.h"
+#include "valence/kernels/encoder_kernels.h"
 #include "valence/kernels/row_ops.h"
 #include "valence/model/f32_norm.h"
 #include "valence/model/model.h"
@@ -44,9 +45,28 @@ class EncoderAttention {
     kernels::RowsView<float> out = {};  ///< [tokens or sequences, query_size]
   };
 
+  /// Staged projections, kRows, whose rows are a Call's.
+  struct StagedCall {
+    std::int64_t layer = 0;
+    kernels::Staging q;
+    kernels::Staging k;
+    std::span<const std::int32_t> cu_seqlens;
+    kernels::AttentionQueries queries = kernels::AttentionQueries::kAll;
+  };
+
   static EncoderAttention make(const Model& model, const kernels::KernelTable& kernels);
 
   void run(const Call& call, Workspace& workspace) const;
+
+  /// Whether the staged attention of `kernels` does this model: prepare_staged(), then with pattern().
+  [[nodiscard]] bool runs_staged(const kernels::EncoderKernels& kernels) const;
+  /// Normalises and rotates staged heads where the model does.
+  void prepare_staged(const kernels::EncoderKernels& kernels, const StagedCall& call, Workspace& workspace) const;
+  /// Of scores: 1 / sqrt(head_size), and of the terms of disentangled ones.
+  [[nodiscard]] float scale() const;
+  [[nodiscard]] kernels::AttentionPattern pattern(std::int64_t layer) const {
+    return pattern(layers_[static_cast<std::size_t>(layer)]);
+  }
 
  private:
   struct Layer {
@@ -63,6 +83,8 @@ class EncoderAttention {
   [[nodiscard]] kernels::AttentionPattern pattern(const Layer& layer) const;
   void normalise_heads(const Call& call, const Layer& layer) const;
   void rotate(const Call& call, std::size_t rotary, Workspace& workspace) const;
+  const RotaryTable& rotary_table(std::size_t rotary, std::span<const std::int32_t> cu_seqlens,
+                                  Workspace& workspace) const;
 
   EncoderSpec spec_;
   const kernels::KernelTable* kernels_;
@@ -71,6 +93,7 @@ class EncoderAttention {
   std::int64_t longest_ = 0;                 // sequences have at most so many tokens
   std::vector<float> bias_;                  // [heads][2 * longest - 1], distance 0 in the middle
   std::vector<std::int32_t> distance_rows_;  // [2 * longest - 1]
+  bool rows_rise_by_one_ = true;             // at most, from a distance to the next
 };
 
 /// The row of a table of relative positions that belongs to query - key = `distance`.

@@ -153,39 +153,57 @@ void ReducedBackend::add_product(const PackedWeights& weights, const Operand& x,
                  .first_panel = 0,
                  .panels = weights.panels(),
                  .out = sum});
+  if (norm == nullptr) return add_residual(sum, rows, hidden_row, workspace);
   const auto& states = workspace.f32.hidden;
-  const kernels::RowsView<float> mine{states.data + hidden_row * states.stride, rows, states.stride};
-  if (spec_.encoder.norm_placement == NormPlacement::kPost) {
-    kernels_->add_norm({.hidden = mine,
-                        .addend = sum,
-                        .width = hidden,
-                        .norm = norm->view(),
-                        .out = operand(workspace.operand, states.rows, hidden),
-                        .first_row = hidden_row});
-    return;
+  kernels::AddNormCall call{.hidden = {states.data + hidden_row * states.stride, rows, states.stride},
+                            .addend = sum,
+                            .width = hidden,
+                            .norm = norm->view(),
+                            .out = operand(workspace.operand, states.rows, hidden),
+                            .first_row = hidden_row};
+  if (spec_.encoder.norm_placement == NormPlacement::kPre) {
+    workspace.f32.normed.ensure(static_cast<std::size_t>(kernels::kNormRows * hidden));
+    call.normed = workspace.f32.normed.data();
   }
-  add_residual(sum, rows, hidden_row, workspace);
-  if (norm == nullptr) return;
-  workspace.f32.normed.ensure(static_cast<std::size_t>(rows * hidden));
-  const kernels::RowsView<float> normed{workspace.f32.normed.data(), rows, hidden};
-  kernels::layer_norm(f32_.kernels(), mine, hidden, norm->view(), normed);
-  kernels_->quantize({.f32 = normed,
-                      .staging = {},
-                      .width = hidden,
-                      .out = operand(workspace.operand, states.rows, hidden),
-                      .first_row = hidden_row,
-                      .rows = rows});
+  kernels_->add_norm(call);
 }
 
-/// Attention in this precision, of a plain model: rows of `context` from staged projections.
-void ReducedBackend::attend_staged(const Projections& projections, const PackedBatch& batch, Operand context,
-                                   Workspace& workspace) const {
-  const std::int64_t hidden = spec_.encoder.hidden_size;
-  const std::int64_t head_dim = spec_.encoder.head_size();
+/// The offsets of a chunk's sequences, from 0.
+void ReducedBackend::set_chunk_offsets(const Projections& projections, const PackedBatch& batch,
+                                       std::vector<std::int32_t>& cu_seqlens) {
+  cu_seqlens.clear();
+  for (std::int64_t i = 0; i <= projections.sequences; ++i) {
+    cu_seqlens.push_back(batch.cu_seqlens[static_cast<std::size_t>(projections.first_sequence + i)] -
+                         static_cast<std::int32_t>(projections.first_token));
+  }
+}
+
+/// Attention in this precision: rows of `context` from staged projections.
+void ReducedBackend::attend_staged(std::int64_t index, const Projections& projections, const PackedBatch& batch,
+                                   Operand context, Workspace& workspace) const {
+  const EncoderSpec& encoder = spec_.encoder;
+  const std::int64_t query_size = encoder.query_size();
+  const std::int64_t head_dim = encoder.head_size();
   const std::int64_t rows = projections.all ? projections.tokens : projections.sequences;
+  const auto queries = projections.all ? kernels::AttentionQueries::kAll : f32_.chosen_queries();
   const Staging attended =
-      staging(workspace.attended, round_up(rows, kernels_->row_granularity), hidden, kernels_->staging_layout);
+      staging(workspace.attended, round_up(rows, kernels_->row_granularity), query_size, kernels_->staging_layout);
   workspace.scratch.ensure(static_cast<std::size_t>(kernels_->attention_scratch_bytes(batch.max_seqlen, head_dim)));
+  kernels::AttentionPattern pattern;
+  if (!encoder.has_plain_attention()) {
+    const StageTimer timer(workspace.f32.stage_times, Stage::kAttention);
+    set_chunk_offsets(projections, batch, workspace.cu_seqlens);
+    f32_.attention().prepare_staged(*kernels_,
+                                    {.layer = index,
+                                     .q = projections.q,
+                                     .k = projections.k,
+                                     .cu_seqlens = workspace.cu_seqlens,
+                                     .queries = queries},
+                                    workspace.f32.attention);
+    pattern = f32_.attention().pattern(index);
+    workspace.position_scratch.ensure(
+        static_cast<std::size_t>(kernels_->position_scratch_bytes(pattern, batch.max_seqlen, head_dim)));
+  }
   timed_attention(*kernels_, workspace,
                   {.q = projections.q,
                    .k = projections.k,
@@ -196,20 +214,23 @@ void ReducedBackend::attend_staged(const Projections& projections, const PackedB
                    .sequences = projections.sequences,
                    .first_token = projections.first_token,
                    .first_head = 0,
-                   .heads = spec_.encoder.num_attention_heads,
+                   .heads = encoder.num_attention_heads,
                    .head_dim = head_dim,
-                   .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
-                   .queries = projections.all ? kernels::AttentionQueries::kAll : f32_.chosen_queries(),
-                   .scratch = workspace.scratch.data()});
+                   .scale = f32_.attention().scale(),
+                   .queries = queries,
+                   .pattern = pattern,
+                   .group = encoder.num_attention_heads / encoder.key_value_heads(),
+                   .scratch = workspace.scratch.data(),
+                   .position_scratch = workspace.position_scratch.data()});
   kernels_->quantize({.f32 = {},
                       .staging = attended,
-                      .width = hidden,
+                      .width = query_size,
                       .out = context,
                       .first_row = projections.all ? projections.first_token : projections.first_sequence,
                       .rows = rows});
 }
 
-/// The same of a model that asks for more than that: its attention runs in f32.
+/// The same in f32, of a model that asks for more than the kernels do.
 void ReducedBackend::attend_in_f32(std::int64_t index, const Projections& projections, const PackedBatch& batch,
                                    Operand context, Workspace& workspace) const {
   const StageTimer timer(workspace.f32.stage_times, Stage::kAttention);
@@ -217,11 +238,7 @@ void ReducedBackend::attend_in_f32(std::int64_t index, const Projections& projec
   const std::int64_t query_size = encoder.query_size();
   const std::int64_t kv_size = encoder.key_value_size();
   const std::int64_t rows = projections.all ? projections.tokens : projections.sequences;
-  workspace.cu_seqlens.clear();
-  for (std::int64_t i = 0; i <= projections.sequences; ++i) {
-    workspace.cu_seqlens.push_back(batch.cu_seqlens[static_cast<std::size_t>(projections.first_sequence + i)] -
-                                   static_cast<std::int32_t>(projections.first_token));
-  }
+  set_chunk_offsets(projections, batch, workspace.cu_seqlens);
   EncoderAttention::Call call{.layer = index, .cu_seqlens = workspace.cu_seqlens};
   // q|k|v, or k|v, of a token lie side by side.
   const std::int64_t beside = (projections.all ? query_size : 0) + 2 * kv_size;
@@ -324,8 +341,8 @@ void ReducedBackend::attend(std::int64_t index, const Layer& layer, const Packed
                       .tokens = end - begin,
                       .all = all};
     if (!all) chunk.q.data += first * queries.stride * element;
-    if (encoder.has_plain_attention()) {
-      attend_staged(chunk, batch, context, workspace);
+    if (f32_.attention().runs_staged(*kernels_)) {
+      attend_staged(index, chunk, batch, context, workspace);
     } else {
       attend_in_f32(index, chunk, batch, context, workspace);
     }
@@ -398,12 +415,13 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
   const std::int64_t product_width = encoder.gated ? 2 * width : width;
   const std::int64_t states = workspace.f32.hidden.rows;
   const std::int64_t step = kernels::chunk_rows(*kernels_, product_width);
+  const bool gate_fused = encoder.gated && kernels_->gate != nullptr && width % kernels::kGateColumns == 0;
   const F32Norm* const norm = norm_after_ffn(index);
   const Operand x = operand(workspace.operand, states, hidden);
   for (std::int64_t begin = 0; begin < states; begin += step) {
     const std::int64_t rows = std::min(step, states - begin);
     const Staging staged = staging(workspace.projected, round_up(rows, kernels_->row_granularity), product_width,
-                                   encoder.gated ? StagingLayout::kRows : kernels_->staging_layout);
+                                   encoder.gated && !gate_fused ? StagingLayout::kRows : kernels_->staging_layout);
     const Operand wide = operand(workspace.wide, rows, width);
     timed_product(*kernels_, workspace,
                   {.weights = layer->intermediate.view(),
@@ -414,7 +432,16 @@ void ReducedBackend::ffn_block(std::int64_t index, Workspace& workspace) const {
                    .panels = layer->intermediate.panels(),
                    .out = staged,
                    .activation = encoder.gated ? kernels::Activation::kNone : encoder.hidden_act});
-    if (encoder.gated) {
+    if (gate_fused) {
+      workspace.rows.ensure(static_cast<std::size_t>(width));
+      kernels_->gate({.x = staged,
+                      .width = width,
+                      .activation = encoder.hidden_act,
+                      .out = wide,
+                      .first_row = 0,
+                      .rows = rows,
+                      .row = workspace.rows.data()});
+    } else if (encoder.gated) {
       const auto both = f32_rows(staged, rows, product_width, workspace.rows);
       kernels::gate(f32_.kernels(), {.x = both, .out = both, .width = width, .activation = encoder.hidden_act});
       kernels_->quantize({.f32 = both, .staging = {}, .width = width, .out = wide, .first_row = 0, .rows = rows});

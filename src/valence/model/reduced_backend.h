@@ -25,16 +25,17 @@ class ReducedBackend {
   };
   /// What one caller mutates. Buffers grow to the largest batch seen and stay.
   struct Workspace {
-    CpuBackend::Workspace f32;             ///< holds the hidden states
-    bool operand_is_current = false;       ///< `operand` is what the next block reads
-    OperandBuffer operand;                 ///< [total_tokens, hidden_size]: the hidden states, pre-norm their norm
-    OperandBuffer context;                 ///< attention's output, quantised: [total_tokens, query_size]
-    OperandBuffer wide;                    ///< a chunk of the feed-forward: [rows, intermediate_size]
-    AlignedBuffer<std::byte> projected;    ///< staged q|k|v of a chunk, or a chunk of the feed-forward
-    AlignedBuffer<std::byte> queries;      ///< staged, the last layer's
-    AlignedBuffer<std::byte> attended;     ///< staged attention output of a chunk
-    AlignedBuffer<std::byte> product;      ///< staged [rows, hidden_size] on its way into the hidden states
-    AlignedBuffer<std::byte> scratch;      ///< attention's own
+    CpuBackend::Workspace f32;           ///< holds the hidden states
+    bool operand_is_current = false;     ///< `operand` is what the next block reads
+    OperandBuffer operand;               ///< [total_tokens, hidden_size]: the hidden states, pre-norm their norm
+    OperandBuffer context;               ///< attention's output, quantised: [total_tokens, query_size]
+    OperandBuffer wide;                  ///< a chunk of the feed-forward: [rows, intermediate_size]
+    AlignedBuffer<std::byte> projected;  ///< staged q|k|v of a chunk, or a chunk of the feed-forward
+    AlignedBuffer<std::byte> queries;    ///< staged, the last layer's
+    AlignedBuffer<std::byte> attended;   ///< staged attention output of a chunk
+    AlignedBuffer<std::byte> product;    ///< staged [rows, hidden_size] on its way into the hidden states
+    AlignedBuffer<std::byte> scratch;    ///< attention's own
+    AlignedBuffer<std::byte> position_scratch;
     AlignedBuffer<float> rows;             ///< f32 copies of staged rows, for what only f32 kernels do
     std::vector<std::int32_t> cu_seqlens;  ///< of the sequences of a chunk, from 0
 
@@ -87,8 +88,10 @@ class ReducedBackend {
   Layer pack_layer(const LayerWeights& weights, bool one_row) const;
   void make_operand_current(const F32Norm* norm, Workspace& workspace) const;
   [[nodiscard]] const F32Norm* norm_before_attention(const Layer& layer) const;
-  void attend_staged(const Projections& projections, const PackedBatch& batch, kernels::Operand context,
-                     Workspace& workspace) const;
+  void attend_staged(std::int64_t index, const Projections& projections, const PackedBatch& batch,
+                     kernels::Operand context, Workspace& workspace) const;
+  static void set_chunk_offsets(const Projections& projections, const PackedBatch& batch,
+                                std::vector<std::int32_t>& cu_seqlens);
   void attend_in_f32(std::int64_t index, const Projections& projections, const PackedBatch& batch,
                      kernels::Operand context, Workspace& workspace) const;
   kernels::RowsView<float> f32_rows(const kernels::Staging& staged, std::int64_t rows, std::int64_t width,

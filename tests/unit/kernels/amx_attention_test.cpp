@@ -1,103 +1,17 @@
 #include <cmath>
-#include <cstring>
 #include <limits>
 
-#include "unit/kernels/amx_tables.h"
-#include "unit/kernels/on_each_isa.h"
-#include "valence/kernels/attention.h"
+#include "unit/kernels/amx_attention_calls.h"
 #include "valence/kernels/reference.h"
 
 namespace valence::kernels {
 namespace {
 
-std::uint32_t bits_of(float v) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &v, sizeof bits);
-  return bits;
-}
-
-/// `v` as the rows of a table hold it before attention.
-std::uint16_t narrowed(const EncoderKernels& kernels, float v) {
-  std::uint16_t bits;
-  if (&kernels == &kFp16Amx) {
-    const auto half = static_cast<_Float16>(v);
-    std::memcpy(&bits, &half, sizeof bits);
-    return bits;
-  }
-  if (std::isnan(v)) return 0x7fc0;
-  return static_cast<std::uint16_t>((bits_of(v) + 0x7fffU + (bits_of(v) >> 16U & 1U)) >> 16U);
-}
-
-float widened(const EncoderKernels& kernels, std::uint16_t bits) {
-  if (&kernels == &kFp16Amx) {
-    _Float16 half;
-    std::memcpy(&half, &bits, sizeof bits);
-    return static_cast<float>(half);
-  }
-  const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16U;
-  float v;
-  std::memcpy(&v, &wide, sizeof v);
-  return v;
-}
-
-/// Projections in 16 bits, and the same values in f32.
-struct Projected {
-  std::vector<std::uint16_t> staged;
-  std::vector<float> values;
-
-  Projected(const EncoderKernels& kernels, const std::vector<float>& qkv) {
-    for (const float v : qkv) {
-      staged.push_back(narrowed(kernels, v));
-      values.push_back(widened(kernels, staged.back()));
-    }
-  }
-};
-
-struct AttendOptions {
-  AttentionQueries queries = AttentionQueries::kAll;
-  StagingLayout layout = StagingLayout::kRows;
-  std::int64_t first_head = 0;
-  std::int64_t heads = 0;  ///< 0: all
-};
-
 class AmxAttention : public OnEachAmxTable {
  protected:
-  /// q, k, v in each row of qkv: [tokens][3 * hidden].
   static std::vector<float> attend(AttentionShape shape, const Projected& qkv,
                                    const std::vector<std::int32_t>& cu_seqlens, const AttendOptions& options = {}) {
-    const std::int64_t hidden = shape.num_heads * shape.head_dim;
-    const auto sequences = static_cast<std::int64_t>(cu_seqlens.size()) - 1;
-    std::int64_t longest = 0;
-    for (std::size_t i = 1; i < cu_seqlens.size(); ++i) {
-      longest = std::max<std::int64_t>(longest, cu_seqlens[i] - cu_seqlens[i - 1]);
-    }
-    auto scratch = not_numbers(kernels().attention_scratch_bytes(longest, shape.head_dim));
-    const bool all = options.queries == AttentionQueries::kAll;
-    std::vector<std::uint16_t> first_queries;
-    for (std::size_t i = 0; !all && i + 1 < cu_seqlens.size(); ++i) {
-      const auto row = qkv.staged.begin() + cu_seqlens[i] * 3 * hidden;
-      first_queries.insert(first_queries.end(), row, row + hidden);
-    }
-    const auto staging = [](const std::uint16_t* data, std::int64_t stride) {
-      return Staging{reinterpret_cast<std::byte*>(const_cast<std::uint16_t*>(data)), stride};
-    };
-    const std::int64_t rows = all ? cu_seqlens.back() : sequences;
-    const StagingBuffer out(kernels(), rows, hidden, options.layout);
-    kernels().attention({.q = all ? staging(qkv.staged.data(), 3 * hidden) : staging(first_queries.data(), hidden),
-                         .k = staging(qkv.staged.data() + hidden, 3 * hidden),
-                         .v = staging(qkv.staged.data() + 2 * hidden, 3 * hidden),
-                         .out = out.staging,
-                         .cu_seqlens = cu_seqlens.data(),
-                         .first_sequence = 0,
-                         .sequences = sequences,
-                         .first_token = 0,
-                         .first_head = options.first_head,
-                         .heads = options.heads == 0 ? shape.num_heads : options.heads,
-                         .head_dim = shape.head_dim,
-                         .scale = 1.0F / std::sqrt(static_cast<float>(shape.head_dim)),
-                         .queries = options.queries,
-                         .scratch = scratch.data()});
-    return out.values(kernels(), rows, hidden);
+    return attend_on_tiles(kernels(), shape, qkv, cu_seqlens, options);
   }
   static std::vector<double> reference_of(AttentionShape shape, const Projected& qkv,
                                           const std::vector<std::int32_t>& cu_seqlens) {
@@ -107,9 +21,7 @@ class AmxAttention : public OnEachAmxTable {
                               rows_of(expected, hidden));
     return expected;
   }
-  /// Of an average of values |v| <= 2: weights are within 0.8 % (bf16) or 0.2 % (fp16), as often too large as too small
-  /// but for the case of two keys; and the result is rounded.
-  static double tolerance() { return &kernels() == &kFp16Amx ? 4e-3 : 1.6e-2; }
+  static double tolerance() { return attention_tolerance(kernels()); }
 };
 VALENCE_ON_EACH_AMX_TABLE(AmxAttention);
 

@@ -376,6 +376,64 @@ TEST_P(AmxRows, AddNormGivesHiddenStatesAndTheirOperand) {
   }
 }
 
+TEST_P(AmxRows, AddNormOfPreNormModelsLeavesTheSumAndMakesTheSameOperand) {
+  constexpr std::int64_t kRows = 21;
+  for (const std::int64_t width : {8, 48, 100, 384}) {
+    const auto hidden = random_floats(kRows * width, 2.0F, 1);
+    const auto weight = random_floats(width, 1.0F, 2);
+    const auto addend = staged(random_floats(kRows * width, 1.0F, 4), width, StagingLayout::kOwn);
+    const auto added = addend.values(kernels(), kRows, width);
+    const auto run = [&](std::vector<float>& states, float* normed) {
+      const OperandBuffer operand(kernels(), kRows, width);
+      kernels().add_norm({.hidden = rows_of(states, width),
+                          .addend = addend.staging,
+                          .width = width,
+                          .norm = {.weight = weight.data(), .kind = NormKind::kRmsNorm},
+                          .out = operand.operand,
+                          .first_row = 0,
+                          .normed = normed});
+      return held(operand.operand, kRows, width);
+    };
+    auto in_place = hidden;
+    auto summed = hidden;
+    std::vector<float> normed(static_cast<std::size_t>(kNormRows * width));
+    EXPECT_EQ(run(in_place, nullptr), run(summed, normed.data())) << width;
+    for (std::size_t i = 0; i < summed.size(); ++i) EXPECT_EQ(summed[i], hidden[i] + added[i]) << width;
+  }
+}
+
+TEST_P(AmxRows, GateGivesTheOperandOfTheReference) {
+  constexpr std::int64_t kRows = 21;
+  constexpr std::int64_t kFirst = 2;
+  for (const std::int64_t width : {32, 64, 96, 384}) {
+    for (const StagingLayout layout : kLayouts) {
+      for (const auto activation : {Activation::kGelu, Activation::kGeluTanh, Activation::kSilu, Activation::kRelu}) {
+        const auto x = staged(random_floats(kRows * 2 * width, 4.0F), 2 * width, layout);
+        const auto values = x.values(kernels(), kRows, 2 * width);
+        std::vector<double> expected(static_cast<std::size_t>(kRows * width));
+        reference::gate({.x = rows_of(values, 2 * width), .width = width, .activation = activation},
+                        rows_of(expected, width));
+        std::vector<float> gated(expected.begin(), expected.end());
+        const OperandBuffer operand(kernels(), kRows, width);
+        std::vector<float> row(static_cast<std::size_t>(width));
+        for (const std::int64_t first : {std::int64_t{0}, kFirst}) {  // divided, as chunks are
+          kernels().gate({.x = x.from(first),
+                          .width = width,
+                          .activation = activation,
+                          .out = operand.operand,
+                          .first_row = first,
+                          .rows = first == 0 ? kFirst : kRows - kFirst,
+                          .row = row.data()});
+        }
+        const auto kept = held(operand.operand, kRows, width);
+        for (std::size_t i = 0; i < kept.size(); ++i) {
+          EXPECT_NEAR(kept[i], gated[i], 1e-5F + slack(greatest_of_row(gated, width, i))) << width;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(AmxRows, HiddenStateThatIsNoNumberShows) {
   constexpr std::int64_t kWidth = 64;
   auto hidden = random_floats(2 * kWidth);

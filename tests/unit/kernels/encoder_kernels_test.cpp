@@ -91,14 +91,25 @@ TEST_P(EncoderKernelsTest, AddNormGivesHiddenStatesAndTheirOperand) {
                        .first_panel = 0,
                        .panels = packed.panels(),
                        .out = {staged.data(), stride}});
-    kernels().add_norm({.hidden = rows_of(hidden, width),
-                        .addend = {staged.data(), stride},
-                        .width = width,
-                        .norm = norm,
-                        .out = quantized.operand,
-                        .first_row = 0});
+    auto summed = hidden;
+    AddNormCall call{.hidden = rows_of(hidden, width),
+                     .addend = {staged.data(), stride},
+                     .width = width,
+                     .norm = norm,
+                     .out = quantized.operand,
+                     .first_row = 0};
+    kernels().add_norm(call);
     const double slack = kernels().staging_element_bytes == 4 ? 1e-4 : 5e-2;
     EXPECT_TRUE(near_all(hidden, expected, slack)) << width;
+
+    // As pre-norm models have it: the sum stays.
+    std::vector<double> sum(summed.begin(), summed.end());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += kept[i];
+    std::vector<float> normed(static_cast<std::size_t>(kNormRows * width));
+    call.hidden = rows_of(summed, width);
+    call.normed = normed.data();
+    kernels().add_norm(call);
+    EXPECT_TRUE(near_all(summed, sum, slack)) << width;
   }
 }
 
