@@ -120,6 +120,7 @@ int run(std::vector<std::string> names) {
     if (names.empty() || names.front() != valence::name(precision)) continue;
     precisions = {precision};
     names.erase(names.begin());
+    break;
   }
   if (names.empty()) {
     names = {"roberta_base",    "electra_small",   "albert_base", "mpnet_base",

@@ -34,25 +34,27 @@ install(DIRECTORY include/valence TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(FILES LICENSE NOTICE TYPE DOC COMPONENT program)
 if(TARGET valence_program)
   install(TARGETS valence_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-  # What the program says of itself: manual pages and completions, made by it where it can run.
-  if(NOT CMAKE_CROSSCOMPILING)
+  # What the program says of itself: manual pages and completions, made by it where it can run as users have it.
+  find_program(VALENCE_GZIP gzip)
+  if(VALENCE_GZIP AND NOT CMAKE_CROSSCOMPILING AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
     set(told ${PROJECT_BINARY_DIR}/told)
     add_custom_command(
       OUTPUT ${told}/stamp
       COMMAND ${CMAKE_COMMAND} -E rm -rf ${told}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${told}/man1
       COMMAND valence_program man --output-dir ${told}/man1
-      COMMAND gzip -9n -r ${told}/man1
+      COMMAND sh -c "${VALENCE_GZIP} -9n ${told}/man1/*.1"
       COMMAND valence_program completion bash > ${told}/valence
       COMMAND valence_program completion zsh > ${told}/_valence
       COMMAND valence_program completion fish > ${told}/valence.fish
       COMMAND ${CMAKE_COMMAND} -E touch ${told}/stamp
       DEPENDS valence_program VERBATIM)
     add_custom_target(valence_manual ALL DEPENDS ${told}/stamp)
-    install(DIRECTORY ${told}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program)
-    install(FILES ${told}/valence DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
-    install(FILES ${told}/_valence DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT program)
-    install(FILES ${told}/valence.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
+    # Optional: who built the program alone installs it alone.
+    install(DIRECTORY ${told}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program OPTIONAL)
+    install(FILES ${told}/valence DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program OPTIONAL)
+    install(FILES ${told}/_valence DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT program OPTIONAL)
+    install(FILES ${told}/valence.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program OPTIONAL)
   endif()
 endif()
 

@@ -6,6 +6,8 @@ set(debian_changelog ${PROJECT_BINARY_DIR}/debian/changelog)
 configure_file(deploy/debian/changelog.in ${debian_changelog} @ONLY)
 execute_process(COMMAND gzip -9nkf ${debian_changelog})
 install(FILES ${debian_changelog}.gz deploy/debian/copyright CHANGELOG.md README.md DESTINATION share/doc/valence COMPONENT program)
+# zsh of Debian looks here under /usr.
+install(FILES ${PROJECT_BINARY_DIR}/told/_valence DESTINATION share/zsh/vendor-completions COMPONENT program OPTIONAL)
 install(DIRECTORY docs/ DESTINATION share/doc/valence/docs COMPONENT program FILES_MATCHING PATTERN "*.md")
 
 set(CPACK_PACKAGE_NAME valence)

@@ -104,11 +104,11 @@ def generate(count, guard, seed, sets=1):
     return pairs
 
 
-def blocked_templates(guard, seed=0, tries=30):
-    """Templates that the guard refuses whatever fills them: (label, template)."""
+def templates_where(is_so, seed=0, tries=30):
+    """Templates of which it is so whatever fills them: (label, template)."""
     rng = random.Random(seed)
     domains = list(DOMAINS.values())
     for label, templates in (item for one in SETS for item in one.items()):
         for template in templates:
-            if all(guard.reason(fill(template, rng.choice(domains), rng)) for _ in range(tries)):
+            if all(is_so(fill(template, rng.choice(domains), rng)) for _ in range(tries)):
                 yield label, template

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Rebuilds the built-in model and every figure of its card with valence itself. Python writes the rows to learn from
+# Trains a model like the built-in one, and measures every figure of its card's tables, with valence itself. Python writes the rows to learn from
 # (prepare.py) and the card's tables (figures.py), with its standard library alone.
 #
 #   models/default/recipe.sh [DATA] [WORK]      default: ../shared/data and build/default_model under the repository
@@ -48,7 +48,7 @@ stage() { # FOLDER ROWS BASE OUT [OPTION...]
 learn() { # FOLDER [--without GROUP]
   local folder="$work/$1"
   shift
-  [ -e "$folder/train.csv" ] || python3 "$here/prepare.py" --data "$data" --out "$folder" "$@"
+  [ -e "$folder/dev/four.csv" ] && [ -e "$folder/taught.csv" ] || python3 "$here/prepare.py" --data "$data" --out "$folder" "$@"
   stage "$folder" train "$work/base" first
   stage "$folder" last "$folder/first" second --learning-rate 3e-5 --per-device-train-batch-size 32 --warmup-ratio 0.03
   stage "$folder" reviews "$folder/second" third --learning-rate 6e-5 --per-device-train-batch-size 16 --warmup-ratio 0.05 \
@@ -56,7 +56,7 @@ learn() { # FOLDER [--without GROUP]
   [ -e "$folder/three" ] || python3 "$here/average.py" "$folder/three" "$folder/first" "$folder/second" "$folder/third"
 
   # What the mean of the three and a model of another draw and seed say of one more pass.
-  [ -e "$folder/other/train.csv" ] || python3 "$here/prepare.py" --data "$data" --out "$folder/other" --draw 1 "$@"
+  [ -e "$folder/other/dev/four.csv" ] || python3 "$here/prepare.py" --data "$data" --out "$folder/other" --draw 1 "$@"
   stage "$folder/other" train "$work/base" first --seed 9 --bf16
   [ -e "$folder/taught_scores.csv" ] ||
     python3 "$here/teach.py" "$folder/taught.csv" "$folder/taught_scores.csv" "$folder/polish.csv" --valence "$valence" \

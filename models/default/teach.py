@@ -27,10 +27,12 @@ def scores_of(valence, model, rows):
 
 
 def write(path, rows):
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    partial = Path(f"{path}.partial")  # the name stands for a whole file
+    with open(partial, "w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
+    partial.replace(path)
 
 
 def main():
@@ -48,8 +50,8 @@ def main():
     for row, *said in zip(rows, *taught, strict=True):
         scores = {label: round(sum(one[label] for one in said) / len(said), 4) for label in said[0]}
         row["scores"] = json.dumps({row["label"]: 1.0} if row["source"] == "generated" else scores)
-    write(options.out, rows)
     write(options.polish, polish_rows(rows))
+    write(options.out, rows)  # last: recipe.sh looks for it
 
 
 if __name__ == "__main__":

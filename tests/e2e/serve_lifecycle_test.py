@@ -84,6 +84,8 @@ class Drain(unittest.TestCase):
         prefix = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
         if shutil.which("unshare") is None or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
             self.skipTest("no namespaces for processes here: unshare is missing or not allowed")
+        if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+            self.skipTest("this kernel does not list the children of a process")
         with Server("--drain-delay-ms", "0", prefix=prefix) as server:
             outside = server.process.pid
             inside = int(Path(f"/proc/{outside}/task/{outside}/children").read_text())

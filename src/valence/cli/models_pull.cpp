@@ -93,7 +93,10 @@ Result<hub::HubClient> connect(const PullRun& run, const GlobalOptions& global, 
                                   progress.clear();
                                   if (!quiet) print_note(text);
                                 }};
-  if (run.patience) options.patience = options.first_contact = *run.patience;
+  if (run.patience) {
+    options.patience = *run.patience;
+    options.first_contact.reset();
+  }
   return hub::HubClient::create(run.settings, std::move(options));
 }
 

@@ -203,7 +203,7 @@ Status HubClient::wait_after(net::RetrySchedule& schedule, const HubFailure& fai
   if (!failure.may_pass) return fail(failure.error);
   const auto now = net::RetrySchedule::Clock::now();
   const auto wait = schedule.next_wait(now, failure.retry_after);
-  if (wait && !has_been_answered_ && now + *wait > created_ + options_.first_contact) {
+  if (wait && options_.first_contact && !has_been_answered_ && now + *wait > created_ + *options_.first_contact) {
     const Error& error = failure.error;
     return fail(error.code(), error.where(), error.what(),
                 "nothing has answered there so far: check the address, the network and any proxy (HF_ENDPOINT, "

@@ -23,9 +23,10 @@ namespace valence::hub {
 
 struct HubClientOptions {
   std::string user_agent;
-  std::chrono::seconds patience{300};       ///< how long to go on trying while nothing arrives; 0: one attempt
-  std::chrono::seconds first_contact{10};   ///< the same until anything has answered once: a misspelt or blocked name
-  const std::atomic<bool>* stop = nullptr;  ///< must outlive the client
+  std::chrono::seconds patience{300};  ///< how long to go on trying while nothing arrives; 0: one attempt
+  /// The same until anything has answered once, for a name may be misspelt or blocked; nothing: `patience` alone.
+  std::optional<std::chrono::seconds> first_contact = std::chrono::seconds(10);
+  const std::atomic<bool>* stop = nullptr;            ///< must outlive the client
   std::function<void(const std::string&)> note = {};  ///< told before every wait; may be empty
 };
 

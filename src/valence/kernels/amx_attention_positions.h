@@ -38,15 +38,16 @@ struct PositionScratch {
   /// Queries and keys past the end have distances as well, up to 62 further out; theirs are the outermost rows.
   static constexpr std::int64_t kPadding = 64;
 
+  /// memory null: only counts the bytes.
   PositionScratch(std::byte* memory, std::int64_t table_rows, std::int64_t max_seqlen, std::int64_t head_dim)
       : query_columns(round_up(table_rows, kRowPanel) + kRowPanel) {
     const std::int64_t steps = (head_dim + kElementsInRow - 1) / kElementsInRow;
     const std::int64_t table_bytes = round_up(table_rows, kRowPanel) / kTileRows * steps * kTileBytes;
     const std::int64_t distances = round_up(2 * max_seqlen + 2 * kPadding, 16);
-    std::byte* at = memory;
+    bytes = 0;
     const auto take = [&](std::int64_t size) {
-      std::byte* const taken = at;
-      at += round_up(size, 64);
+      std::byte* const taken = memory == nullptr ? nullptr : memory + bytes;
+      bytes += round_up(size, 64);
       return taken;
     };
     table_keys = take(table_bytes);
@@ -58,7 +59,6 @@ struct PositionScratch {
     rows = reinterpret_cast<std::int32_t*>(take(distances * 4));
     backwards = reinterpret_cast<std::int32_t*>(take(distances * 4));
     narrowed = reinterpret_cast<std::uint16_t*>(take(table_rows * head_dim * 2));
-    bytes = at - memory;
   }
 };
 

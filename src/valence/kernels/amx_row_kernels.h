@@ -338,8 +338,7 @@ Magnitude normalize(const float* row, float* to, RowMoments moments, std::int64_
   return magnitude;
 }
 
-// A row's sums take long to come out of their vectors, and so does its magnitude: rows take turns, few enough that they
-// stay in the level-1 cache.
+// A row's sums take long to come out of their vectors, and so does its magnitude: rows take turns.
 template <class P, class E>
 void add_norm_rows(const AddNormCall& call) {
   const StagedLines addend(call.addend);

@@ -72,7 +72,7 @@ struct QuantizeCall {
   std::int64_t rows = 0;
 };
 
-/// Rows that add_norm has in work at once, at most.
+/// Rows that add_norm has in work at once, at most: few enough that they stay in the level-1 cache.
 inline constexpr std::int64_t kNormRows = 8;
 
 /// hidden = layer_norm(hidden + addend) in place, and the same rows as an operand. With `normed` (pre-norm models),
@@ -119,7 +119,7 @@ struct StagedAttentionCall {
   std::int64_t head_dim = 0;
   float scale = 1.0F;
   AttentionQueries queries = AttentionQueries::kAll;
-  /// Nothing but the default if the table's attends_with_patterns is not set. distance_rows rise by at most one from a
+  /// Nothing but the default if the table's attends_with_patterns is not set. distance_rows never fall, and rise by at most one from a
   /// distance to the next. `group` stands for num_kv_heads, which is not looked at.
   AttentionPattern pattern;
   std::int64_t group = 1;                 ///< query heads that share a head of k and v

@@ -164,7 +164,7 @@ void EncoderAttention::make_distance_rows() {
         static_cast<std::int32_t>(relative_row(spec_.relative, i - (longest_ - 1)));
   }
   const auto jump = std::adjacent_find(distance_rows_.begin(), distance_rows_.end(),
-                                       [](std::int32_t row, std::int32_t next) { return next > row + 1; });
+                                       [](std::int32_t row, std::int32_t next) { return next < row || next > row + 1; });
   rows_rise_by_one_ = jump == distance_rows_.end();
 }
 

@@ -38,7 +38,7 @@ inline constexpr double kLeastUse = 0.05;
 
 struct QueueRequest {
   HistoryFilter filter = {};
-  std::size_t count = 100;
+  std::size_t count = 100;            ///< over 4,000: drawn by uncertainty, and not compared
   std::size_t max_scanned = 100'000;  ///< the newest so many records are looked at
 };
 
