@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import unittest
+from pathlib import Path
 
 from support import InTemporaryFolder, valence
 
@@ -258,6 +259,13 @@ class Manual(Config):
                 run = subprocess.run([checker, *checkers[checker], str(self.folder / name)], capture_output=True, text=True, check=False)
                 complaints = [line for line in (run.stdout + run.stderr).splitlines() if "missing date" not in line]
                 self.assertEqual(complaints, [], name)
+
+    def test_exit_codes_are_those_of_the_documentation(self):
+        documented = (Path(__file__).parents[2] / "docs/exit-codes.md").read_text()
+        codes = set(re.findall(r"^\| (\d+) \|", documented, re.MULTILINE))
+        section = self.pages()["valence.1"].split(".SH EXIT STATUS")[1].split(".SH")[0]
+        self.assertEqual(set(re.findall(r"\b\d+\b", section)), codes)
+        self.assertIn("70", codes)
 
     def test_an_unknown_command_is_refused_with_those_there_are(self):
         self.assert_refused(self.valence("man", "models", "pul"), 2, "pul", "valence models", "pull")

@@ -31,25 +31,27 @@ struct AmxAttentionScratch {
   float* bias;                 ///< [spread_bias_floats(keys)]
   const std::byte* last_ones;  ///< for the last of the blocks that are multiplied
 
-  static std::int64_t bytes(std::int64_t keys, std::int64_t head_dim) {
-    const std::int64_t blocks = key_blocks(keys);
-    const std::int64_t steps = (head_dim + kElementsInRow - 1) / kElementsInRow;
-    return 2 * steps * kTileBytes + 2 * blocks * steps * 2 * kTileBytes + 2 * kTileBytes + 2 * blocks * kTileBytes +
-           blocks * kBlockScores + kOutBytes + blocks * kBlockKeys * 4 + spread_bias_floats(keys) * 4;
-  }
+  std::int64_t bytes = 0;
+
+  /// memory null: only counts the bytes.
   AmxAttentionScratch(std::byte* memory, std::int64_t keys_count, std::int64_t head_dim) {
     const std::int64_t blocks = key_blocks(keys_count);
     const std::int64_t steps = (head_dim + kElementsInRow - 1) / kElementsInRow;
-    queries = memory;
-    keys = queries + 2 * steps * kTileBytes;
-    values = keys + blocks * steps * 2 * kTileBytes;
-    ones = values + blocks * steps * 2 * kTileBytes;
-    weights = ones + 2 * kTileBytes;
-    scores = weights + 2 * blocks * kTileBytes;
-    out = scores + blocks * kBlockScores;
-    row = reinterpret_cast<float*>(out + kOutBytes);
-    bias = row + blocks * kBlockKeys;
-    last_ones = ones + kTileBytes;
+    const auto take = [&](std::int64_t size) {
+      std::byte* const taken = memory == nullptr ? nullptr : memory + bytes;
+      bytes += size;
+      return taken;
+    };
+    queries = take(2 * steps * kTileBytes);
+    keys = take(blocks * steps * 2 * kTileBytes);
+    values = take(blocks * steps * 2 * kTileBytes);
+    ones = take(2 * kTileBytes);
+    weights = take(2 * blocks * kTileBytes);
+    scores = take(blocks * kBlockScores);
+    out = take(kOutBytes);
+    row = reinterpret_cast<float*>(take(blocks * kBlockKeys * 4));
+    bias = reinterpret_cast<float*>(take(spread_bias_floats(keys_count) * 4));
+    last_ones = memory == nullptr ? nullptr : ones + kTileBytes;
   }
   /// Of the packed keys and values, blocks [first, first + count); `all` there are.
   [[nodiscard]] AmxAttentionScratch blocks_from(std::int64_t first, std::int64_t count, std::int64_t all,
@@ -352,7 +354,7 @@ class AmxAttention {
 };
 
 inline std::int64_t amx_attention_scratch_bytes(std::int64_t max_seqlen, std::int64_t head_dim) noexcept {
-  return AmxAttentionScratch::bytes(max_seqlen, head_dim);
+  return AmxAttentionScratch(nullptr, max_seqlen, head_dim).bytes;
 }
 
 template <class E, class RowElement, class OwnElement>

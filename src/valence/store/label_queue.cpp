@@ -28,6 +28,14 @@ double draw_of(std::string_view text_sha256, double uncertainty) {
   return std::log(uniform) / (kLeastUse + uncertainty);
 }
 
+/// The least of the `count` greatest; 0 of none.
+double least_of_greatest(std::vector<double>& values, std::size_t count) {
+  if (values.empty()) return 0;
+  const auto last = values.begin() + static_cast<std::ptrdiff_t>(std::min(count, values.size()) - 1);
+  std::ranges::nth_element(values, last, std::greater());
+  return *last;
+}
+
 void add_feature(std::vector<float>& vector, std::string_view feature) {
   const std::uint64_t hash = siphash64(feature, kFeatureKey);
   // A sign from the hash keeps collisions from adding up (K. Weinberger et al., "Feature hashing", ICML 2009).
@@ -153,12 +161,7 @@ Result<LabelQueue> make_label_queue(HistoryStore& store, const QueueRequest& req
   }));
   std::ranges::sort(candidates, drawn_before);
   if (candidates.size() > most) candidates.resize(most);
-  double uncertain = 0;  // from here on
-  if (!uncertainties.empty()) {
-    const auto last = uncertainties.begin() + static_cast<std::ptrdiff_t>(std::min(count, uncertainties.size()) - 1);
-    std::ranges::nth_element(uncertainties, last, std::greater());
-    uncertain = *last;
-  }
+  const double uncertain = least_of_greatest(uncertainties, count);
   std::vector<QueueItem> items;
   for (Candidate& candidate : candidates) {
     candidate.item.is_among_most_uncertain = candidate.item.uncertainty >= uncertain;
