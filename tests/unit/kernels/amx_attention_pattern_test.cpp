@@ -2,6 +2,7 @@
 #include <string>
 
 #include "unit/kernels/amx_attention_calls.h"
+#include "unit/kernels/decided_by_bias.h"
 #include "valence/kernels/reference.h"
 
 namespace valence::kernels {
@@ -209,24 +210,12 @@ TEST_P(AmxPatternedAttention, WhatAQueryDoesNotSeeDoesNotMatter) {
   }
 }
 
-// q and k of all tokens are alike, and huge; the bias alone decides, by thousands: distance 3 wins, where it is seen.
 TEST_P(AmxPatternedAttention, ScoresFarApartPickTheirKey) {
-  const AttentionShape shape{1, 16};
-  constexpr int kLength = 70;
-  std::vector<float> values(kLength * 48);
-  std::vector<float> bias(2 * kLength - 1, -5000.0F);
-  bias[kLength - 1 + 3] = 5000.0F;
-  bias[kLength - 1] = 0.0F;
-  for (int t = 0; t < kLength; ++t) {
-    values[t * 48] = values[t * 48 + 16] = 300.0F;
-    values[t * 48 + 32] = static_cast<float>(t);
-  }
-  const Projected qkv(kernels(), values);
-  for (AttentionPattern pattern :
-       {AttentionPattern{}, {.causal = true}, {.window = 3}, {.causal = true, .window = 3}}) {
-    pattern.relative_bias = bias.data() + kLength - 1;
-    const auto out = attend(shape, pattern, qkv, {0, kLength});
-    for (int t = 0; t < kLength; ++t) EXPECT_EQ(out[t * 16], static_cast<float>(t < 3 ? t : t - 3)) << t;
+  const DecidedByBias decided;
+  const Projected qkv(kernels(), decided.values);
+  for (const AttentionPattern& pattern : decided.patterns()) {
+    const auto out = attend(DecidedByBias::kShape, pattern, qkv, {0, DecidedByBias::kLength});
+    for (int t = 0; t < DecidedByBias::kLength; ++t) EXPECT_EQ(out[t * 16], DecidedByBias::winner(t)) << t;
   }
 }
 
