@@ -147,21 +147,34 @@ class AmxPipeline {
 /// Asks for memory ahead of use, a few lines at a time.
 class Prefetcher {
  public:
-  void aim(const std::byte* from, std::int64_t bytes, std::int64_t calls) {
-    at_ = from;
-    end_ = from + bytes;
-    step_ = round_up((bytes + calls - 1) / calls, 64);
+  /// All of `ahead` in `calls` calls of advance().
+  void aim(const ReadAhead& ahead, std::int64_t calls) {
+    row_ = ahead.from;
+    at_ = row_;
+    stride_ = ahead.stride_bytes;
+    row_bytes_ = ahead.row_bytes;
+    rows_ = row_bytes_ > 0 ? ahead.rows : 0;
+    lines_ = calls > 0 ? (rows_ * ((row_bytes_ + 63) / 64) + calls - 1) / calls : 0;
   }
   void advance() {
-    for (const std::byte* end = at_ + step_ < end_ ? at_ + step_ : end_; at_ < end; at_ += 64) {
+    for (std::int64_t line = 0; line < lines_ && rows_ > 0; ++line) {
       __builtin_prefetch(at_, 0, 2);
+      at_ += 64;
+      if (at_ >= row_ + row_bytes_) {
+        row_ += stride_;
+        at_ = row_;
+        --rows_;
+      }
     }
   }
 
  private:
+  const std::byte* row_ = nullptr;
   const std::byte* at_ = nullptr;
-  const std::byte* end_ = nullptr;
-  std::int64_t step_ = 0;
+  std::int64_t stride_ = 0;
+  std::int64_t row_bytes_ = 0;
+  std::int64_t rows_ = 0;
+  std::int64_t lines_ = 0;
 };
 
 /// What one block multiplies in one chunk of the depth; enough steps times rows_a_step to finish a block.
@@ -201,9 +214,10 @@ template <class P, class Pipeline>
   const std::int64_t chunks = blocks > 1 ? (steps + kMaxChunkSteps - 1) / kMaxChunkSteps : 1;
   const std::byte* x = operand_row(call.x.values, steps, first_row);
   Prefetcher prefetcher;
+  if (call.ahead.rows > 0) prefetcher.aim(call.ahead, call.panels * blocks * steps);
   for (std::int64_t panel = call.first_panel; panel < call.first_panel + call.panels; ++panel) {
     const std::byte* weights = call.weights.panels + panel * panel_bytes;
-    prefetcher.aim(weights + panel_bytes, panel_bytes, blocks * steps);
+    if (call.ahead.rows == 0) prefetcher.aim({weights + panel_bytes, panel_bytes, panel_bytes, 1}, blocks * steps);
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
       const std::int64_t step = share_begin(steps, chunks, chunk);
       const std::int64_t chunk_steps = share_begin(steps, chunks, chunk + 1) - step;

@@ -33,6 +33,8 @@ class AmxF32Epilogue {
     float* const to = out_ + (row - first_row_) * stride_ + column_;
     __m512 low = _mm512_add_ps(_mm512_load_ps(sums), offset_.low);
     __m512 high = _mm512_add_ps(_mm512_load_ps(sums + 16), offset_.high);
+    __builtin_prefetch(to + kBlockRows * stride_, 1);
+    __builtin_prefetch(to + kBlockRows * stride_ + 16, 1);
     if constexpr (kAccumulate) {
       low = _mm512_add_ps(_mm512_maskz_loadu_ps(low_, to), low);
       high = _mm512_add_ps(_mm512_maskz_loadu_ps(high_, to + 16), high);
@@ -61,6 +63,7 @@ inline void amx_bf16_product(const Bf16ProductCall& call) noexcept {
   product.rows = call.out.rows;
   product.panels = (call.columns + kPanelColumns - 1) / kPanelColumns;
   product.out = {reinterpret_cast<std::byte*>(call.out.data), call.out.stride, StagingLayout::kRows, 0};
+  product.ahead = call.ahead;
   if (call.accumulate) {
     amx_multiply<AmxBf16, AmxF32Epilogue<true>>(product);
   } else {

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "valence/kernels/encoder_kernels.h"
 #include "valence/kernels/kernel_table.h"
 
 namespace valence::kernels {
@@ -50,6 +51,7 @@ struct Bf16ProductCall {
   RowsView<float> out;
   const float* bias = nullptr;  ///< [columns]; null: none
   bool accumulate = false;
+  ReadAhead ahead = {};  ///< what the caller packs next
 };
 
 /// See the file comment.

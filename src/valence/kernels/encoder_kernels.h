@@ -49,6 +49,14 @@ struct PackedWeightsView {
   std::int64_t out_features = 0;
 };
 
+/// Rows of memory that will be read soon: a kernel that has time asks for them on its way.
+struct ReadAhead {
+  const std::byte* from = nullptr;
+  std::int64_t stride_bytes = 0;
+  std::int64_t row_bytes = 0;
+  std::int64_t rows = 0;
+};
+
 /// out[r - first_row][c] = activation(x[r] . W[c] + bias[c]) for rows [first_row, first_row + rows) and the columns of
 /// panels [first_panel, first_panel + panels).
 struct ProductCall {
@@ -60,6 +68,7 @@ struct ProductCall {
   std::int64_t panels = 0;
   Staging out;
   Activation activation = Activation::kNone;
+  ReadAhead ahead = {};  ///< by default the panel after the one in work
 };
 
 /// Rows [first_row, first_row + rows) of `out` from f32 rows or from staging rows; row 0 of those is `first_row`.

@@ -2,6 +2,8 @@
 /// Softmax, norms, activations and dropout for the backward pass. Included only by the files of one ISA each.
 #pragma once
 
+#include <type_traits>
+
 #include "valence/kernels/row_kernels.h"
 #include "valence/kernels/training_table.h"
 #include "valence/kernels/vector_math.h"
@@ -133,10 +135,15 @@ VecOf<V> derivative(VecOf<V> x) {
 template <class V>
 [[gnu::flatten]] void activation_backward(const ActivationBackwardCall& call) noexcept {
   with_activation(call.activation, [&]<Activation kActivation>() {
-    visit_vectors<V>(call.size, [&](std::int64_t i, std::int64_t n) {
-      const auto slope = derivative<V, kActivation>(load_some<V>(call.x + i, n));
-      store_some<V>(call.dx + i, V::mul(load_some<V>(call.dy + i, n), slope), n);
-    });
+    const auto visit = [&](auto activated) {
+      visit_vectors<V>(call.size, [&](std::int64_t i, std::int64_t n) {
+        const auto x = load_some<V>(call.x + i, n);
+        const auto slope = derivative<V, kActivation>(x);
+        store_some<V>(call.dx + i, V::mul(load_some<V>(call.dy + i, n), slope), n);
+        if constexpr (activated.value) store_some<V>(call.activated + i, activation<V, kActivation>(x), n);
+      });
+    };
+    call.activated == nullptr ? visit(std::false_type{}) : visit(std::true_type{});
   });
 }
 

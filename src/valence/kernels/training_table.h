@@ -65,6 +65,7 @@ struct ActivationBackwardCall {
   const float* x = nullptr;
   const float* dy = nullptr;
   float* dx = nullptr;
+  float* activated = nullptr;  ///< activation(x) as well, which costs little beside; null: not wanted
   std::int64_t size = 0;
   Activation activation = Activation::kNone;
 };

@@ -40,8 +40,9 @@ struct Attention::Work {
   std::int64_t kv_head;
   std::int64_t first_token;
   std::int64_t keys;
-  std::int64_t dim;     ///< of a head, padded
-  std::int64_t stride;  ///< of a row of scores
+  std::int64_t dim;                  ///< of a head, padded
+  std::int64_t stride;               ///< of a row of scores
+  RowsView<float> d_keys, d_values;  ///< where their sums over queries are
   float *k, *v, *k_turned, *v_turned, *q, *p, *dropped, *dp, *d_out, *dq, *dk, *dv, *rows;
   // Of relative terms: the rows of the tables that this sequence's distances have, from first_distance_row on.
   std::int64_t first_distance_row = 0;
@@ -112,6 +113,19 @@ struct Attention::Work {
     }
   }
 
+  /// Whether products read and write rows of the call where they lie; else they are copied, to be padded.
+  [[nodiscard]] bool in_place() const {
+    return bf16 != nullptr && dim == call.form.head_dim && call.relative == nullptr;
+  }
+  /// Rows of x's head, padded to `dim`: as they lie, or copied to `copy`.
+  RowsView<const float> padded(RowsView<const float> x, std::int64_t row, std::int64_t count, std::int64_t head,
+                               float* copy) const {
+    const RowsView<const float> own = part(x, row, count, head);
+    if (in_place()) return own;
+    copy_padded(own, call.form.head_dim, dim, copy);
+    return {copy, count, dim};
+  }
+
   [[nodiscard]] std::int64_t queries() const { return call.queries == Queries::kAll ? keys : 1; }
   [[nodiscard]] std::int64_t first_row() const { return call.queries == Queries::kAll ? first_token : sequence; }
   /// The place in its sequence of the query in row `row` of this sequence's queries.
@@ -126,11 +140,15 @@ struct Attention::Work {
     return {of.data + row * of.stride + head * call.form.head_dim, rows_in_part, of.stride};
   }
 
-  void prepare(bool backward) {
+  void prepare(const Gradients* gradients) {
     const std::int64_t width = call.form.head_dim;
+    const bool backward = gradients != nullptr;
     if (backward) {
-      std::fill_n(dk, keys * dim, 0.0F);
-      std::fill_n(dv, keys * dim, 0.0F);
+      d_keys = in_place() ? part(gradients->k, first_token, keys, kv_head) : RowsView<float>{dk, keys, dim};
+      d_values = in_place() ? part(gradients->v, first_token, keys, kv_head) : RowsView<float>{dv, keys, dim};
+      for (const RowsView<float>& sums : {d_keys, d_values}) {
+        for (std::int64_t key = 0; key < keys; ++key) std::fill_n(sums.data + key * sums.stride, dim, 0.0F);
+      }
     }
     if (bf16 != nullptr) {
       bf16->take(part(call.k, first_token, keys, kv_head), part(call.v, first_token, keys, kv_head), backward);
@@ -323,8 +341,11 @@ struct Attention::Work {
 
   /// p = softmax(scale q k^T) of a block, and `dropped`: p as the values see it. Rows of both are `stride` apart.
   const float* probabilities(std::int64_t head, std::int64_t row, std::int64_t count, const KeyRange& range) {
-    copy_padded(part(call.q, first_row() + row, count, head), call.form.head_dim, dim, q);
-    for (std::int64_t i = 0; i < count * dim; ++i) rows[i] = q[i] * call.form.scale;
+    const RowsView<const float> queries = padded(call.q, first_row() + row, count, head, q);
+    const float scale = call.form.scale;
+    for (std::int64_t i = 0; i < count; ++i) {
+      for (std::int64_t c = 0; c < dim; ++c) rows[i * dim + c] = queries.data[i * queries.stride + c] * scale;
+    }
     if (bf16 != nullptr) {
       bf16->by_keys({rows, count, dim}, {range.begin, range.columns}, {p, count, stride});
     } else {
@@ -375,41 +396,46 @@ struct Attention::Work {
       const KeyRange range = seen_by(row, count);
       const std::int64_t seen = std::min(range.columns, keys - range.begin);
       const float* weights = probabilities(head, row, count, range);
-      copy_padded(part(gradient, first_row() + row, count, head), call.form.head_dim, dim, d_out);
-      const auto add_to_keys = [&](const float* of_queries, const float* from, float* to) {
+      const RowsView<const float> d_context = padded(gradient, first_row() + row, count, head, d_out);
+      const RowsView<const float> queries_read =
+          in_place() ? part(call.q, first_row() + row, count, head) : RowsView<const float>{q, count, dim};
+      const auto add_to_keys = [&](const float* of_queries, RowsView<const float> from, RowsView<float> to) {
         if (bf16 != nullptr) {
-          bf16->add_transposed({of_queries, count, stride}, {range.begin, seen}, {from, count, dim}, {to, keys, dim});
+          bf16->add_transposed({of_queries, count, stride}, {range.begin, seen}, from, to);
           return;
         }
         kernels.multiply({.left = MultiplyCall::Left::kColumns,
                           .a = of_queries,
                           .a_stride = stride,
-                          .b = from,
-                          .b_stride = dim,
-                          .c = to + range.begin * dim,
-                          .c_stride = dim,
+                          .b = from.data,
+                          .b_stride = from.stride,
+                          .c = to.data + range.begin * to.stride,
+                          .c_stride = to.stride,
                           .rows = seen,
                           .columns = dim,
                           .depth = count,
                           .accumulate = true});
       };
-      add_to_keys(weights, d_out, dv);
+      add_to_keys(weights, d_context, d_values);
       if (bf16 != nullptr) {
-        bf16->by_values({d_out, count, dim}, {range.begin, range.columns}, {dp, count, stride});
+        bf16->by_values(d_context, {range.begin, range.columns}, {dp, count, stride});
       } else {
         multiply_across(d_out, count, v_turned, range, dp);
       }
       if (call.dropout.any()) drop(head, row, count, range, dp, dp);
       kernels.softmax_backward(
           {.p = {p, count, stride}, .dp = {dp, count, stride}, .columns = range.columns, .scale = call.form.scale});
-      add_to_keys(dp, q, dk);
+      add_to_keys(dp, queries_read, d_keys);
+      const RowsView<float> d_queries = part(gradients.q, first_row() + row, count, head);
       if (bf16 != nullptr) {
-        bf16->of_keys({dp, count, stride}, {range.begin, seen}, {dq, count, dim});
+        bf16->of_keys({dp, count, stride}, {range.begin, seen},
+                      in_place() ? d_queries : RowsView<float>{dq, count, dim});
       } else {
         multiply_along(dp, count, k, range, dq);
       }
+      if (in_place()) continue;
       relative_backward(head, row, count, range.begin, seen);
-      copy_back(dq, dim, call.form.head_dim, part(gradients.q, first_row() + row, count, head));
+      copy_back(dq, dim, call.form.head_dim, d_queries);
     }
   }
 };
@@ -426,7 +452,7 @@ void Attention::run(const AttentionCall& call, std::int64_t sequence, std::int64
     packed.ensure(Bf16Attention::scratch_bytes(work.keys, call.form.head_dim, kQueryBlock));
     work.bf16 = &bf16.emplace(*bf16_, work.keys, call.form.head_dim, kQueryBlock, packed.data());
   }
-  work.prepare(gradients != nullptr);
+  work.prepare(gradients);
   for (std::int64_t i = 0; i < work.head_group(); ++i) {
     const std::int64_t head = work.kv_head * work.head_group() + i;
     work.prepare_relative(head, gradients != nullptr);
@@ -437,7 +463,7 @@ void Attention::run(const AttentionCall& call, std::int64_t sequence, std::int64
       work.forward(head, out);
     }
   }
-  if (gradients == nullptr) return;
+  if (gradients == nullptr || work.in_place()) return;
   const std::int64_t width = call.form.head_dim;
   copy_back(work.dk, work.dim, width, work.part(gradients->k, work.first_token, work.keys, work.kv_head));
   copy_back(work.dv, work.dim, width, work.part(gradients->v, work.first_token, work.keys, work.kv_head));

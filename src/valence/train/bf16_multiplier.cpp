@@ -80,7 +80,19 @@ void Bf16Multiplier::pack_panel(const Product& product, std::int64_t panel, std:
   }
 }
 
-void Bf16Multiplier::multiply(std::span<const Segment> left, std::int64_t rows, std::span<const Product> products) {
+/// What packing two panels of a product reads, of its first segment.
+kernels::ReadAhead Bf16Multiplier::reads_of(const Product& product, std::int64_t panel) {
+  const Segment& segment = product.right.front();
+  const std::int64_t first = panel * kBf16PanelColumns;
+  const std::int64_t lines = std::min(kPanelsTogether * kBf16PanelColumns, product.columns - first);
+  const bool along = segment.order == kernels::DepthOrder::kAlongLines;
+  constexpr std::int64_t kBytes = sizeof(float);
+  return {reinterpret_cast<const std::byte*>(segment.from + (along ? first * segment.stride : first)),
+          segment.stride * kBytes, (along ? segment.depth : lines) * kBytes, along ? lines : segment.depth};
+}
+
+void Bf16Multiplier::multiply(std::span<const Segment> left, std::int64_t rows, std::span<const Product> products,
+                              const LineTask& before_lines) {
   const Plan plan(left, rows, products, team_.size());
   const std::int64_t strips = blocks_of(rows, kBf16StripRows);
   strips_.ensure(static_cast<std::size_t>((strips + 1) * plan.strip_bytes()));
@@ -94,7 +106,11 @@ void Bf16Multiplier::multiply(std::span<const Segment> left, std::int64_t rows, 
   if (shares) shared_panels_.ensure(static_cast<std::size_t>(all_panels * plan.panel_bytes()));
   team_.parallel_for(static_cast<std::size_t>(strips + (shares ? all_panels : 0)), [&](std::size_t item, std::size_t) {
     auto index = static_cast<std::int64_t>(item);
-    if (index < strips) return pack_strip(plan, index);
+    if (index < strips) {
+      const std::int64_t first = index * kBf16StripRows;
+      if (before_lines) before_lines(first, std::min(kBf16StripRows, rows - first));
+      return pack_strip(plan, index);
+    }
     index -= strips;
     std::byte* const to = shared_panels_.data() + index * plan.panel_bytes();
     const Product* product = products.data();
@@ -130,6 +146,9 @@ void Bf16Multiplier::multiply(std::span<const Segment> left, std::int64_t rows, 
           }
           panels = own.data();
         }
+        kernels::ReadAhead ahead;
+        const std::size_t next = item + team_.size();
+        if (!shares && next < parts.size()) ahead = reads_of(*parts[next].product, parts[next].first_panel);
         const std::int64_t column = first_panel * kBf16PanelColumns;
         kernels_.product({.left = strips_.data() + first_row / kBf16StripRows * plan.strip_bytes(),
                           .right = panels,
@@ -138,7 +157,8 @@ void Bf16Multiplier::multiply(std::span<const Segment> left, std::int64_t rows, 
                           .out = {product->out.data + first_row * product->out.stride + column,
                                   std::min(plan.rows_a_block, rows - first_row), product->out.stride},
                           .bias = product->bias == nullptr ? nullptr : product->bias + column,
-                          .accumulate = product->accumulate});
+                          .accumulate = product->accumulate,
+                          .ahead = ahead});
       });
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,10 @@ struct Segment {
   std::int64_t depth = 0;
   kernels::DepthOrder order = kernels::DepthOrder::kAlongLines;
 };
+
+/// What is done with lines [first, first + count) of a left side right before they are packed: the caller's last word
+/// on them, while they are in a cache anyway. Called once for each line, by any member.
+using LineTask = std::function<void(std::int64_t first, std::int64_t count)>;
 
 /// Packs each operand once a product and keeps nothing between two: weights change with every step, so what could be
 /// kept would have to be written and read again. Where the left side is small, a panel of the right one goes from its
@@ -39,11 +44,13 @@ class Bf16Multiplier {
     bool accumulate = false;
   };
   /// One left side of `rows` lines for all products.
-  void multiply(std::span<const Segment> left, std::int64_t rows, std::span<const Product> products);
+  void multiply(std::span<const Segment> left, std::int64_t rows, std::span<const Product> products,
+                const LineTask& before_lines = {});
 
  private:
   struct Plan;
   void pack_strip(const Plan& plan, std::int64_t strip);
+  static kernels::ReadAhead reads_of(const Product& product, std::int64_t panel);
   void pack_panel(const Product& product, std::int64_t panel, std::byte* to) const;
 
   const kernels::Bf16Products& kernels_;

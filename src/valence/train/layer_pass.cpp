@@ -20,88 +20,129 @@ LayerPass::LayerPass(const EncoderSpec& spec, const NetworkOptions& options, con
       linear_(kernels, options.bf16, team),
       attention_(kernels, options.bf16, team) {}
 
+void LayerPass::norm_rows(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out,
+                          std::int64_t first, std::int64_t rows) const {
+  kernels_.f32->layer_norm(
+      {.x = part(x, first, rows), .addend = {}, .out = part(out, first, rows), .width = width, .norm = norm.weights});
+}
+
 void LayerPass::norm(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out) {
-  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    kernels_.f32->layer_norm(
-        {.x = part(x, first, rows), .addend = {}, .out = part(out, first, rows), .width = width, .norm = norm.weights});
-  });
+  for_row_blocks(team_, x.rows,
+                 [&](std::int64_t first, std::int64_t rows) { norm_rows(x, width, norm, out, first, rows); });
+}
+
+/// Room for what each block of rows adds to the gradients of the norm's weights.
+void LayerPass::begin_norm_backward(std::int64_t rows, std::int64_t width) {
+  const std::int64_t blocks = (rows + kRowBlock - 1) / kRowBlock;
+  norm_parts_.ensure(static_cast<std::size_t>(2 * blocks * width));
+  moments_.ensure(static_cast<std::size_t>(2 * rows));
+  norm_dy_.ensure(static_cast<std::size_t>(blocks * kRowBlock * width));
+}
+
+void LayerPass::norm_backward_rows(RowsView<const float> x, std::int64_t width, const Norm& norm,
+                                   RowsView<const float> dy, RowsView<float> dx, std::int64_t first,
+                                   std::int64_t rows) {
+  float* const moments = moments_.data() + 2 * first;
+  // The weights' gradients read dy, which dx may be, and the moments, which come with dx.
+  const bool learns = norm.d_weight != nullptr || norm.d_bias != nullptr;
+  RowsView<const float> gradient = part(dy, first, rows);
+  if (learns && dx.data == dy.data) {
+    const RowsView<float> copy{norm_dy_.data() + first * width, rows, width};
+    for (std::int64_t r = 0; r < rows; ++r)
+      std::copy_n(gradient.data + r * gradient.stride, width, copy.data + r * width);
+    gradient = copy;
+  }
+  kernels_.training->norm_backward({.x = part(x, first, rows),
+                                    .dy = gradient,
+                                    .dx = part(dx, first, rows),
+                                    .width = width,
+                                    .norm = norm.weights,
+                                    .moments = moments});
+  if (!learns) return;
+  float* const d_weight = norm_parts_.data() + first / kRowBlock * 2 * width;
+  std::fill_n(d_weight, 2 * width, 0.0F);
+  kernels_.training->norm_weight_gradient({.x = part(x, first, rows),
+                                           .dy = gradient,
+                                           .moments = moments,
+                                           .first = 0,
+                                           .columns = width,
+                                           .d_weight = d_weight,
+                                           .d_bias = d_weight + width});
+}
+
+/// Adds up what blocks of rows gave, in their order.
+void LayerPass::end_norm_backward(std::int64_t rows, std::int64_t width, const Norm& norm) {
+  const auto add_to = [&](float* sums, const float* parts) {
+    if (sums == nullptr) return;
+    kernels_.training->column_sums(
+        {.x = {parts, (rows + kRowBlock - 1) / kRowBlock, 2 * width}, .first = 0, .columns = width, .sums = sums});
+  };
+  add_to(norm.d_weight, norm_parts_.data());
+  add_to(norm.d_bias, norm_parts_.data() + width);
 }
 
 void LayerPass::norm_backward(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
                               RowsView<float> dx) {
-  constexpr std::int64_t kColumns = 64;
-  moments_.ensure(static_cast<std::size_t>(2 * x.rows));
-  // The weights' gradients read dy, which dx may be: moments first, in a pass over one row's statistics.
-  const bool learns = norm.d_weight != nullptr || norm.d_bias != nullptr;
-  AlignedBuffer<float>& kept = d_states_copy_;
-  RowsView<const float> gradient = dy;
-  if (learns && dx.data == dy.data) {
-    const auto copy = view(kept, dy.rows, width);
-    for_row_blocks(team_, dy.rows, [&](std::int64_t first, std::int64_t rows) {
-      for (std::int64_t r = first; r < first + rows; ++r) {
-        std::copy_n(dy.data + r * dy.stride, width, copy.data + r * width);
-      }
-    });
-    gradient = copy;
-  }
+  begin_norm_backward(x.rows, width);
   for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    kernels_.training->norm_backward({.x = part(x, first, rows),
-                                      .dy = part(dy, first, rows),
-                                      .dx = part(dx, first, rows),
-                                      .width = width,
-                                      .norm = norm.weights,
-                                      .moments = moments_.data() + 2 * first});
+    norm_backward_rows(x, width, norm, dy, dx, first, rows);
   });
-  if (!learns) return;
-  team_.parallel_for(static_cast<std::size_t>((width + kColumns - 1) / kColumns), [&](std::size_t block, std::size_t) {
-    const std::int64_t first = static_cast<std::int64_t>(block) * kColumns;
-    kernels_.training->norm_weight_gradient({.x = x,
-                                             .dy = gradient,
-                                             .moments = moments_.data(),
-                                             .first = first,
-                                             .columns = std::min(kColumns, width - first),
-                                             .d_weight = norm.d_weight,
-                                             .d_bias = norm.d_bias});
-  });
+  end_norm_backward(x.rows, width, norm);
+}
+
+RowDropout LayerPass::dropout_at(DropoutRate rate, const DropoutStream* random, std::uint64_t place) const {
+  if (random == nullptr || !rate.any()) return {};
+  return {.drops = true, .key = random->key(place), .threshold = rate.threshold(), .scale = rate.scale()};
+}
+
+void LayerPass::drop_rows(const RowDropout& dropout, RowsView<const float> x, std::int64_t width, RowsView<float> out,
+                          std::int64_t first, std::int64_t rows) const {
+  if (!dropout.drops && x.data == out.data) return;
+  for (std::int64_t row = first; row < first + rows; ++row) {
+    const float* from = x.data + row * x.stride;
+    float* to = out.data + row * out.stride;
+    if (!dropout.drops) {
+      std::copy_n(from, width, to);
+      continue;
+    }
+    kernels_.training->dropout({.x = from,
+                                .out = to,
+                                .size = width,
+                                .key = dropout.key,
+                                .first = static_cast<std::uint32_t>(row * width),
+                                .threshold = dropout.threshold,
+                                .scale = dropout.scale});
+  }
 }
 
 void LayerPass::drop(DropoutRate rate, const DropoutStream* random, std::uint64_t place, RowsView<const float> x,
                      std::int64_t width, RowsView<float> out) {
-  const bool drops = random != nullptr && rate.any();
-  if (!drops && x.data == out.data) return;
-  const std::uint64_t key = drops ? random->key(place) : 0;
-  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    for (std::int64_t row = first; row < first + rows; ++row) {
-      const float* from = x.data + row * x.stride;
-      float* to = out.data + row * out.stride;
-      if (!drops) {
-        std::copy_n(from, width, to);
-        continue;
-      }
-      kernels_.training->dropout({.x = from,
-                                  .out = to,
-                                  .size = width,
-                                  .key = key,
-                                  .first = static_cast<std::uint32_t>(row * width),
-                                  .threshold = rate.threshold(),
-                                  .scale = rate.scale()});
-    }
-  });
+  const RowDropout dropout = dropout_at(rate, random, place);
+  if (!dropout.drops && x.data == out.data) return;
+  for_row_blocks(team_, x.rows,
+                 [&](std::int64_t first, std::int64_t rows) { drop_rows(dropout, x, width, out, first, rows); });
+}
+
+void LayerPass::add_rows(RowsView<float> x, RowsView<const float> y, std::int64_t width, std::int64_t first,
+                         std::int64_t rows) const {
+  kernels_.f32->add_rows({.x = part(x, first, rows), .y = part(y, first, rows), .width = width});
 }
 
 void LayerPass::add(RowsView<float> x, RowsView<const float> y, std::int64_t width) {
-  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    kernels_.f32->add_rows({.x = part(x, first, rows), .y = part(y, first, rows), .width = width});
-  });
+  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) { add_rows(x, y, width, first, rows); });
+}
+
+void LayerPass::activate_rows(Activation activation, RowsView<const float> x, RowsView<float> out, std::int64_t first,
+                              std::int64_t rows) const {
+  kernels_.f32->activate({.x = x.data + first * x.stride,
+                          .out = out.data + first * out.stride,
+                          .size = rows * x.stride,
+                          .activation = activation});
 }
 
 void LayerPass::activate(Activation activation, RowsView<const float> x, RowsView<float> out) {
-  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    kernels_.f32->activate({.x = x.data + first * x.stride,
-                            .out = out.data + first * out.stride,
-                            .size = rows * x.stride,
-                            .activation = activation});
-  });
+  for_row_blocks(team_, x.rows,
+                 [&](std::int64_t first, std::int64_t rows) { activate_rows(activation, x, out, first, rows); });
 }
 
 void LayerPass::activate_backward(Activation activation, RowsView<const float> x, RowsView<float> dy) {
@@ -223,9 +264,17 @@ void LayerPass::make_projections(const Step& step, LayerTape& tape) {
   const std::int64_t tokens = step.batch->total_tokens();
   const std::int64_t hidden = spec_.hidden_size;
   RowsView<const float> input = read(tape.input, tokens, hidden);
+  LineTask norm_input;
   if (spec_.norm_placement == NormPlacement::kPre && layer.attention_norm) {
-    norm(input, hidden, *layer.attention_norm, view(tape.normed, tokens, hidden));
-    input = read(tape.normed, tokens, hidden);
+    const auto normed = view(tape.normed, tokens, hidden);
+    if (step.queries == Queries::kAll) {
+      norm_input = [this, input, hidden, &layer, normed](std::int64_t first, std::int64_t count) {
+        norm_rows(input, hidden, *layer.attention_norm, normed, first, count);
+      };
+    } else {
+      norm(input, hidden, *layer.attention_norm, normed);
+    }
+    input = normed;
   }
   const bool norms = layer.query_norm.has_value();
   const std::int64_t rows = rows_of(step);
@@ -236,7 +285,7 @@ void LayerPass::make_projections(const Step& step, LayerTape& tape) {
   const LinearPass::Call key{&layer.key, &tape.key_tape, k};
   const LinearPass::Call value{&layer.value, &tape.value_tape, v};
   if (step.queries == Queries::kAll) {
-    linear_.forward(input, std::array{query, key, value}, step.random);
+    linear_.forward(input, std::array{query, key, value}, step.random, norm_input);
   } else {
     const auto chosen = view(tape.chosen, rows, hidden);
     gather(input, hidden, *step.batch, step.queries, chosen);
@@ -249,21 +298,20 @@ void LayerPass::make_projections(const Step& step, LayerTape& tape) {
          Direction::kForward);
 }
 
-void LayerPass::ffn_activate(const Step& step, const LayerTape& tape, RowsView<float> out) {
+/// Rows of the activation, as the output layer reads them.
+void LayerPass::ffn_activate_rows(const Step& step, const LayerTape& tape, RowsView<float> out, std::int64_t first,
+                                  std::int64_t rows) const {
   const std::int64_t width = spec_.intermediate_size;
-  const std::int64_t rows = out.rows;
   if (spec_.gated) {
-    const auto expanded = read(tape.expanded, rows, 2 * width);
-    for_row_blocks(team_, rows, [&](std::int64_t first, std::int64_t count) {
-      kernels_.f32->gate({.x = part(expanded, first, count),
-                          .out = part(out, first, count),
-                          .width = width,
-                          .activation = spec_.hidden_act});
-    });
+    kernels_.f32->gate({.x = part(read(tape.expanded, out.rows, 2 * width), first, rows),
+                        .out = part(out, first, rows),
+                        .width = width,
+                        .activation = spec_.hidden_act});
   } else {
-    activate(spec_.hidden_act, read(tape.expanded, rows, width), out);
+    activate_rows(spec_.hidden_act, read(tape.expanded, out.rows, width), out, first, rows);
   }
-  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate), out, width, out);
+  drop_rows(dropout_at(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate)), out,
+            width, out, first, rows);
 }
 
 void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) {
@@ -271,7 +319,6 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
   const std::int64_t hidden = spec_.hidden_size;
   const std::int64_t rows = rows_of(step);
   const bool post = spec_.norm_placement == NormPlacement::kPost;
-  const std::int64_t tokens = step.batch->total_tokens();
   make_projections(step, tape);
   project_relative(step, tape);
   const auto context = view(tape.context, rows, spec_.query_size());
@@ -286,19 +333,21 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
   const auto attended = view(tape.attended, rows, hidden);
   linear_.forward(context, std::array{LinearPass::Call{&layer.attention_output, &tape.attention_output_tape, attended}},
                   step.random);
-  drop(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput), attended, hidden,
-       attended);
-  const auto input = read(tape.input, tokens, hidden);
-  if (step.queries == Queries::kAll) {
-    add(attended, input, hidden);
-  } else {
-    const auto residual = view(d_states_, rows, hidden);
-    gather(input, hidden, *step.batch, step.queries, residual);
-    add(attended, residual, hidden);
+  RowsView<const float> residual = read(tape.input, step.batch->total_tokens(), hidden);
+  if (step.queries != Queries::kAll) {
+    const auto chosen = view(d_states_, rows, hidden);
+    gather(residual, hidden, *step.batch, step.queries, chosen);
+    residual = chosen;
   }
-
   const auto ffn_input = view(tape.ffn_input, rows, hidden);
-  norm(attended, hidden, post ? *layer.attention_norm : layer.output_norm, ffn_input);
+  const auto attention_dropout =
+      dropout_at(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput));
+  const LineTask add_and_norm = [&](std::int64_t first, std::int64_t count) {
+    drop_rows(attention_dropout, attended, hidden, attended, first, count);
+    add_rows(attended, residual, hidden, first, count);
+    norm_rows(attended, hidden, post ? *layer.attention_norm : layer.output_norm, ffn_input, first, count);
+  };
+
   const std::int64_t width = spec_.intermediate_size;
   const auto expanded = view(tape.expanded, rows, spec_.gated ? 2 * width : width);
   if (spec_.gated) {
@@ -307,76 +356,115 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
         std::array{LinearPass::Call{&*layer.gate, &tape.gate_tape, expanded},
                    LinearPass::Call{
                        &layer.intermediate, &tape.intermediate_tape, {expanded.data + width, rows, expanded.stride}}},
-        step.random);
+        step.random, add_and_norm);
   } else {
     linear_.forward(ffn_input, std::array{LinearPass::Call{&layer.intermediate, &tape.intermediate_tape, expanded}},
-                    step.random);
+                    step.random, add_and_norm);
   }
   const auto activated = view(activated_, rows, width);
-  ffn_activate(step, tape, activated);
   const auto summed = post ? view(tape.summed, rows, hidden) : out;
-  linear_.forward(activated, std::array{LinearPass::Call{&layer.output, &tape.output_tape, summed}}, step.random);
-  drop(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput), summed, hidden, summed);
-  add(summed, post ? ffn_input : attended, hidden);
-  if (post) norm(summed, hidden, layer.output_norm, out);
+  linear_.forward(
+      activated, std::array{LinearPass::Call{&layer.output, &tape.output_tape, summed}}, step.random,
+      [&](std::int64_t first, std::int64_t count) { ffn_activate_rows(step, tape, activated, first, count); });
+  const auto output_dropout = dropout_at(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput));
+  for_row_blocks(team_, rows, [&](std::int64_t first, std::int64_t count) {
+    drop_rows(output_dropout, summed, hidden, summed, first, count);
+    add_rows(summed, post ? ffn_input : attended, hidden, first, count);
+    if (post) norm_rows(summed, hidden, layer.output_norm, out, first, count);
+  });
+}
+
+/// From d_out (the gradient of the second residual sum) to d_ffn_input_, that of what the feed-forward block read.
+void LayerPass::ffn_backward(const Step& step, LayerTape& tape, RowsView<float> d_out, const LineTask& before_rows) {
+  const Layer& layer = *step.layer;
+  const std::int64_t hidden = spec_.hidden_size;
+  const std::int64_t rows = d_out.rows;
+  const std::int64_t width = spec_.intermediate_size;
+  const auto d_states = view(d_states_, rows, hidden);
+  const auto output_dropout = dropout_at(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput));
+  const auto d_activated = view(d_activated_, rows, width);
+  const LinearPass::Gradient output{&layer.output, &tape.output_tape, d_states};
+  linear_.input_gradient(std::array{output}, d_activated, false, step.random,
+                         [&](std::int64_t first, std::int64_t count) {
+                           if (before_rows) before_rows(first, count);
+                           drop_rows(output_dropout, d_out, hidden, d_states, first, count);
+                         });
+
+  const auto activated = view(activated_, rows, width);
+  const auto d_input = view(d_ffn_input_, rows, hidden);
+  const auto dropout =
+      dropout_at(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate));
+  const auto ffn_input = read(tape.ffn_input, rows, hidden);
+  if (spec_.gated) {
+    const auto d_expanded = view(d_expanded_, rows, 2 * width);
+    const std::array gradients{
+        LinearPass::Gradient{&*layer.gate, &tape.gate_tape, d_expanded},
+        LinearPass::Gradient{
+            &layer.intermediate, &tape.intermediate_tape, {d_expanded.data + width, rows, d_expanded.stride}}};
+    linear_.input_gradient(gradients, d_input, false, step.random, [&](std::int64_t first, std::int64_t count) {
+      ffn_activate_rows(step, tape, activated, first, count);
+      drop_rows(dropout, d_activated, width, d_activated, first, count);
+      kernels_.training->gate_backward({.x = part(read(tape.expanded, rows, 2 * width), first, count),
+                                        .dy = part(RowsView<const float>(d_activated), first, count),
+                                        .dx = part(d_expanded, first, count),
+                                        .width = width,
+                                        .activation = spec_.hidden_act});
+    });
+    linear_.weight_gradient(ffn_input, gradients, step.random);
+  } else {
+    const LinearPass::Gradient intermediate{&layer.intermediate, &tape.intermediate_tape, d_activated};
+    linear_.input_gradient(std::array{intermediate}, d_input, false, step.random,
+                           [&](std::int64_t first, std::int64_t count) {
+                             drop_rows(dropout, d_activated, width, d_activated, first, count);
+                             float* const gradient = d_activated.data + first * width;
+                             kernels_.training->activation_backward({.x = tape.expanded.data() + first * width,
+                                                                     .dy = gradient,
+                                                                     .dx = gradient,
+                                                                     .activated = activated.data + first * width,
+                                                                     .size = count * width,
+                                                                     .activation = spec_.hidden_act});
+                             drop_rows(dropout, activated, width, activated, first, count);
+                           });
+    linear_.weight_gradient(ffn_input, std::array{intermediate}, step.random);
+  }
+  linear_.weight_gradient(activated, std::array{output}, step.random);
 }
 
 void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_out, RowsView<float> d_input) {
   const Layer& layer = *step.layer;
   const std::int64_t hidden = spec_.hidden_size;
   const std::int64_t rows = rows_of(step);
-  const std::int64_t width = spec_.intermediate_size;
   const bool post = spec_.norm_placement == NormPlacement::kPost;
   const auto attended = read(tape.attended, rows, hidden);
-  const auto ffn_input = read(tape.ffn_input, rows, hidden);
 
   // Feed-forward. d_out becomes the gradient of the second residual sum.
-  if (post) norm_backward(read(tape.summed, rows, hidden), hidden, layer.output_norm, d_out, d_out);
-  const auto d_states = view(d_states_, rows, hidden);
-  drop(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput), d_out, hidden, d_states);
-  const auto activated = view(activated_, rows, width);
-  ffn_activate(step, tape, activated);
-  const auto d_activated = view(d_activated_, rows, width);
-  linear_.backward(activated, std::array{LinearPass::Gradient{&layer.output, &tape.output_tape, d_states}}, d_activated,
-                   false, step.random);
-  drop(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate), d_activated, width,
-       d_activated);
-  if (spec_.gated) {
-    const auto expanded = read(tape.expanded, rows, 2 * width);
-    const auto d_expanded = view(d_expanded_, rows, 2 * width);
-    for_row_blocks(team_, rows, [&](std::int64_t first, std::int64_t count) {
-      kernels_.training->gate_backward({.x = part(expanded, first, count),
-                                        .dy = part(RowsView<const float>(d_activated), first, count),
-                                        .dx = part(d_expanded, first, count),
-                                        .width = width,
-                                        .activation = spec_.hidden_act});
-    });
-    linear_.backward(ffn_input,
-                     std::array{LinearPass::Gradient{&*layer.gate, &tape.gate_tape, d_expanded},
-                                LinearPass::Gradient{&layer.intermediate,
-                                                     &tape.intermediate_tape,
-                                                     {d_expanded.data + width, rows, d_expanded.stride}}},
-                     d_states, false, step.random);
-  } else {
-    activate_backward(spec_.hidden_act, read(tape.expanded, rows, width), d_activated);
-    linear_.backward(ffn_input,
-                     std::array{LinearPass::Gradient{&layer.intermediate, &tape.intermediate_tape, d_activated}},
-                     d_states, false, step.random);
-  }
   if (post) {
-    add(d_states, d_out, hidden);
-    norm_backward(attended, hidden, *layer.attention_norm, d_states, d_states);
+    const auto summed = read(tape.summed, rows, hidden);
+    begin_norm_backward(rows, hidden);
+    ffn_backward(step, tape, d_out, [&](std::int64_t first, std::int64_t count) {
+      norm_backward_rows(summed, hidden, layer.output_norm, d_out, d_out, first, count);
+    });
+    end_norm_backward(rows, hidden, layer.output_norm);
   } else {
-    norm_backward(attended, hidden, layer.output_norm, d_states, d_states);
-    add(d_states, d_out, hidden);
+    ffn_backward(step, tape, d_out, {});
   }
 
-  // Attention. d_states is the gradient of the first residual sum; d_out is free.
-  drop(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput), d_states, hidden, d_out);
+  // Attention. d_sum becomes the gradient of the first residual sum; d_out is free then.
+  const auto d_sum = view(d_ffn_input_, rows, hidden);
+  const Norm& sum_norm = post ? *layer.attention_norm : layer.output_norm;
+  const auto attention_dropout =
+      dropout_at(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput));
   const auto d_context = view(d_context_, rows, spec_.query_size());
-  linear_.backward(read(tape.context, rows, spec_.query_size()),
-                   std::array{LinearPass::Gradient{&layer.attention_output, &tape.attention_output_tape, d_out}},
-                   d_context, false, step.random);
+  const std::array attention_output{LinearPass::Gradient{&layer.attention_output, &tape.attention_output_tape, d_out}};
+  begin_norm_backward(rows, hidden);
+  linear_.input_gradient(attention_output, d_context, false, step.random, [&](std::int64_t first, std::int64_t count) {
+    if (post) add_rows(d_sum, d_out, hidden, first, count);
+    norm_backward_rows(attended, hidden, sum_norm, d_sum, d_sum, first, count);
+    if (!post) add_rows(d_sum, d_out, hidden, first, count);
+    drop_rows(attention_dropout, d_sum, hidden, d_out, first, count);
+  });
+  end_norm_backward(rows, hidden, sum_norm);
+  linear_.weight_gradient(read(tape.context, rows, spec_.query_size()), attention_output, step.random);
   const std::int64_t tokens = step.batch->total_tokens();
   const Attention::Gradients gradients{view(d_q_, rows, spec_.query_size()), view(d_k_, tokens, spec_.key_value_size()),
                                        view(d_v_, tokens, spec_.key_value_size())};
@@ -399,9 +487,9 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
   relative_backward(step, tape);
   projections_backward(step, tape, d_input);
   if (step.queries == Queries::kAll) {
-    add(d_input, d_states, hidden);
+    add(d_input, d_sum, hidden);
   } else {
-    scatter_add(d_states, hidden, *step.batch, step.queries, d_input);
+    scatter_add(d_sum, hidden, *step.batch, step.queries, d_input);
   }
 }
 

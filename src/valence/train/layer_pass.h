@@ -60,6 +60,14 @@ struct LayerTape {
   LinearTape query_tape, key_tape, value_tape, attention_output_tape, gate_tape, intermediate_tape, output_tape;
 };
 
+/// Dropout of the rows of one place.
+struct RowDropout {
+  bool drops = false;
+  std::uint64_t key = 0;
+  std::uint32_t threshold = 0;
+  float scale = 1.0F;
+};
+
 /// The scratch and the threads of a forward and backward pass over layers.
 class LayerPass {
  public:
@@ -103,7 +111,24 @@ class LayerPass {
   void projections_backward(const Step& step, LayerTape& tape, RowsView<float> d_input);
   void norm_heads(const Step& step, LayerTape& tape);
   void rotate(const Step& step, RowsView<float> x, std::int64_t heads, Queries queries, Direction direction);
-  void ffn_activate(const Step& step, const LayerTape& tape, RowsView<float> out);
+  void ffn_activate_rows(const Step& step, const LayerTape& tape, RowsView<float> out, std::int64_t first,
+                         std::int64_t rows) const;
+  void ffn_backward(const Step& step, LayerTape& tape, RowsView<float> d_out, const LineTask& before_rows);
+
+  // The same as the public ones for rows [first, first + rows): what a product does with rows before it reads them.
+  void norm_rows(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out, std::int64_t first,
+                 std::int64_t rows) const;
+  void begin_norm_backward(std::int64_t rows, std::int64_t width);
+  void norm_backward_rows(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
+                          RowsView<float> dx, std::int64_t first, std::int64_t rows);
+  void end_norm_backward(std::int64_t rows, std::int64_t width, const Norm& norm);
+  [[nodiscard]] RowDropout dropout_at(DropoutRate rate, const DropoutStream* random, std::uint64_t place) const;
+  void drop_rows(const RowDropout& dropout, RowsView<const float> x, std::int64_t width, RowsView<float> out,
+                 std::int64_t first, std::int64_t rows) const;
+  void add_rows(RowsView<float> x, RowsView<const float> y, std::int64_t width, std::int64_t first,
+                std::int64_t rows) const;
+  void activate_rows(Activation activation, RowsView<const float> x, RowsView<float> out, std::int64_t first,
+                     std::int64_t rows) const;
 
   EncoderSpec spec_;
   DropoutSpec dropout_;
@@ -111,8 +136,8 @@ class LayerPass {
   SpinTeam& team_;
   LinearPass linear_;
   Attention attention_;
-  AlignedBuffer<float> activated_, d_activated_, d_expanded_, d_context_, d_q_, d_k_, d_v_, d_states_, d_states_copy_,
-      d_position_keys_, d_position_queries_, d_relative_, moments_, cos_, sin_;
+  AlignedBuffer<float> activated_, d_activated_, d_expanded_, d_context_, d_q_, d_k_, d_v_, d_states_, d_ffn_input_,
+      norm_dy_, norm_parts_, d_position_keys_, d_position_queries_, d_relative_, moments_, cos_, sin_;
   std::vector<std::int32_t> positions_;
 };
 

@@ -47,7 +47,7 @@ void LayerPass::relative_backward(const Step& step, LayerTape& tape) {
   const auto dropped = read(tape.relative, rows, hidden);
   const auto d_dropped = view(d_relative_, rows, hidden);
   bool accumulate = false;
-  const auto take = [&](const Linear& linear, const LinearTape& linear_tape, const AlignedBuffer<float>& gradient) {
+  const auto take = [&](const Linear& linear, LinearTape& linear_tape, const AlignedBuffer<float>& gradient) {
     linear_.backward(dropped,
                      std::array{LinearPass::Gradient{&linear, &linear_tape, read(gradient, rows, spec_.query_size())}},
                      d_dropped, accumulate, step.random);

@@ -29,7 +29,8 @@ struct Linear {
 
 /// What the backward pass of a Linear needs beside its input; kept by whoever keeps the input.
 struct LinearTape {
-  AlignedBuffer<float> down;  ///< scale * dropout(x) A^T: [rows, rank]
+  AlignedBuffer<float> down;    ///< scale * dropout(x) A^T: [rows, rank]
+  AlignedBuffer<float> d_down;  ///< its gradient, from input_gradient to weight_gradient
 };
 
 /// Forward and backward of Linears over all rows of a batch.
@@ -43,19 +44,28 @@ class LinearPass {
     LinearTape* tape = nullptr;
     RowsView<float> out;  ///< written by forward
   };
-  /// out = the layer of x, for each, all from the same x. `random` null: no dropout.
-  void forward(RowsView<const float> x, std::span<const Call> calls, const DropoutStream* random);
+  /// out = the layer of x, for each, all from the same x. `random` null: no dropout. `before_rows` writes the rows of x
+  /// right before they are read (Products::forward).
+  void forward(RowsView<const float> x, std::span<const Call> calls, const DropoutStream* random,
+               const LineTask& before_rows = {});
 
   struct Gradient {
     const Linear* layer = nullptr;
-    const LinearTape* tape = nullptr;
+    LinearTape* tape = nullptr;
     RowsView<const float> dy;
   };
-  /// Adds the gradients of the layers' parameters; where `dx` has data, dx = (or +=) the gradient of x.
+  /// dx = (or +=) the gradient of x, from which all layers read; nothing where dx has no data. `before_rows` writes the
+  /// rows of dy.
+  void input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
+                      const DropoutStream* random, const LineTask& before_rows = {});
+  /// Adds the gradients of the layers' parameters; after input_gradient of the same.
+  void weight_gradient(RowsView<const float> x, std::span<const Gradient> gradients, const DropoutStream* random);
+  /// The one and the other.
   void backward(RowsView<const float> x, std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
                 const DropoutStream* random);
 
  private:
+  void take(std::span<const Gradient> gradients);
   RowsView<const float> dropped(RowsView<const float> x, std::int64_t width, const Linear& layer,
                                 const DropoutStream* random);
   void drop(RowsView<const float> x, std::int64_t width, const Linear& layer, const DropoutStream& random,
@@ -64,19 +74,9 @@ class LinearPass {
   const kernels::KernelTable& kernels_;
   SpinTeam& team_;
   Products products_;
-  AlignedBuffer<float> dropped_, d_down_, d_dropped_;
+  AlignedBuffer<float> dropped_, d_dropped_;
   std::vector<Products::Output> outputs_;
   std::vector<Products::Gradient> gradients_;
 };
-
-/// body(first, count) over shares of `rows` rows, in parallel. Which rows share a call does not depend on the team.
-template <class Body>
-void for_row_blocks(SpinTeam& team, std::int64_t rows, Body&& body) {
-  constexpr std::int64_t kRows = 16;
-  team.parallel_for(static_cast<std::size_t>((rows + kRows - 1) / kRows), [&](std::size_t block, std::size_t) {
-    const std::int64_t first = static_cast<std::int64_t>(block) * kRows;
-    body(first, first + kRows < rows ? kRows : rows - first);
-  });
-}
 
 }  // namespace valence::train

@@ -11,11 +11,11 @@ namespace {
 using kernels::DepthOrder;
 
 // Rows of a weight gradient's sum taken at a time: the turned operand then stays a few megabytes.
-constexpr std::int64_t kRowBlock = 2048;
+constexpr std::int64_t kGradientRows = 2048;
 constexpr std::int64_t kTurnedColumns = 64;
 // In bf16: few enough for one operand to stay in the level-2 cache a block of features at a time, and enough for the
 // gradient's way from memory and back to take less than its product.
-constexpr std::int64_t kBf16RowBlock = 1024;
+constexpr std::int64_t kBf16GradientRows = 1024;
 
 std::int64_t blocks_of(std::int64_t size, std::int64_t block) { return (size + block - 1) / block; }
 
@@ -63,7 +63,7 @@ void Products::multiply(const Panel& panel, RowsView<const float> x, RowsView<fl
                         .out = out});
 }
 
-void Products::forward_in_bf16(RowsView<const float> x, std::span<const Output> outputs) {
+void Products::forward_in_bf16(RowsView<const float> x, std::span<const Output> outputs, const LineTask& before_rows) {
   right_.clear();
   bf16_products_.clear();
   for (const Output& output : outputs) {
@@ -77,11 +77,12 @@ void Products::forward_in_bf16(RowsView<const float> x, std::span<const Output> 
         {std::span(right_).subspan(i, 1), layer.out_features, outputs[i].out, layer.bias, outputs[i].accumulate});
   }
   const Segment left{x.data, x.stride, outputs.front().layer->in_features, DepthOrder::kAlongLines};
-  bf16_->multiply({&left, 1}, x.rows, bf16_products_);
+  bf16_->multiply({&left, 1}, x.rows, bf16_products_, before_rows);
 }
 
-void Products::forward(RowsView<const float> x, std::span<const Output> outputs) {
-  if (bf16_) return forward_in_bf16(x, outputs);
+void Products::forward(RowsView<const float> x, std::span<const Output> outputs, const LineTask& before_rows) {
+  if (bf16_) return forward_in_bf16(x, outputs, before_rows);
+  if (before_rows) for_row_blocks(team_, x.rows, before_rows);
   std::size_t items = 0;
   for (const Output& output : outputs)
     items += static_cast<std::size_t>(blocks_of(output.layer->out_features, columns_));
@@ -117,8 +118,46 @@ void Products::forward(RowsView<const float> x, const LinearParameters& layer, R
   forward(x, {&output, 1});
 }
 
+/// before_rows, then the sums of these rows for each bias that learns.
+LineTask Products::with_bias_sums(std::span<const Gradient> gradients, const LineTask& before_rows) {
+  for (const Gradient& gradient : gradients) {
+    const LinearParameters& layer = *gradient.layer;
+    if (layer.d_bias == nullptr) continue;
+    auto own = std::ranges::find(bias_sums_, layer.d_bias, &BiasSums::d_bias);
+    if (own == bias_sums_.end()) own = std::ranges::find(bias_sums_, nullptr, &BiasSums::d_bias);
+    if (own == bias_sums_.end()) own = bias_sums_.insert(own, BiasSums());
+    own->d_bias = layer.d_bias;
+    own->dy = gradient.dy.data;
+    own->blocks = blocks_of(gradient.dy.rows, kRowBlock);
+    own->parts.ensure(static_cast<std::size_t>(own->blocks * layer.out_features));
+  }
+  return [this, gradients, &before_rows](std::int64_t first, std::int64_t count) {
+    if (before_rows) before_rows(first, count);
+    for (const Gradient& gradient : gradients) {
+      const auto own = std::ranges::find(bias_sums_, gradient.layer->d_bias, &BiasSums::d_bias);
+      if (gradient.layer->d_bias == nullptr || own == bias_sums_.end()) continue;
+      const std::int64_t width = gradient.layer->out_features;
+      float* const sums = own->parts.data() + first / kRowBlock * width;
+      std::fill_n(sums, width, 0.0F);
+      kernels_.training->column_sums({.x = {gradient.dy.data + first * gradient.dy.stride, count, gradient.dy.stride},
+                                      .first = 0,
+                                      .columns = width,
+                                      .sums = sums});
+    }
+  };
+}
+
+/// What the sums of dy's columns are the sums of: its rows, or those of their blocks.
+RowsView<const float> Products::take_bias_sums(const Gradient& gradient) {
+  const auto own = std::ranges::find(bias_sums_, gradient.layer->d_bias, &BiasSums::d_bias);
+  if (own == bias_sums_.end() || own->dy != gradient.dy.data) return gradient.dy;
+  own->d_bias = nullptr;
+  return {own->parts.data(), own->blocks, gradient.layer->out_features};
+}
+
 /// One product over the outputs of all layers, laid end to end.
-void Products::input_gradient_in_bf16(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate) {
+void Products::input_gradient_in_bf16(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
+                                      const LineTask& before_rows) {
   left_.clear();
   right_.clear();
   for (const Gradient& gradient : gradients) {
@@ -128,11 +167,13 @@ void Products::input_gradient_in_bf16(std::span<const Gradient> gradients, RowsV
                       layer.turned ? DepthOrder::kAlongLines : DepthOrder::kAcrossLines});
   }
   const Bf16Multiplier::Product product{right_, gradients.front().layer->in_features, dx, nullptr, accumulate};
-  bf16_->multiply(left_, dx.rows, {&product, 1});
+  bf16_->multiply(left_, dx.rows, {&product, 1}, with_bias_sums(gradients, before_rows));
 }
 
-void Products::input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate) {
-  if (bf16_) return input_gradient_in_bf16(gradients, dx, accumulate);
+void Products::input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
+                              const LineTask& before_rows) {
+  if (bf16_) return input_gradient_in_bf16(gradients, dx, accumulate, before_rows);
+  if (before_rows) for_row_blocks(team_, dx.rows, before_rows);
   const std::int64_t in_features = gradients.front().layer->in_features;
   team_.parallel_for(
       static_cast<std::size_t>(blocks_of(in_features, columns_)), [&](std::size_t item, std::size_t member) {
@@ -207,17 +248,18 @@ void Products::weight_gradient(std::span<const Gradient> gradients, RowsView<con
     const LinearParameters& layer = *gradient.layer;
     VALENCE_ASSERT(gradient.dy.rows == x.rows, "a gradient for each row");
     if (layer.d_bias != nullptr) {
+      const RowsView<const float> terms = take_bias_sums(gradient);
       team_.parallel_for(
           static_cast<std::size_t>(blocks_of(layer.out_features, kTurnedColumns)), [&](std::size_t item, std::size_t) {
             const std::int64_t first = static_cast<std::int64_t>(item) * kTurnedColumns;
-            kernels_.training->column_sums({.x = gradient.dy,
+            kernels_.training->column_sums({.x = terms,
                                             .first = first,
                                             .columns = std::min(kTurnedColumns, layer.out_features - first),
                                             .sums = layer.d_bias});
           });
     }
     if (layer.d_weight == nullptr) continue;
-    const std::int64_t row_block = bf16_ ? kBf16RowBlock : kRowBlock;
+    const std::int64_t row_block = bf16_ ? kBf16GradientRows : kGradientRows;
     for (std::int64_t row = 0; row < x.rows; row += row_block) {
       const std::int64_t rows = std::min(row_block, x.rows - row);
       const RowsView<const float> own_dy{gradient.dy.data + row * gradient.dy.stride, rows, gradient.dy.stride};

@@ -17,6 +17,18 @@ namespace valence::train {
 
 using kernels::RowsView;
 
+/// Rows that are worked on at a time where each is on its own.
+inline constexpr std::int64_t kRowBlock = kernels::kBf16StripRows;
+
+/// body(first, count) over blocks of kRowBlock rows, in parallel. Which rows share a call does not depend on the team.
+template <class Body>
+void for_row_blocks(SpinTeam& team, std::int64_t rows, Body&& body) {
+  team.parallel_for(static_cast<std::size_t>((rows + kRowBlock - 1) / kRowBlock), [&](std::size_t block, std::size_t) {
+    const std::int64_t first = static_cast<std::int64_t>(block) * kRowBlock;
+    body(first, first + kRowBlock < rows ? kRowBlock : rows - first);
+  });
+}
+
 /// y = x W^T + bias, and where the gradients go. Pointers into a ParameterSet.
 struct LinearParameters {
   std::int64_t in_features = 0;
@@ -43,26 +55,39 @@ class Products {
     RowsView<float> out;  ///< [rows of x, out_features]
     bool accumulate = false;
   };
-  /// out = x W^T + bias, or += it, for each, all from the same x.
-  void forward(RowsView<const float> x, std::span<const Output> outputs);
+  /// out = x W^T + bias, or += it, for each, all from the same x. `before_rows` writes the rows of x, kRowBlock of them
+  /// at a time, right before they are read.
+  void forward(RowsView<const float> x, std::span<const Output> outputs, const LineTask& before_rows = {});
   void forward(RowsView<const float> x, const LinearParameters& layer, RowsView<float> out);
 
   struct Gradient {
     const LinearParameters* layer = nullptr;
     RowsView<const float> dy;  ///< [rows, out_features]
   };
-  /// dx = sum over the layers of dy W; all have the same in_features. With `accumulate`, dx += it.
-  void input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate);
+  /// dx = sum over the layers of dy W; all have the same in_features. With `accumulate`, dx += it. `before_rows` writes
+  /// the rows of dy.
+  void input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
+                      const LineTask& before_rows = {});
   /// d_weight += dy^T x, d_bias += the sums of dy's columns, where they are not frozen.
   void weight_gradient(std::span<const Gradient> gradients, RowsView<const float> x);
 
  private:
   struct Panel;
+  /// Sums of dy's columns a block of rows, from input_gradient, which has the rows at hand, to weight_gradient.
+  struct BiasSums {
+    const float* d_bias = nullptr;  ///< null: free
+    const float* dy = nullptr;
+    std::int64_t blocks = 0;
+    AlignedBuffer<float> parts;  ///< [blocks, out_features]
+  };
+  LineTask with_bias_sums(std::span<const Gradient> gradients, const LineTask& before_rows);
+  [[nodiscard]] RowsView<const float> take_bias_sums(const Gradient& gradient);
   void multiply(const Panel& panel, RowsView<const float> x, RowsView<float> out, bool accumulate) const;
   [[nodiscard]] Panel panel_of(std::size_t member, std::int64_t depth);
   void add_weight_gradient(const LinearParameters& layer, RowsView<const float> dy, RowsView<const float> x);
-  void forward_in_bf16(RowsView<const float> x, std::span<const Output> outputs);
-  void input_gradient_in_bf16(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate);
+  void forward_in_bf16(RowsView<const float> x, std::span<const Output> outputs, const LineTask& before_rows);
+  void input_gradient_in_bf16(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
+                              const LineTask& before_rows);
   void add_weight_gradient_in_bf16(const LinearParameters& layer, RowsView<const float> dy, RowsView<const float> x);
 
   const kernels::KernelTable& kernels_;
@@ -71,6 +96,7 @@ class Products {
   std::vector<AlignedBuffer<float>> panels_;  // one a member
   AlignedBuffer<float> turned_;               // the left operand of a weight gradient, [features][rows]
   std::optional<Bf16Multiplier> bf16_;
+  std::vector<BiasSums> bias_sums_;
   std::vector<Segment> left_, right_;  // of bf16_'s products
   std::vector<Bf16Multiplier::Product> bf16_products_;
 };

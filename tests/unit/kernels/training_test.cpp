@@ -130,10 +130,24 @@ TEST_F(TrainingKernelsTest, ActivationBackwardIsTheSlope) {
     for (const Activation activation : kActivations) {
       SCOPED_TRACE(static_cast<int>(activation));
       std::vector<float> dx(x.size());
-      kernels.activation_backward({x.data(), dy.data(), dx.data(), static_cast<std::int64_t>(x.size()), activation});
+      std::vector<float> values(x.size());
+      ActivationBackwardCall call{.x = x.data(),
+                                  .dy = dy.data(),
+                                  .dx = dx.data(),
+                                  .size = static_cast<std::int64_t>(x.size()),
+                                  .activation = activation};
+      kernels.activation_backward(call);
       for (std::size_t i = 0; i < x.size(); ++i) {
         const double expected = slope([&](double at) { return activated(activation, at); }, x[i]);
         ASSERT_NEAR(dx[i], dy[i] * expected, 3e-6 * std::abs(dy[i])) << x[i];
+      }
+      const auto alone = dx;
+      call.activated = values.data();
+      kernels.activation_backward(call);
+      EXPECT_EQ(dx, alone);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double expected = activated(activation, x[i]);
+        ASSERT_NEAR(values[i], expected, 1e-6 * std::max(1.0, std::abs(expected))) << x[i];
       }
     }
   });
