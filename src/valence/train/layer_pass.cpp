@@ -17,144 +17,9 @@ LayerPass::LayerPass(const EncoderSpec& spec, const NetworkOptions& options, con
       dropout_(options.dropout),
       kernels_(kernels),
       team_(team),
+      row_pass_(kernels, team),
       linear_(kernels, options.bf16, team),
       attention_(kernels, options.bf16, team) {}
-
-void LayerPass::norm_rows(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out,
-                          std::int64_t first, std::int64_t rows) const {
-  kernels_.f32->layer_norm(
-      {.x = part(x, first, rows), .addend = {}, .out = part(out, first, rows), .width = width, .norm = norm.weights});
-}
-
-void LayerPass::norm(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out) {
-  for_row_blocks(team_, x.rows,
-                 [&](std::int64_t first, std::int64_t rows) { norm_rows(x, width, norm, out, first, rows); });
-}
-
-/// Room for what each block of rows adds to the gradients of the norm's weights.
-void LayerPass::begin_norm_backward(std::int64_t rows, std::int64_t width) {
-  const std::int64_t blocks = (rows + kRowBlock - 1) / kRowBlock;
-  norm_parts_.ensure(static_cast<std::size_t>(2 * blocks * width));
-  moments_.ensure(static_cast<std::size_t>(2 * rows));
-  norm_dy_.ensure(static_cast<std::size_t>(blocks * kRowBlock * width));
-}
-
-void LayerPass::norm_backward_rows(RowsView<const float> x, std::int64_t width, const Norm& norm,
-                                   RowsView<const float> dy, RowsView<float> dx, std::int64_t first,
-                                   std::int64_t rows) {
-  float* const moments = moments_.data() + 2 * first;
-  // The weights' gradients read dy, which dx may be, and the moments, which come with dx.
-  const bool learns = norm.d_weight != nullptr || norm.d_bias != nullptr;
-  RowsView<const float> gradient = part(dy, first, rows);
-  if (learns && dx.data == dy.data) {
-    const RowsView<float> copy{norm_dy_.data() + first * width, rows, width};
-    for (std::int64_t r = 0; r < rows; ++r)
-      std::copy_n(gradient.data + r * gradient.stride, width, copy.data + r * width);
-    gradient = copy;
-  }
-  kernels_.training->norm_backward({.x = part(x, first, rows),
-                                    .dy = gradient,
-                                    .dx = part(dx, first, rows),
-                                    .width = width,
-                                    .norm = norm.weights,
-                                    .moments = moments});
-  if (!learns) return;
-  float* const d_weight = norm_parts_.data() + first / kRowBlock * 2 * width;
-  std::fill_n(d_weight, 2 * width, 0.0F);
-  kernels_.training->norm_weight_gradient({.x = part(x, first, rows),
-                                           .dy = gradient,
-                                           .moments = moments,
-                                           .first = 0,
-                                           .columns = width,
-                                           .d_weight = d_weight,
-                                           .d_bias = d_weight + width});
-}
-
-/// Adds up what blocks of rows gave, in their order.
-void LayerPass::end_norm_backward(std::int64_t rows, std::int64_t width, const Norm& norm) {
-  const auto add_to = [&](float* sums, const float* parts) {
-    if (sums == nullptr) return;
-    kernels_.training->column_sums(
-        {.x = {parts, (rows + kRowBlock - 1) / kRowBlock, 2 * width}, .first = 0, .columns = width, .sums = sums});
-  };
-  add_to(norm.d_weight, norm_parts_.data());
-  add_to(norm.d_bias, norm_parts_.data() + width);
-}
-
-void LayerPass::norm_backward(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
-                              RowsView<float> dx) {
-  begin_norm_backward(x.rows, width);
-  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    norm_backward_rows(x, width, norm, dy, dx, first, rows);
-  });
-  end_norm_backward(x.rows, width, norm);
-}
-
-RowDropout LayerPass::dropout_at(DropoutRate rate, const DropoutStream* random, std::uint64_t place) const {
-  if (random == nullptr || !rate.any()) return {};
-  return {.drops = true, .key = random->key(place), .threshold = rate.threshold(), .scale = rate.scale()};
-}
-
-void LayerPass::drop_rows(const RowDropout& dropout, RowsView<const float> x, std::int64_t width, RowsView<float> out,
-                          std::int64_t first, std::int64_t rows) const {
-  if (!dropout.drops && x.data == out.data) return;
-  for (std::int64_t row = first; row < first + rows; ++row) {
-    const float* from = x.data + row * x.stride;
-    float* to = out.data + row * out.stride;
-    if (!dropout.drops) {
-      std::copy_n(from, width, to);
-      continue;
-    }
-    kernels_.training->dropout({.x = from,
-                                .out = to,
-                                .size = width,
-                                .key = dropout.key,
-                                .first = static_cast<std::uint32_t>(row * width),
-                                .threshold = dropout.threshold,
-                                .scale = dropout.scale});
-  }
-}
-
-void LayerPass::drop(DropoutRate rate, const DropoutStream* random, std::uint64_t place, RowsView<const float> x,
-                     std::int64_t width, RowsView<float> out) {
-  const RowDropout dropout = dropout_at(rate, random, place);
-  if (!dropout.drops && x.data == out.data) return;
-  for_row_blocks(team_, x.rows,
-                 [&](std::int64_t first, std::int64_t rows) { drop_rows(dropout, x, width, out, first, rows); });
-}
-
-void LayerPass::add_rows(RowsView<float> x, RowsView<const float> y, std::int64_t width, std::int64_t first,
-                         std::int64_t rows) const {
-  kernels_.f32->add_rows({.x = part(x, first, rows), .y = part(y, first, rows), .width = width});
-}
-
-void LayerPass::add(RowsView<float> x, RowsView<const float> y, std::int64_t width) {
-  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) { add_rows(x, y, width, first, rows); });
-}
-
-void LayerPass::activate_rows(Activation activation, RowsView<const float> x, RowsView<float> out, std::int64_t first,
-                              std::int64_t rows) const {
-  kernels_.f32->activate({.x = x.data + first * x.stride,
-                          .out = out.data + first * out.stride,
-                          .size = rows * x.stride,
-                          .activation = activation});
-}
-
-void LayerPass::activate(Activation activation, RowsView<const float> x, RowsView<float> out) {
-  for_row_blocks(team_, x.rows,
-                 [&](std::int64_t first, std::int64_t rows) { activate_rows(activation, x, out, first, rows); });
-}
-
-void LayerPass::activate_backward(Activation activation, RowsView<const float> x, RowsView<float> dy) {
-  for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    float* const gradient = dy.data + first * dy.stride;
-    kernels_.training->activation_backward({.x = x.data + first * x.stride,
-                                            .dy = gradient,
-                                            .dx = gradient,
-                                            .size = rows * x.stride,
-                                            .activation = activation});
-  });
-}
 
 std::int64_t LayerPass::rows_of(const Step& step) const {
   return step.queries == Queries::kAll ? step.batch->total_tokens() : step.batch->batch_size();
@@ -255,8 +120,8 @@ void LayerPass::norm_heads(const Step& step, LayerTape& tape) {
   const std::int64_t head = spec_.head_size();
   const std::int64_t q_rows = rows_of(step) * spec_.num_attention_heads;
   const std::int64_t k_rows = step.batch->total_tokens() * spec_.key_value_heads();
-  norm(read(tape.raw_q, q_rows, head), head, *step.layer->query_norm, view(tape.q, q_rows, head));
-  norm(read(tape.raw_k, k_rows, head), head, *step.layer->key_norm, view(tape.k, k_rows, head));
+  row_pass_.norm(read(tape.raw_q, q_rows, head), head, *step.layer->query_norm, view(tape.q, q_rows, head));
+  row_pass_.norm(read(tape.raw_k, k_rows, head), head, *step.layer->key_norm, view(tape.k, k_rows, head));
 }
 
 void LayerPass::make_projections(const Step& step, LayerTape& tape) {
@@ -269,10 +134,10 @@ void LayerPass::make_projections(const Step& step, LayerTape& tape) {
     const auto normed = view(tape.normed, tokens, hidden);
     if (step.queries == Queries::kAll) {
       norm_input = [this, input, hidden, &layer, normed](std::int64_t first, std::int64_t count) {
-        norm_rows(input, hidden, *layer.attention_norm, normed, first, count);
+        row_pass_.norm_rows(input, hidden, *layer.attention_norm, normed, first, count);
       };
     } else {
-      norm(input, hidden, *layer.attention_norm, normed);
+      row_pass_.norm(input, hidden, *layer.attention_norm, normed);
     }
     input = normed;
   }
@@ -308,10 +173,11 @@ void LayerPass::ffn_activate_rows(const Step& step, const LayerTape& tape, RowsV
                         .width = width,
                         .activation = spec_.hidden_act});
   } else {
-    activate_rows(spec_.hidden_act, read(tape.expanded, out.rows, width), out, first, rows);
+    row_pass_.activate_rows(spec_.hidden_act, read(tape.expanded, out.rows, width), out, first, rows);
   }
-  drop_rows(dropout_at(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate)), out,
-            width, out, first, rows);
+  row_pass_.drop_rows(
+      row_pass_.dropout_at(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate)), out,
+      width, out, first, rows);
 }
 
 void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) {
@@ -341,11 +207,11 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
   }
   const auto ffn_input = view(tape.ffn_input, rows, hidden);
   const auto attention_dropout =
-      dropout_at(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput));
+      row_pass_.dropout_at(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput));
   const LineTask add_and_norm = [&](std::int64_t first, std::int64_t count) {
-    drop_rows(attention_dropout, attended, hidden, attended, first, count);
-    add_rows(attended, residual, hidden, first, count);
-    norm_rows(attended, hidden, post ? *layer.attention_norm : layer.output_norm, ffn_input, first, count);
+    row_pass_.drop_rows(attention_dropout, attended, hidden, attended, first, count);
+    row_pass_.add_rows(attended, residual, hidden, first, count);
+    row_pass_.norm_rows(attended, hidden, post ? *layer.attention_norm : layer.output_norm, ffn_input, first, count);
   };
 
   const std::int64_t width = spec_.intermediate_size;
@@ -366,11 +232,12 @@ void LayerPass::forward(const Step& step, LayerTape& tape, RowsView<float> out) 
   linear_.forward(
       activated, std::array{LinearPass::Call{&layer.output, &tape.output_tape, summed}}, step.random,
       [&](std::int64_t first, std::int64_t count) { ffn_activate_rows(step, tape, activated, first, count); });
-  const auto output_dropout = dropout_at(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput));
+  const auto output_dropout =
+      row_pass_.dropout_at(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput));
   for_row_blocks(team_, rows, [&](std::int64_t first, std::int64_t count) {
-    drop_rows(output_dropout, summed, hidden, summed, first, count);
-    add_rows(summed, post ? ffn_input : attended, hidden, first, count);
-    if (post) norm_rows(summed, hidden, layer.output_norm, out, first, count);
+    row_pass_.drop_rows(output_dropout, summed, hidden, summed, first, count);
+    row_pass_.add_rows(summed, post ? ffn_input : attended, hidden, first, count);
+    if (post) row_pass_.norm_rows(summed, hidden, layer.output_norm, out, first, count);
   });
 }
 
@@ -381,19 +248,20 @@ void LayerPass::ffn_backward(const Step& step, LayerTape& tape, RowsView<float> 
   const std::int64_t rows = d_out.rows;
   const std::int64_t width = spec_.intermediate_size;
   const auto d_states = view(d_states_, rows, hidden);
-  const auto output_dropout = dropout_at(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput));
+  const auto output_dropout =
+      row_pass_.dropout_at(dropout_.ffn_output, step.random, place_of(step.index, Place::kFfnOutput));
   const auto d_activated = view(d_activated_, rows, width);
   const LinearPass::Gradient output{&layer.output, &tape.output_tape, d_states};
   linear_.input_gradient(std::array{output}, d_activated, false, step.random,
                          [&](std::int64_t first, std::int64_t count) {
                            if (before_rows) before_rows(first, count);
-                           drop_rows(output_dropout, d_out, hidden, d_states, first, count);
+                           row_pass_.drop_rows(output_dropout, d_out, hidden, d_states, first, count);
                          });
 
   const auto activated = view(activated_, rows, width);
   const auto d_input = view(d_ffn_input_, rows, hidden);
   const auto dropout =
-      dropout_at(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate));
+      row_pass_.dropout_at(dropout_.ffn_intermediate, step.random, place_of(step.index, Place::kFfnIntermediate));
   const auto ffn_input = read(tape.ffn_input, rows, hidden);
   if (spec_.gated) {
     const auto d_expanded = view(d_expanded_, rows, 2 * width);
@@ -403,7 +271,7 @@ void LayerPass::ffn_backward(const Step& step, LayerTape& tape, RowsView<float> 
             &layer.intermediate, &tape.intermediate_tape, {d_expanded.data + width, rows, d_expanded.stride}}};
     linear_.input_gradient(gradients, d_input, false, step.random, [&](std::int64_t first, std::int64_t count) {
       ffn_activate_rows(step, tape, activated, first, count);
-      drop_rows(dropout, d_activated, width, d_activated, first, count);
+      row_pass_.drop_rows(dropout, d_activated, width, d_activated, first, count);
       kernels_.training->gate_backward({.x = part(read(tape.expanded, rows, 2 * width), first, count),
                                         .dy = part(RowsView<const float>(d_activated), first, count),
                                         .dx = part(d_expanded, first, count),
@@ -415,7 +283,7 @@ void LayerPass::ffn_backward(const Step& step, LayerTape& tape, RowsView<float> 
     const LinearPass::Gradient intermediate{&layer.intermediate, &tape.intermediate_tape, d_activated};
     linear_.input_gradient(std::array{intermediate}, d_input, false, step.random,
                            [&](std::int64_t first, std::int64_t count) {
-                             drop_rows(dropout, d_activated, width, d_activated, first, count);
+                             row_pass_.drop_rows(dropout, d_activated, width, d_activated, first, count);
                              float* const gradient = d_activated.data + first * width;
                              kernels_.training->activation_backward({.x = tape.expanded.data() + first * width,
                                                                      .dy = gradient,
@@ -423,7 +291,7 @@ void LayerPass::ffn_backward(const Step& step, LayerTape& tape, RowsView<float> 
                                                                      .activated = activated.data + first * width,
                                                                      .size = count * width,
                                                                      .activation = spec_.hidden_act});
-                             drop_rows(dropout, activated, width, activated, first, count);
+                             row_pass_.drop_rows(dropout, activated, width, activated, first, count);
                            });
     linear_.weight_gradient(ffn_input, std::array{intermediate}, step.random);
   }
@@ -440,11 +308,11 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
   // Feed-forward. d_out becomes the gradient of the second residual sum.
   if (post) {
     const auto summed = read(tape.summed, rows, hidden);
-    begin_norm_backward(rows, hidden);
+    row_pass_.begin_norm_backward(rows, hidden);
     ffn_backward(step, tape, d_out, [&](std::int64_t first, std::int64_t count) {
-      norm_backward_rows(summed, hidden, layer.output_norm, d_out, d_out, first, count);
+      row_pass_.norm_backward_rows(summed, hidden, layer.output_norm, d_out, d_out, first, count);
     });
-    end_norm_backward(rows, hidden, layer.output_norm);
+    row_pass_.end_norm_backward(rows, hidden, layer.output_norm);
   } else {
     ffn_backward(step, tape, d_out, {});
   }
@@ -453,17 +321,17 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
   const auto d_sum = view(d_ffn_input_, rows, hidden);
   const Norm& sum_norm = post ? *layer.attention_norm : layer.output_norm;
   const auto attention_dropout =
-      dropout_at(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput));
+      row_pass_.dropout_at(dropout_.attention_output, step.random, place_of(step.index, Place::kAttentionOutput));
   const auto d_context = view(d_context_, rows, spec_.query_size());
   const std::array attention_output{LinearPass::Gradient{&layer.attention_output, &tape.attention_output_tape, d_out}};
-  begin_norm_backward(rows, hidden);
+  row_pass_.begin_norm_backward(rows, hidden);
   linear_.input_gradient(attention_output, d_context, false, step.random, [&](std::int64_t first, std::int64_t count) {
-    if (post) add_rows(d_sum, d_out, hidden, first, count);
-    norm_backward_rows(attended, hidden, sum_norm, d_sum, d_sum, first, count);
-    if (!post) add_rows(d_sum, d_out, hidden, first, count);
-    drop_rows(attention_dropout, d_sum, hidden, d_out, first, count);
+    if (post) row_pass_.add_rows(d_sum, d_out, hidden, first, count);
+    row_pass_.norm_backward_rows(attended, hidden, sum_norm, d_sum, d_sum, first, count);
+    if (!post) row_pass_.add_rows(d_sum, d_out, hidden, first, count);
+    row_pass_.drop_rows(attention_dropout, d_sum, hidden, d_out, first, count);
   });
-  end_norm_backward(rows, hidden, sum_norm);
+  row_pass_.end_norm_backward(rows, hidden, sum_norm);
   linear_.weight_gradient(read(tape.context, rows, spec_.query_size()), attention_output, step.random);
   const std::int64_t tokens = step.batch->total_tokens();
   const Attention::Gradients gradients{view(d_q_, rows, spec_.query_size()), view(d_k_, tokens, spec_.key_value_size()),
@@ -487,7 +355,7 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
   relative_backward(step, tape);
   projections_backward(step, tape, d_input);
   if (step.queries == Queries::kAll) {
-    add(d_input, d_sum, hidden);
+    row_pass_.add(d_input, d_sum, hidden);
   } else {
     scatter_add(d_sum, hidden, *step.batch, step.queries, d_input);
   }
@@ -508,7 +376,7 @@ void LayerPass::projections_backward(const Step& step, LayerTape& tape, RowsView
     const auto of_heads = [&](AlignedBuffer<float>& buffer, AlignedBuffer<float>& gradient, const Norm& norm,
                               std::int64_t head_rows) {
       const RowsView<float> d{gradient.data(), head_rows, head};
-      norm_backward(read(buffer, head_rows, head), head, norm, d, d);
+      row_pass_.norm_backward(read(buffer, head_rows, head), head, norm, d, d);
     };
     of_heads(tape.raw_q, d_q_, *layer.query_norm, rows * spec_.num_attention_heads);
     of_heads(tape.raw_k, d_k_, *layer.key_norm, tokens * spec_.key_value_heads());
@@ -526,7 +394,8 @@ void LayerPass::projections_backward(const Step& step, LayerTape& tape, RowsView
     linear_.backward(read(tape.chosen, rows, hidden), std::array{query}, d_chosen, false, step.random);
     scatter_add(d_chosen, hidden, *step.batch, step.queries, d_input);
   }
-  if (normed) norm_backward(read(tape.input, tokens, hidden), hidden, *layer.attention_norm, d_input, d_input);
+  if (normed)
+    row_pass_.norm_backward(read(tape.input, tokens, hidden), hidden, *layer.attention_norm, d_input, d_input);
 }
 
 }  // namespace valence::train

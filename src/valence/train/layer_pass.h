@@ -13,14 +13,9 @@
 #include "valence/train/attention.h"
 #include "valence/train/linear.h"
 #include "valence/train/network_options.h"
+#include "valence/train/row_pass.h"
 
 namespace valence::train {
-
-struct Norm {
-  kernels::LayerNormWeights weights;  ///< views into the parameters
-  float* d_weight = nullptr;          ///< null: frozen
-  float* d_bias = nullptr;
-};
 
 /// The parameters of a layer. Which are there, the spec says.
 struct Layer {
@@ -60,14 +55,6 @@ struct LayerTape {
   LinearTape query_tape, key_tape, value_tape, attention_output_tape, gate_tape, intermediate_tape, output_tape;
 };
 
-/// Dropout of the rows of one place.
-struct RowDropout {
-  bool drops = false;
-  std::uint64_t key = 0;
-  std::uint32_t threshold = 0;
-  float scale = 1.0F;
-};
-
 /// The scratch and the threads of a forward and backward pass over layers.
 class LayerPass {
  public:
@@ -88,16 +75,7 @@ class LayerPass {
   /// the layer's parameters are added.
   void backward(const Step& step, LayerTape& tape, RowsView<float> d_out, RowsView<float> d_input);
 
-  /// Norm of whole rows, in parallel, and its backward pass: dx may be dy.
-  void norm(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out);
-  void norm_backward(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
-                     RowsView<float> dx);
-  /// out = dropout(x) with the numbers of `place`; where nothing is dropped, out = x.
-  void drop(DropoutRate rate, const DropoutStream* random, std::uint64_t place, RowsView<const float> x,
-            std::int64_t width, RowsView<float> out);
-  void add(RowsView<float> x, RowsView<const float> y, std::int64_t width);
-  void activate(Activation activation, RowsView<const float> x, RowsView<float> out);
-  void activate_backward(Activation activation, RowsView<const float> x, RowsView<float> dy);
+  [[nodiscard]] RowPass& rows() { return row_pass_; }
   [[nodiscard]] LinearPass& linear() { return linear_; }
 
  private:
@@ -115,29 +93,15 @@ class LayerPass {
                          std::int64_t rows) const;
   void ffn_backward(const Step& step, LayerTape& tape, RowsView<float> d_out, const LineTask& before_rows);
 
-  // The same as the public ones for rows [first, first + rows): what a product does with rows before it reads them.
-  void norm_rows(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<float> out, std::int64_t first,
-                 std::int64_t rows) const;
-  void begin_norm_backward(std::int64_t rows, std::int64_t width);
-  void norm_backward_rows(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
-                          RowsView<float> dx, std::int64_t first, std::int64_t rows);
-  void end_norm_backward(std::int64_t rows, std::int64_t width, const Norm& norm);
-  [[nodiscard]] RowDropout dropout_at(DropoutRate rate, const DropoutStream* random, std::uint64_t place) const;
-  void drop_rows(const RowDropout& dropout, RowsView<const float> x, std::int64_t width, RowsView<float> out,
-                 std::int64_t first, std::int64_t rows) const;
-  void add_rows(RowsView<float> x, RowsView<const float> y, std::int64_t width, std::int64_t first,
-                std::int64_t rows) const;
-  void activate_rows(Activation activation, RowsView<const float> x, RowsView<float> out, std::int64_t first,
-                     std::int64_t rows) const;
-
   EncoderSpec spec_;
   DropoutSpec dropout_;
   const kernels::KernelTable& kernels_;
   SpinTeam& team_;
+  RowPass row_pass_;
   LinearPass linear_;
   Attention attention_;
   AlignedBuffer<float> activated_, d_activated_, d_expanded_, d_context_, d_q_, d_k_, d_v_, d_states_, d_ffn_input_,
-      norm_dy_, norm_parts_, d_position_keys_, d_position_queries_, d_relative_, moments_, cos_, sin_;
+      norm_dy_, norm_parts_, d_position_keys_, d_position_queries_, d_relative_, cos_, sin_;
   std::vector<std::int32_t> positions_;
 };
 

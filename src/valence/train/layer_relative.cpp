@@ -25,7 +25,8 @@ void LayerPass::project_relative(const Step& step, LayerTape& tape) {
   const Layer& layer = *step.layer;
   const RowsView<const float> states = step.relative->states;
   const auto dropped = view(tape.relative, states.rows, spec_.hidden_size);
-  drop(dropout_.embeddings, step.random, place_of(step.index, Place::kRelative), states, spec_.hidden_size, dropped);
+  row_pass_.drop(dropout_.embeddings, step.random, place_of(step.index, Place::kRelative), states, spec_.hidden_size,
+                 dropped);
   const auto project = [&](const Linear& linear, LinearTape& linear_tape, AlignedBuffer<float>& out) {
     const auto rows = view(out, states.rows, spec_.query_size());
     linear_.forward(dropped, std::array{LinearPass::Call{&linear, &linear_tape, rows}}, step.random);
@@ -60,8 +61,9 @@ void LayerPass::relative_backward(const Step& step, LayerTape& tape) {
     take(layer.position_query ? *layer.position_query : layer.query, tape.position_query_tape, d_position_queries_);
   }
   if (!accumulate) return;
-  drop(dropout_.embeddings, step.random, place_of(step.index, Place::kRelative), d_dropped, hidden, d_dropped);
-  add(step.relative->d_states, d_dropped, hidden);
+  row_pass_.drop(dropout_.embeddings, step.random, place_of(step.index, Place::kRelative), d_dropped, hidden,
+                 d_dropped);
+  row_pass_.add(step.relative->d_states, d_dropped, hidden);
 }
 
 }  // namespace valence::train

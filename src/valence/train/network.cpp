@@ -158,7 +158,7 @@ void Network::prepare_relative(const PackedBatch& batch) {
   relative_.states = stored;
   if (relative_norm_) {
     const auto normed = view(relative_states_, rows, hidden);
-    pass_.norm(stored, hidden, *relative_norm_, normed);
+    pass_.rows().norm(stored, hidden, *relative_norm_, normed);
     relative_.states = normed;
   }
   relative_.d_states = view(d_relative_states_, rows, hidden);
@@ -171,9 +171,10 @@ void Network::relative_backward() {
   const std::int64_t hidden = spec_.hidden_size;
   const float* const stored = floats(table.values) + first_relative_row_ * hidden;
   const RowsView<float> gradient = relative_.d_states;
-  if (relative_norm_) pass_.norm_backward({stored, gradient.rows, hidden}, hidden, *relative_norm_, gradient, gradient);
+  if (relative_norm_)
+    pass_.rows().norm_backward({stored, gradient.rows, hidden}, hidden, *relative_norm_, gradient, gradient);
   float* const d_table = model_.parameters.gradient_of(stored);
-  if (d_table != nullptr) pass_.add({d_table, gradient.rows, hidden}, gradient, hidden);
+  if (d_table != nullptr) pass_.rows().add({d_table, gradient.rows, hidden}, gradient, hidden);
 }
 
 void Network::embed(const PackedBatch& batch, const DropoutStream* random, RowsView<float> out) {
@@ -197,10 +198,10 @@ void Network::embed(const PackedBatch& batch, const DropoutStream* random, RowsV
   });
   const auto normed = projection_ ? view(normed_, tokens, width) : out;
   if (embedding_norm_) {
-    pass_.norm(sums, width, *embedding_norm_, normed);
-    pass_.drop(dropout_.embeddings, random, kEmbeddingsPlace, normed, width, normed);
+    pass_.rows().norm(sums, width, *embedding_norm_, normed);
+    pass_.rows().drop(dropout_.embeddings, random, kEmbeddingsPlace, normed, width, normed);
   } else {
-    pass_.drop(dropout_.embeddings, random, kEmbeddingsPlace, sums, width, normed);
+    pass_.rows().drop(dropout_.embeddings, random, kEmbeddingsPlace, sums, width, normed);
   }
   if (projection_) {
     pass_.linear().forward(normed, std::array{LinearPass::Call{&*projection_, &projection_tape_, out}}, random);
@@ -218,9 +219,9 @@ void Network::embed_backward(const PackedBatch& batch, const DropoutStream* rand
                             std::array{LinearPass::Gradient{&*projection_, &projection_tape_, d_states}}, gradient,
                             false, random);
   }
-  pass_.drop(dropout_.embeddings, random, kEmbeddingsPlace, gradient, width, gradient);
+  pass_.rows().drop(dropout_.embeddings, random, kEmbeddingsPlace, gradient, width, gradient);
   if (embedding_norm_) {
-    pass_.norm_backward(read(embedded_, tokens, width), width, *embedding_norm_, gradient, gradient);
+    pass_.rows().norm_backward(read(embedded_, tokens, width), width, *embedding_norm_, gradient, gradient);
   }
   // Tokens in order, a share of the columns for each thread: the same sums whatever the number of threads.
   constexpr std::int64_t kColumns = 32;
@@ -286,20 +287,20 @@ void Network::head(const DropoutStream* random, std::int64_t rows, std::span<flo
   RowsView<const float> states = read(pooled_, rows, hidden);
   if (head_dense_) {
     const auto input = view(pooled_dropped_, rows, hidden);
-    pass_.drop(dropout_.pooled, random, kPooledPlace, states, hidden, input);
+    pass_.rows().drop(dropout_.pooled, random, kPooledPlace, states, hidden, input);
     const auto dense = view(dense_, rows, hidden);
     pass_.linear().forward(input, std::array{LinearPass::Call{&*head_dense_, &dense_tape_, dense}}, random);
     const auto active = view(dense_active_, rows, hidden);
-    pass_.activate(head_.dense_act, dense, active);
+    pass_.rows().activate(head_.dense_act, dense, active);
     states = active;
     if (head_norm_) {
       const auto normed = view(dense_normed_, rows, hidden);
-      pass_.norm(active, hidden, *head_norm_, normed);
+      pass_.rows().norm(active, hidden, *head_norm_, normed);
       states = normed;
     }
   }
   const auto input = view(classifier_input_, rows, hidden);
-  pass_.drop(dropout_.classifier, random, kClassifierPlace, states, hidden, input);
+  pass_.rows().drop(dropout_.classifier, random, kClassifierPlace, states, hidden, input);
   const std::int64_t labels = head_.num_labels();
   pass_.linear().forward(
       input, std::array{LinearPass::Call{&classifier_, &classifier_tape_, {logits.data(), rows, labels}}}, random);
@@ -312,17 +313,17 @@ void Network::head_backward(const DropoutStream* random, std::int64_t rows, std:
       read(classifier_input_, rows, hidden),
       std::array{LinearPass::Gradient{&classifier_, &classifier_tape_, {d_logits.data(), rows, head_.num_labels()}}},
       gradient, false, random);
-  pass_.drop(dropout_.classifier, random, kClassifierPlace, gradient, hidden, gradient);
+  pass_.rows().drop(dropout_.classifier, random, kClassifierPlace, gradient, hidden, gradient);
   if (!head_dense_) return;
   if (head_norm_) {
-    pass_.norm_backward(read(dense_active_, rows, hidden), hidden, *head_norm_, gradient, gradient);
+    pass_.rows().norm_backward(read(dense_active_, rows, hidden), hidden, *head_norm_, gradient, gradient);
   }
-  pass_.activate_backward(head_.dense_act, read(dense_, rows, hidden), gradient);
+  pass_.rows().activate_backward(head_.dense_act, read(dense_, rows, hidden), gradient);
   const auto d_input = view(d_b_, rows, hidden);
   pass_.linear().backward(read(pooled_dropped_, rows, hidden),
                           std::array{LinearPass::Gradient{&*head_dense_, &dense_tape_, gradient}}, d_input, false,
                           random);
-  pass_.drop(dropout_.pooled, random, kPooledPlace, d_input, hidden, gradient);
+  pass_.rows().drop(dropout_.pooled, random, kPooledPlace, d_input, hidden, gradient);
 }
 
 void Network::forward_head(std::span<const float> pooled, std::int64_t rows, const DropoutStream* random,
@@ -377,7 +378,7 @@ void Network::forward_encoder(const PackedBatch& given, const DropoutStream* ran
   RowsView<const float> states = read(final_states_, last_rows, hidden);
   if (final_norm_) {
     const auto normed = view(final_normed_, last_rows, hidden);
-    pass_.norm(states, hidden, *final_norm_, normed);
+    pass_.rows().norm(states, hidden, *final_norm_, normed);
     states = normed;
   }
   pool(batch, states);
@@ -394,7 +395,7 @@ void Network::backward_encoder(const PackedBatch& given, const DropoutStream* ra
   RowsView<float> gradient = view(*of_output, last_rows, hidden);
   pool_backward(batch, gradient);
   if (final_norm_)
-    pass_.norm_backward(read(final_states_, last_rows, hidden), hidden, *final_norm_, gradient, gradient);
+    pass_.rows().norm_backward(read(final_states_, last_rows, hidden), hidden, *final_norm_, gradient, gradient);
   for (std::size_t i = runs_.size(); i-- > 0;) {
     const auto d_input = view(*of_input, tokens, hidden);
     pass_.backward({.layer = runs_[i],

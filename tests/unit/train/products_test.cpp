@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -203,6 +206,84 @@ TEST_F(ProductsTest, WeightGradientAddsToWhatIsThereAndLeavesTheFrozenAlone) {
     const auto after = layer.d_weight;
     team.run([&] { products.weight_gradient({&gradient, 1}, {x.data(), sizes.rows, sizes.in}); });
     EXPECT_EQ(layer.d_weight, after);
+  });
+}
+
+TEST_F(ProductsTest, RowsAreWrittenRightBeforeTheyAreRead) {
+  for_each_arithmetic([](const Arithmetic& arithmetic, const Sizes& sizes, bool turned) {
+    ThreadPool pool(2);
+    SpinTeam team(pool);
+    Products products(arithmetic.table, arithmetic.bf16, team);
+    const TestLayer layer(sizes.in, sizes.out, turned, 1);
+    const auto check = [&](std::int64_t width, auto&& product) {
+      const auto values = random_values(sizes.rows * width, 61);
+      const auto expected = product(values, LineTask());
+      std::vector<float> late(values.size(), std::numeric_limits<float>::quiet_NaN());
+      std::vector<std::atomic<int>> written(static_cast<std::size_t>(sizes.rows));
+      const LineTask write = [&](std::int64_t first, std::int64_t count) {
+        ASSERT_LE(count, kRowBlock);
+        std::copy_n(values.begin() + first * width, count * width, late.begin() + first * width);
+        for (std::int64_t r = first; r < first + count; ++r) ++written[static_cast<std::size_t>(r)];
+      };
+      EXPECT_EQ(product(late, write), expected);
+      for (const auto& times : written) ASSERT_EQ(times, 1);
+    };
+    check(sizes.in, [&](const std::vector<float>& x, const LineTask& before) {
+      std::vector<float> y(static_cast<std::size_t>(sizes.rows * sizes.out));
+      const Products::Output output{&layer.parameters, {y.data(), sizes.rows, sizes.out}};
+      team.run([&] { products.forward({x.data(), sizes.rows, sizes.in}, {&output, 1}, before); });
+      return y;
+    });
+    check(sizes.out, [&](const std::vector<float>& dy, const LineTask& before) {
+      std::vector<float> dx(static_cast<std::size_t>(sizes.rows * sizes.in));
+      const Products::Gradient gradient{&layer.parameters, {dy.data(), sizes.rows, sizes.out}};
+      team.run([&] { products.input_gradient({&gradient, 1}, {dx.data(), sizes.rows, sizes.in}, false, before); });
+      return dx;
+    });
+  });
+}
+
+// The sums for a bias are made while the rows are at hand, and must be those of this dy, once.
+TEST_F(ProductsTest, GradientsOfBiasesAreTheSameWithAnInputGradientBefore) {
+  for_each_arithmetic([](const Arithmetic& arithmetic, const Sizes& sizes, bool turned) {
+    ThreadPool pool(2);
+    SpinTeam team(pool);
+    Products products(arithmetic.table, arithmetic.bf16, team);
+    TestLayer layers[] = {{sizes.in, sizes.out, turned, 1}, {sizes.in, sizes.out + 7, turned, 11}};
+    const auto x = random_values(sizes.rows * sizes.in, 71);
+    auto first_dy = random_values(sizes.rows * layers[0].out, 72);
+    const auto second_dy = random_values(sizes.rows * layers[1].out, 73);
+    std::vector<float> dx(static_cast<std::size_t>(sizes.rows * sizes.in));
+    for (TestLayer& layer : layers) {
+      std::ranges::fill(layer.d_bias, 0.0F);
+      layer.parameters.d_bias = layer.d_bias.data();
+    }
+    const Products::Gradient first{&layers[0].parameters, {first_dy.data(), sizes.rows, layers[0].out}};
+    const Products::Gradient second{&layers[1].parameters, {second_dy.data(), sizes.rows, layers[1].out}};
+    const RowsView<float> d_input{dx.data(), sizes.rows, sizes.in};
+    const RowsView<const float> input{x.data(), sizes.rows, sizes.in};
+    team.run([&] {
+      products.input_gradient({&first, 1}, d_input, false);
+      products.input_gradient({&second, 1}, d_input, false);
+      products.weight_gradient({&first, 1}, input);
+      products.weight_gradient({&second, 1}, input);
+    });
+    const auto expect_sums = [&](const TestLayer& layer, const std::vector<float>& dy, double times) {
+      for (std::int64_t o = 0; o < layer.out; ++o) {
+        Expected expected;
+        for (std::int64_t r = 0; r < sizes.rows; ++r) {
+          expected.add(times * dy[static_cast<std::size_t>(r * layer.out + o)]);
+        }
+        ASSERT_NEAR(layer.d_bias[static_cast<std::size_t>(o)], expected.sum, kSumRounding * expected.size);
+      }
+    };
+    expect_sums(layers[0], first_dy, 1);
+    expect_sums(layers[1], second_dy, 1);
+    // Without one before, of a dy that has changed since.
+    for (float& value : first_dy) value *= 2;
+    team.run([&] { products.weight_gradient({&first, 1}, input); });
+    for (float& value : first_dy) value /= 2;
+    expect_sums(layers[0], first_dy, 3);
   });
 }
 
