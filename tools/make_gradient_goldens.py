@@ -60,6 +60,8 @@ def cases():
         "mpnet_tiny": classifier("mpnet", 64, 2, 4, 200, num_labels=3, max_position_embeddings=514,
                                  relative_attention_num_buckets=32, layer_norm_eps=1e-5),
         "deberta_v3_tiny": classifier("deberta-v2", 64, 2, 2, 200, num_labels=3, **deberta),
+        "deberta_v2_conv": classifier("deberta-v2", 64, 3, 2, 200, num_labels=3, conv_kernel_size=3, conv_act="gelu",
+                                      **deberta),
     }
 
 

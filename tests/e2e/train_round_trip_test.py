@@ -23,7 +23,7 @@ ARCHITECTURES = {
     "deberta-v2": ({"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
                     "relative_attention": True, "position_buckets": 8, "norm_rel_ebd": "layer_norm",
                     "share_att_key": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False,
-                    "type_vocab_size": 0}, None),
+                    "type_vocab_size": 0, "conv_kernel_size": 3}, None),
     "gpt2": ({"n_embd": 32, "n_layer": 2, "n_head": 2, "n_inner": 64, "n_positions": 128}, "c_attn,c_fc"),
 }
 

@@ -164,7 +164,7 @@ void declare_train_options(CLI::App& app, TrainArguments& arguments) {
       model);
 
   const std::string training = "Training (names of TrainingArguments)";
-  add(app, "learning_rate", arguments.learning_rate, "[5e-5; lora 5e-4; head 1e-3; few-shot 1e-4]", "LR", training,
+  add(app, "learning_rate", arguments.learning_rate, "[5e-5; lora 5e-4; head 1e-3; few-shot 5e-5]", "LR", training,
       "lr");
   add(app, "num_train_epochs", arguments.num_train_epochs, "[3]", "N", training, "epochs");
   add(app, "max_steps", arguments.max_steps, "Steps instead of epochs", "N", training);

@@ -18,7 +18,7 @@ namespace valence::train {
 
 struct FewShotOptions {
   std::int64_t num_iterations = 20;  ///< how often each example is seen
-  double learning_rate = 1e-4;
+  double learning_rate = 5e-5;
   double warmup_ratio = 0.1;
   std::int64_t batch_size = 32;  ///< examples whose pairs are looked at together
   double temperature = 0.1;      ///< of the cosines

@@ -31,7 +31,10 @@ std::uint64_t training_bytes(const BaseModel& model, std::int64_t tokens, std::i
   const std::int64_t of_layer = 5 * spec.hidden_size + 2 * spec.query_size() + 2 * spec.key_value_size() +
                                 (spec.gated ? 2 : 1) * spec.intermediate_size;
   const std::int64_t scratch = 8 * spec.hidden_size + 6 * spec.intermediate_size;
-  const std::int64_t states = tokens * (spec.num_hidden_layers * of_layer + scratch) + longest * 1024;
+  // ConvolutionPass: neighbours and their gradients, and some rows of states.
+  const std::int64_t of_convolution =
+      spec.convolution_width > 0 ? (2 * spec.convolution_width + 4) * spec.hidden_size : 0;
+  const std::int64_t states = tokens * (spec.num_hidden_layers * of_layer + of_convolution + scratch) + longest * 1024;
   return sizeof(float) * (values + 3 * learning + static_cast<std::uint64_t>(states));
 }
 

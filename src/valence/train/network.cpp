@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint64_t kEmbeddingsPlace = 1U << 20U;
 constexpr std::uint64_t kPooledPlace = kEmbeddingsPlace + 1;
 constexpr std::uint64_t kClassifierPlace = kEmbeddingsPlace + 2;
+constexpr std::uint64_t kConvolutionPlace = kEmbeddingsPlace + 3;
 constexpr std::uint64_t kFirstLinearPlace = 1U << 21U;
 
 const float* floats(const TensorView& tensor) { return reinterpret_cast<const float*>(tensor.bytes.data()); }
@@ -32,8 +33,6 @@ Status refuse(const BaseModel& model, std::string_view what) {
 
 Result<std::unique_ptr<Network>> Network::make(const BaseModel& model, const NetworkOptions& options,
                                                const kernels::KernelTable& kernels, SpinTeam& team) {
-  const EncoderSpec& spec = model.spec.encoder;
-  if (spec.convolution_width > 0) VALENCE_TRY_STATUS(refuse(model, "a convolution beside the first layer"));
   if (model.spec.head.pooling == Pooling::kNone) VALENCE_TRY_STATUS(refuse(model, "token classification"));
   return std::unique_ptr<Network>(new Network(model, options, kernels, team));
 }
@@ -87,6 +86,26 @@ Layer Network::layer_of(const LayerWeights& weights) {
   return layer;
 }
 
+/// The kernel as a linear layer: its inputs and places are one axis in memory.
+Convolution Network::convolution_of(const ConvolutionWeights& weights) {
+  Convolution convolution;
+  convolution.kernel.place = kFirstLinearPlace + linears_made_++;
+  LinearParameters& own = convolution.kernel.own;
+  own.out_features = weights.weight.shape[0];
+  own.in_features = weights.weight.shape[1] * weights.weight.shape[2];
+  own.stride = own.in_features;
+  own.weight = floats(weights.weight);
+  own.d_weight = model_.parameters.gradient_of(own.weight);
+  own.bias = floats(weights.bias);
+  own.d_bias = model_.parameters.gradient_of(own.bias);
+  convolution.norm = norm_of(weights.norm);
+  return convolution;
+}
+
+ConvolutionPass::Step Network::convolution_step(const PackedBatch& batch, const DropoutStream* random) const {
+  return {.batch = &batch, .dropout = dropout_.embeddings, .random = random, .place = kConvolutionPlace};
+}
+
 Network::Network(const BaseModel& model, const NetworkOptions& options, const kernels::KernelTable& kernels,
                  SpinTeam& team)
     : model_(model),
@@ -100,6 +119,10 @@ Network::Network(const BaseModel& model, const NetworkOptions& options, const ke
   if (weights.embeddings.norm) embedding_norm_ = norm_of(*weights.embeddings.norm);
   if (weights.embeddings.relative_norm) relative_norm_ = norm_of(*weights.embeddings.relative_norm);
   if (weights.embeddings.projection) projection_ = linear_of(*weights.embeddings.projection);
+  if (weights.convolution) {
+    convolution_ = convolution_of(*weights.convolution);
+    convolution_pass_.emplace(spec_, convolution_, pass_.rows(), pass_.linear(), team);
+  }
   std::map<const float*, Layer*> known;  // ALBERT runs the same parameters several times
   for (const LayerWeights& layer : weights.layers) {
     Layer*& run = known[floats(layer.output.weight.values)];
@@ -366,7 +389,9 @@ void Network::forward_encoder(const PackedBatch& given, const DropoutStream* ran
   const std::int64_t last_rows = last == Queries::kAll ? tokens : batch.batch_size();
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     const bool is_last = i + 1 == runs_.size();
-    const auto out = is_last ? view(final_states_, last_rows, hidden) : view(tapes_[i + 1].input, tokens, hidden);
+    const auto next = is_last ? view(final_states_, last_rows, hidden) : view(tapes_[i + 1].input, tokens, hidden);
+    const bool convolves = i == 0 && convolution_pass_;  // a model with a convolution has a second layer
+    const auto out = convolves ? view(before_convolution_, tokens, hidden) : next;
     pass_.forward({.layer = runs_[i],
                    .index = static_cast<std::int64_t>(i),
                    .batch = &batch,
@@ -374,6 +399,9 @@ void Network::forward_encoder(const PackedBatch& given, const DropoutStream* ran
                    .random = random,
                    .relative = spec_.relative.kind == RelativePositions::Kind::kNone ? nullptr : &relative_},
                   tapes_[i], out);
+    if (convolves) {
+      convolution_pass_->forward(convolution_step(batch, random), read(tapes_[0].input, tokens, hidden), out, next);
+    }
   }
   RowsView<const float> states = read(final_states_, last_rows, hidden);
   if (final_norm_) {
@@ -398,6 +426,8 @@ void Network::backward_encoder(const PackedBatch& given, const DropoutStream* ra
     pass_.rows().norm_backward(read(final_states_, last_rows, hidden), hidden, *final_norm_, gradient, gradient);
   for (std::size_t i = runs_.size(); i-- > 0;) {
     const auto d_input = view(*of_input, tokens, hidden);
+    const bool convolves = i == 0 && convolution_pass_;
+    if (convolves) convolution_pass_->backward(convolution_step(batch, random), gradient);
     pass_.backward({.layer = runs_[i],
                     .index = static_cast<std::int64_t>(i),
                     .batch = &batch,
@@ -405,6 +435,7 @@ void Network::backward_encoder(const PackedBatch& given, const DropoutStream* ra
                     .random = random,
                     .relative = spec_.relative.kind == RelativePositions::Kind::kNone ? nullptr : &relative_},
                    tapes_[i], gradient, d_input);
+    if (convolves) convolution_pass_->add_to_embeddings(batch, d_input);
     gradient = d_input;
     std::swap(of_output, of_input);
   }

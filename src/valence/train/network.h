@@ -12,6 +12,7 @@
 #include "valence/base/error.h"
 #include "valence/model/backend.h"
 #include "valence/train/base_model.h"
+#include "valence/train/convolution_pass.h"
 #include "valence/train/layer_pass.h"
 
 namespace valence::train {
@@ -51,6 +52,8 @@ class Network {
   [[nodiscard]] Linear linear_of(const LinearWeights& weights);
   [[nodiscard]] Norm norm_of(const LayerNormWeights& weights) const;
   [[nodiscard]] Layer layer_of(const LayerWeights& weights);
+  [[nodiscard]] Convolution convolution_of(const ConvolutionWeights& weights);
+  [[nodiscard]] ConvolutionPass::Step convolution_step(const PackedBatch& batch, const DropoutStream* random) const;
   [[nodiscard]] PackedBatch complete(const PackedBatch& batch);
   [[nodiscard]] Queries last_queries() const;
   void prepare_relative(const PackedBatch& batch);
@@ -76,13 +79,15 @@ class Network {
   std::optional<Norm> embedding_norm_, relative_norm_, final_norm_, head_norm_;
   std::optional<Linear> projection_, head_dense_;
   Linear classifier_;
-  std::vector<std::unique_ptr<Layer>> layers_;  // distinct ones
-  std::vector<Layer*> runs_;                    // the layer of each run
+  Convolution convolution_;
+  std::optional<ConvolutionPass> convolution_pass_;  // where the model has a convolution
+  std::vector<std::unique_ptr<Layer>> layers_;       // distinct ones
+  std::vector<Layer*> runs_;                         // the layer of each run
   std::vector<LayerTape> tapes_;
 
   LinearTape projection_tape_, dense_tape_, classifier_tape_;
   AlignedBuffer<float> embedded_, normed_, final_states_, final_normed_, pooled_, pooled_dropped_, dense_,
-      dense_active_, dense_normed_, classifier_input_, d_a_, d_b_, d_pooled_, d_embedded_;
+      dense_active_, dense_normed_, classifier_input_, d_a_, d_b_, d_pooled_, d_embedded_, before_convolution_;
   std::vector<std::int32_t> positions_, types_;
   RelativeStates relative_;
   std::int64_t first_relative_row_ = 0;  // of the table, in relative_.states
