@@ -19,15 +19,15 @@
 namespace valence::cli {
 namespace {
 
-constexpr std::array kMethods{Choice<train::Method>{"full", train::Method::kFull},
-                              Choice<train::Method>{"lora", train::Method::kLora},
-                              Choice<train::Method>{"head", train::Method::kHead}};
-constexpr std::array kStrategies{Choice<train::Strategy>{"no", train::Strategy::kNo},
-                                 Choice<train::Strategy>{"steps", train::Strategy::kSteps},
-                                 Choice<train::Strategy>{"epoch", train::Strategy::kEpoch}};
-constexpr std::array kSamplings{Choice<train::Sampling>{"random", train::Sampling::kRandom},
-                                Choice<train::Sampling>{"sequential", train::Sampling::kSequential},
-                                Choice<train::Sampling>{"group_by_length", train::Sampling::kGroupByLength}};
+template <class Value>
+constexpr Choice<Value> called(Value value) {
+  return {train::name(value), value};
+}
+constexpr std::array kMethods{called(train::Method::kFull), called(train::Method::kLora), called(train::Method::kHead)};
+constexpr std::array kStrategies{called(train::Strategy::kNo), called(train::Strategy::kSteps),
+                                 called(train::Strategy::kEpoch)};
+constexpr std::array kSamplings{called(train::Sampling::kRandom), called(train::Sampling::kSequential),
+                                called(train::Sampling::kGroupByLength)};
 constexpr std::array kProblemTypes{Choice<ProblemType>{"single_label_classification", ProblemType::kSingleLabel},
                                    Choice<ProblemType>{"multi_label_classification", ProblemType::kMultiLabel},
                                    Choice<ProblemType>{"regression", ProblemType::kRegression}};

@@ -55,10 +55,10 @@ Status TrainingOptions::validate() const {
 
 std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingOptions& options) {
   std::vector<std::pair<std::string, std::string>> all;
-  const auto add = [&](std::string name, const auto& value) {
-    all.emplace_back(std::move(name), fmt::format("{}", value));
+  const auto add = [&](std::string setting, const auto& value) {
+    all.emplace_back(std::move(setting), fmt::format("{}", value));
   };
-  add("method", static_cast<int>(options.method));
+  add("method", name(options.method));
   add("bf16", options.bf16);
   add("learning_rate", options.learning_rate);
   add("num_train_epochs", options.num_train_epochs);
@@ -76,11 +76,11 @@ std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingOptio
   add("layer_decay", options.layer_decay);
   add("label_smoothing_factor", options.label_smoothing_factor);
   add("class_weights", fmt::format("{}", fmt::join(options.class_weights, ",")));
-  add("train_sampling_strategy", static_cast<int>(options.sampling));
+  add("train_sampling_strategy", name(options.sampling));
   add("seed", options.seed);
-  add("eval_strategy", static_cast<int>(options.eval_strategy));
+  add("eval_strategy", name(options.eval_strategy));
   add("eval_steps", options.eval_steps);
-  add("save_strategy", static_cast<int>(options.save_strategy));
+  add("save_strategy", name(options.save_strategy));
   add("save_steps", options.save_steps);
   add("load_best_model_at_end", options.load_best_model_at_end);
   add("early_stopping_patience", options.early_stopping_patience);

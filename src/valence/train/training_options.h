@@ -3,9 +3,12 @@
 /// exist.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "valence/base/error.h"
@@ -22,6 +25,20 @@ enum class Strategy : std::uint8_t { kNo, kSteps, kEpoch };
 
 /// In which order an epoch takes the rows.
 enum class Sampling : std::uint8_t { kRandom, kSequential, kGroupByLength };
+
+// As options and reports call them.
+constexpr std::string_view name(Method method) {
+  constexpr std::array<std::string_view, 3> kNames{"full", "lora", "head"};
+  return kNames[static_cast<std::size_t>(method)];
+}
+constexpr std::string_view name(Strategy strategy) {
+  constexpr std::array<std::string_view, 3> kNames{"no", "steps", "epoch"};
+  return kNames[static_cast<std::size_t>(strategy)];
+}
+constexpr std::string_view name(Sampling sampling) {
+  constexpr std::array<std::string_view, 3> kNames{"random", "sequential", "group_by_length"};
+  return kNames[static_cast<std::size_t>(sampling)];
+}
 
 struct LoraOptions {
   std::int64_t r = 8;
