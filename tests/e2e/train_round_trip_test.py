@@ -13,17 +13,18 @@ PACKAGES = ("torch", "transformers", "peft", "tokenizers")
 PARITY = 1e-4  # of logits, the bar
 TEXTS = ["good", "the bad not goodly !", "a b c d e f g h i j k l m n o p q r s t u v w x y z . good bad", "not a bad c"]
 SIZES = {"vocab_size": len(VOCABULARY), "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
-# model_type -> its sizes, and the modules of an adapter (None: the usual ones).
+DEBERTA = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+           "relative_attention": True, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True,
+           "pos_att_type": ["p2c", "c2p"], "position_biased_input": False, "type_vocab_size": 0}
+# model_type (and what is special after a plus sign) -> its sizes, and the modules of an adapter (None: the usual ones).
 ARCHITECTURES = {
     "bert": ({"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}, None),
     "distilbert": ({"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}, None),
     "roberta": ({"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}, None),
     "modernbert": ({"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 48,
                     "local_attention": 16, "cls_token_id": 2, "sep_token_id": 3}, "Wqkv,Wi,attn.Wo"),
-    "deberta-v2": ({"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
-                    "relative_attention": True, "position_buckets": 8, "norm_rel_ebd": "layer_norm",
-                    "share_att_key": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False,
-                    "type_vocab_size": 0, "conv_kernel_size": 3}, None),
+    "deberta-v2": (DEBERTA, None),
+    "deberta-v2+convolution": (DEBERTA | {"conv_kernel_size": 3}, None),
     "gpt2": ({"n_embd": 32, "n_layer": 2, "n_head": 2, "n_inner": 64, "n_positions": 128}, "c_attn,c_fc"),
 }
 
@@ -57,7 +58,7 @@ class RoundTrip(InTemporaryFolder):
         settings = dict(SIZES, **ARCHITECTURES[model_type][0])
         if head:
             settings.update(id2label={0: "negative", 1: "positive"}, label2id={"negative": 0, "positive": 1})
-        config = transformers.AutoConfig.for_model(model_type, **settings)
+        config = transformers.AutoConfig.for_model(model_type.partition("+")[0], **settings)
         auto = transformers.AutoModelForSequenceClassification if head else transformers.AutoModel
         model = auto.from_config(config)
         with torch.no_grad():

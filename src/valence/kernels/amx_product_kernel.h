@@ -204,7 +204,8 @@ template <class Tiles, int kStrips, bool kContinue, class Pipeline>
 /// Rows [first_row, first_row + rows), at most kMaxChunkBlocks blocks of them, by all panels of the call.
 template <class P, class Pipeline>
 [[gnu::always_inline]] inline void multiply_blocks(const ProductCall& call, std::int64_t first_row, std::int64_t rows,
-                                                   Pipeline& pipeline, std::int32_t* kept_sums) {
+                                                   Pipeline& pipeline, Prefetcher& prefetcher,
+                                                   std::int32_t* kept_sums) {
   using Tiles = typename P::Tiles;
   const std::int64_t steps = depth_steps<P>(call.weights.in_features);
   const std::int64_t panel_bytes = steps * kPanelStepBytes;
@@ -213,8 +214,6 @@ template <class P, class Pipeline>
   // A lone block uses each panel once: nothing to keep in the cache.
   const std::int64_t chunks = blocks > 1 ? (steps + kMaxChunkSteps - 1) / kMaxChunkSteps : 1;
   const std::byte* x = operand_row(call.x.values, steps, first_row);
-  Prefetcher prefetcher;
-  if (call.ahead.rows > 0) prefetcher.aim(call.ahead, call.panels * blocks * steps);
   for (std::int64_t panel = call.first_panel; panel < call.first_panel + call.panels; ++panel) {
     const std::byte* weights = call.weights.panels + panel * panel_bytes;
     if (call.ahead.rows == 0) prefetcher.aim({weights + panel_bytes, panel_bytes, panel_bytes, 1}, blocks * steps);
@@ -252,10 +251,13 @@ template <class P, class Epilogue>
   AmxPipeline<Epilogue> pipeline(call, buffers);
   const std::int64_t blocks = (call.rows + kBlockRows - 1) / kBlockRows;
   const std::int64_t passes = (blocks + kMaxChunkBlocks - 1) / kMaxChunkBlocks;
+  Prefetcher prefetcher;
+  if (call.ahead.rows > 0) prefetcher.aim(call.ahead, call.panels * blocks * depth_steps<P>(call.weights.in_features));
   for (std::int64_t pass = 0; pass < passes; ++pass) {
     const std::int64_t begin = share_begin(blocks, passes, pass) * kBlockRows;
     const std::int64_t end = share_begin(blocks, passes, pass + 1) * kBlockRows;
-    multiply_blocks<P>(call, call.first_row + begin, (end < call.rows ? end : call.rows) - begin, pipeline, kept_sums);
+    multiply_blocks<P>(call, call.first_row + begin, (end < call.rows ? end : call.rows) - begin, pipeline, prefetcher,
+                       kept_sums);
   }
   pipeline.drain();
 }

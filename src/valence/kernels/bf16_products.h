@@ -51,7 +51,7 @@ struct Bf16ProductCall {
   RowsView<float> out;
   const float* bias = nullptr;  ///< [columns]; null: none
   bool accumulate = false;
-  ReadAhead ahead = {};  ///< what the caller packs next
+  ReadAhead ahead = {};  ///< what the caller packs next; a kernel may pass over it
 };
 
 /// See the file comment.

@@ -19,7 +19,6 @@ constexpr TrainingKernels training_kernels() {
           .activation_backward = activation_backward<V>,
           .gate_backward = gate_backward<V>,
           .norm_backward = norm_backward<V>,
-          .norm_weight_gradient = norm_weight_gradient<V>,
           .column_sums = column_sums<V>,
           .dropout = dropout<V>,
           .adamw = adamw<V>,

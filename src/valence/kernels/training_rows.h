@@ -174,8 +174,6 @@ void norm_backward(const NormBackwardCall& call) noexcept {
     const float* dy = call.dy.data + r * call.dy.stride;
     float* dx = call.dx.data + r * call.dx.stride;
     const auto moments = norm_moments<V>(x, call.width, call.norm);
-    call.moments[2 * r] = moments.mean;
-    call.moments[2 * r + 1] = moments.inverse;
     const auto means = V::broadcast(moments.mean);
     const auto inverses = V::broadcast(moments.inverse);
     const auto normalised = [&](std::int64_t i, std::int64_t n) {
@@ -194,33 +192,18 @@ void norm_backward(const NormBackwardCall& call) noexcept {
     });
     const auto mean_of_gradient = V::broadcast(centred ? V::sum(sums) / count : 0.0F);
     const auto mean_of_product = V::broadcast(V::sum(products) / count);
+    if (call.d_weight != nullptr) {  // before dx, which may be dy
+      visit_vectors<V>(call.width, [&](std::int64_t i, std::int64_t n) {
+        const auto d = load_some<V>(dy + i, n);
+        store_some<V>(call.d_weight + i, V::fma(d, normalised(i, n), load_some<V>(call.d_weight + i, n)), n);
+        store_some<V>(call.d_bias + i, V::add(d, load_some<V>(call.d_bias + i, n)), n);
+      });
+    }
     visit_vectors<V>(call.width, [&](std::int64_t i, std::int64_t n) {
       const auto g = V::sub(gradient(i, n), mean_of_gradient);
       store_some<V>(dx + i, V::mul(V::fnma(normalised(i, n), mean_of_product, g), inverses), n);
     });
   }
-}
-
-template <class V>
-void norm_weight_gradient(const NormWeightGradientCall& call) noexcept {
-  visit_vectors<V>(call.columns, [&](std::int64_t at, std::int64_t n) {
-    const std::int64_t column = call.first + at;
-    auto weight = V::zero();
-    auto bias = V::zero();
-    for (std::int64_t r = 0; r < call.x.rows; ++r) {
-      const auto d = load_some<V>(call.dy.data + r * call.dy.stride + column, n);
-      const auto x = load_some<V>(call.x.data + r * call.x.stride + column, n);
-      const auto normalised =
-          V::mul(V::sub(x, V::broadcast(call.moments[2 * r])), V::broadcast(call.moments[2 * r + 1]));
-      weight = V::fma(d, normalised, weight);
-      bias = V::add(bias, d);
-    }
-    const auto add = [&](float* to, typename V::Vec sum) {
-      if (to != nullptr) store_some<V>(to + column, V::add(load_some<V>(to + column, n), sum), n);
-    };
-    add(call.d_weight, weight);
-    add(call.d_bias, bias);
-  });
 }
 
 template <class V>

@@ -80,26 +80,15 @@ struct GateBackwardCall {
   Activation activation = Activation::kNone;
 };
 
-/// Of y = norm(x): dx, and for each row what its weight gradient needs: mean and 1 / sqrt(variance + epsilon).
+/// Of y = norm(x): dx, and the gradients of the norm's weight and bias, to which the rows' sums are added.
 struct NormBackwardCall {
   RowsView<const float> x;
   RowsView<const float> dy;
   RowsView<float> dx;  ///< may be dy
   std::int64_t width = 0;
   LayerNormWeights norm;
-  float* moments = nullptr;  ///< [rows][2]
-};
-
-/// Of a norm's weight and bias, columns [first, first + columns): d_weight += sum over rows of dy * (x - mean) *
-/// inverse, d_bias += sum over rows of dy. Either may be null.
-struct NormWeightGradientCall {
-  RowsView<const float> x;
-  RowsView<const float> dy;
-  const float* moments = nullptr;
-  std::int64_t first = 0;
-  std::int64_t columns = 0;
-  float* d_weight = nullptr;
-  float* d_bias = nullptr;
+  float* d_weight = nullptr;  ///< [width]; null: neither of the two is wanted
+  float* d_bias = nullptr;    ///< [width]
 };
 
 /// sums[c] += sum over the rows of x[r][c], for c in [first, first + columns).
@@ -147,7 +136,6 @@ struct TrainingKernels {
   void (*activation_backward)(const ActivationBackwardCall&) noexcept;
   void (*gate_backward)(const GateBackwardCall&) noexcept;
   void (*norm_backward)(const NormBackwardCall&) noexcept;
-  void (*norm_weight_gradient)(const NormWeightGradientCall&) noexcept;
   void (*column_sums)(const ColumnSumsCall&) noexcept;
   void (*dropout)(const DropoutCall&) noexcept;
   void (*adamw)(const AdamWCall&) noexcept;

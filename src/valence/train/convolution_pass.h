@@ -42,10 +42,6 @@ class ConvolutionPass {
   void add_to_embeddings(const PackedBatch& batch, RowsView<float> d_embeddings);
 
  private:
-  /// visit(token, its neighbour, place) for each pair within a text, tokens shared out among the team.
-  template <class Visit>
-  void for_each_neighbour(const PackedBatch& batch, Visit&& visit) const;
-
   const EncoderSpec& spec_;
   const Convolution& convolution_;
   RowPass& rows_;

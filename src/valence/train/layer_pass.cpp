@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 
 #include "valence/model/encoder_attention.h"
 #include "valence/train/layer_places.h"
@@ -284,13 +283,8 @@ void LayerPass::ffn_backward(const Step& step, LayerTape& tape, RowsView<float> 
     linear_.input_gradient(std::array{intermediate}, d_input, false, step.random,
                            [&](std::int64_t first, std::int64_t count) {
                              row_pass_.drop_rows(dropout, d_activated, width, d_activated, first, count);
-                             float* const gradient = d_activated.data + first * width;
-                             kernels_.training->activation_backward({.x = tape.expanded.data() + first * width,
-                                                                     .dy = gradient,
-                                                                     .dx = gradient,
-                                                                     .activated = activated.data + first * width,
-                                                                     .size = count * width,
-                                                                     .activation = spec_.hidden_act});
+                             row_pass_.activate_backward_rows(spec_.hidden_act, read(tape.expanded, rows, width),
+                                                              d_activated, activated, first, count);
                              row_pass_.drop_rows(dropout, activated, width, activated, first, count);
                            });
     linear_.weight_gradient(ffn_input, std::array{intermediate}, step.random);
@@ -317,7 +311,8 @@ void LayerPass::backward(const Step& step, LayerTape& tape, RowsView<float> d_ou
     ffn_backward(step, tape, d_out, {});
   }
 
-  // Attention. d_sum becomes the gradient of the first residual sum; d_out is free then.
+  // Attention. d_sum becomes the gradient of the first residual sum; d_out that of the
+  // attention output, until its weights have theirs.
   const auto d_sum = view(d_ffn_input_, rows, hidden);
   const Norm& sum_norm = post ? *layer.attention_norm : layer.output_norm;
   const auto attention_dropout =

@@ -47,13 +47,14 @@ void LinearPass::forward(RowsView<const float> x, std::span<const Call> calls, c
 
 void LinearPass::take(std::span<const Gradient> gradients) {
   gradients_.clear();
-  for (const Gradient& gradient : gradients) gradients_.push_back({&gradient.layer->own, gradient.dy});
+  for (const Gradient& gradient : gradients)
+    gradients_.push_back({&gradient.layer->own, gradient.dy, &gradient.tape->bias_sums});
 }
 
 void LinearPass::input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
                                 const DropoutStream* random, const LineTask& before_rows) {
   take(gradients);
-  if (dx.data != nullptr) products_.input_gradient(gradients_, dx, accumulate, before_rows);
+  products_.input_gradient(gradients_, dx, accumulate, before_rows);
   for (const Gradient& gradient : gradients) {
     if (!gradient.layer->lora) continue;
     const LoraUpdate& lora = *gradient.layer->lora;
@@ -64,7 +65,6 @@ void LinearPass::input_gradient(std::span<const Gradient> gradients, RowsView<fl
     const auto d_down = view(gradient.tape->d_down, rows, rank);
     products_.input_gradient({&of_up, 1}, d_down, false);
     for (std::int64_t i = 0; i < rows * rank; ++i) d_down.data[i] *= lora.scale;
-    if (dx.data == nullptr) continue;
     const Products::Gradient of_down{&lora.down, d_down};
     if (random == nullptr || !lora.dropout.any()) {
       products_.input_gradient({&of_down, 1}, dx, true);

@@ -27,10 +27,12 @@ struct Linear {
   std::uint64_t place = 0;  ///< tells this layer's dropout from others'
 };
 
-/// What the backward pass of a Linear needs beside its input; kept by whoever keeps the input.
+/// What the backward pass of a Linear needs beside its input; kept by whoever keeps the input, one for each use of it.
 struct LinearTape {
-  AlignedBuffer<float> down;    ///< scale * dropout(x) A^T: [rows, rank]
-  AlignedBuffer<float> d_down;  ///< its gradient, from input_gradient to weight_gradient
+  AlignedBuffer<float> down;  ///< scale * dropout(x) A^T: [rows, rank]
+  // From input_gradient to weight_gradient:
+  AlignedBuffer<float> d_down;  ///< the gradient of `down`
+  Products::BiasSums bias_sums;
 };
 
 /// Forward and backward of Linears over all rows of a batch.
@@ -54,11 +56,10 @@ class LinearPass {
     LinearTape* tape = nullptr;
     RowsView<const float> dy;
   };
-  /// dx = (or +=) the gradient of x, from which all layers read; nothing where dx has no data. `before_rows` writes the
-  /// rows of dy.
+  /// dx = (or +=) the gradient of x, from which all layers read. `before_rows` writes the rows of dy.
   void input_gradient(std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,
                       const DropoutStream* random, const LineTask& before_rows = {});
-  /// Adds the gradients of the layers' parameters; after input_gradient of the same.
+  /// Adds the gradients of the layers' parameters; after input_gradient of the same, dy unchanged.
   void weight_gradient(RowsView<const float> x, std::span<const Gradient> gradients, const DropoutStream* random);
   /// The one and the other.
   void backward(RowsView<const float> x, std::span<const Gradient> gradients, RowsView<float> dx, bool accumulate,

@@ -87,6 +87,7 @@ std::size_t lora_room(std::span<const Shape> shapes, std::int64_t r) {
   return floats;
 }
 
+bool is_lora_down(std::string_view name) { return name.ends_with(kDown); }
 bool is_lora_parameter(std::string_view name) { return name.ends_with(kDown) || name.ends_with(kUp); }
 
 bool is_saved_whole(std::string_view name) {

@@ -24,6 +24,8 @@ Status add_lora_parameters(Network& network, const LoraOptions& options, std::ui
 
 /// Whether a parameter is one of those.
 [[nodiscard]] bool is_lora_parameter(std::string_view name);
+/// Of those, the A of an update: [rank, in_features].
+[[nodiscard]] bool is_lora_down(std::string_view name);
 
 /// Whether peft keeps a parameter whole for sequence classification (modules_to_save): that of a module whose name ends
 /// in "classifier" or "score", or of one inside it. DistilBERT's pre_classifier is one too.

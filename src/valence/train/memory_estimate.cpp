@@ -6,6 +6,7 @@
 #include <string>
 
 #include "valence/base/control_group.h"
+#include "valence/train/lora.h"
 
 namespace valence::train {
 namespace {
@@ -25,16 +26,21 @@ std::optional<std::uint64_t> number_in(const std::filesystem::path& path) {
 std::uint64_t training_bytes(const BaseModel& model, std::int64_t tokens, std::int64_t longest) {
   const EncoderSpec& spec = model.spec.encoder;
   std::uint64_t values = 0;
-  for (const Parameter& parameter : model.parameters.parameters()) values += parameter.size;
+  std::int64_t ranks = 0;  // of all LoRA updates: LinearTape's down and d_down
+  for (const Parameter& parameter : model.parameters.parameters()) {
+    values += parameter.size;
+    if (is_lora_down(parameter.name)) ranks += parameter.shape.front();
+  }
   const auto learning = static_cast<std::uint64_t>(model.parameters.learning_size());
   // LayerTape: four rows of hidden states, the projections and what they were made of, the expanded states.
   const std::int64_t of_layer = 5 * spec.hidden_size + 2 * spec.query_size() + 2 * spec.key_value_size() +
                                 (spec.gated ? 2 : 1) * spec.intermediate_size;
-  const std::int64_t scratch = 8 * spec.hidden_size + 6 * spec.intermediate_size;
+  const std::int64_t scratch = 10 * spec.hidden_size + 6 * spec.intermediate_size;
   // ConvolutionPass: neighbours and their gradients, and some rows of states.
   const std::int64_t of_convolution =
       spec.convolution_width > 0 ? (2 * spec.convolution_width + 4) * spec.hidden_size : 0;
-  const std::int64_t states = tokens * (spec.num_hidden_layers * of_layer + of_convolution + scratch) + longest * 1024;
+  const std::int64_t states =
+      tokens * (spec.num_hidden_layers * of_layer + of_convolution + scratch + 2 * ranks) + longest * 1024;
   return sizeof(float) * (values + 3 * learning + static_cast<std::uint64_t>(states));
 }
 

@@ -89,7 +89,6 @@ Layer Network::layer_of(const LayerWeights& weights) {
 /// The kernel as a linear layer: its inputs and places are one axis in memory.
 Convolution Network::convolution_of(const ConvolutionWeights& weights) {
   Convolution convolution;
-  convolution.kernel.place = kFirstLinearPlace + linears_made_++;
   LinearParameters& own = convolution.kernel.own;
   own.out_features = weights.weight.shape[0];
   own.in_features = weights.weight.shape[1] * weights.weight.shape[2];

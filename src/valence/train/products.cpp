@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "valence/base/check.h"
 
@@ -120,24 +121,21 @@ void Products::forward(RowsView<const float> x, const LinearParameters& layer, R
 
 /// before_rows, then the sums of these rows for each bias that learns.
 LineTask Products::with_bias_sums(std::span<const Gradient> gradients, const LineTask& before_rows) {
+  const auto wants = [](const Gradient& gradient) {
+    return gradient.bias_sums != nullptr && gradient.layer->d_bias != nullptr;
+  };
   for (const Gradient& gradient : gradients) {
-    const LinearParameters& layer = *gradient.layer;
-    if (layer.d_bias == nullptr) continue;
-    auto own = std::ranges::find(bias_sums_, layer.d_bias, &BiasSums::d_bias);
-    if (own == bias_sums_.end()) own = std::ranges::find(bias_sums_, nullptr, &BiasSums::d_bias);
-    if (own == bias_sums_.end()) own = bias_sums_.insert(own, BiasSums());
-    own->d_bias = layer.d_bias;
-    own->dy = gradient.dy.data;
-    own->blocks = blocks_of(gradient.dy.rows, kRowBlock);
-    own->parts.ensure(static_cast<std::size_t>(own->blocks * layer.out_features));
+    if (!wants(gradient)) continue;
+    BiasSums& sums = *gradient.bias_sums;
+    sums.blocks = row_blocks(gradient.dy.rows);
+    sums.parts.ensure(static_cast<std::size_t>(sums.blocks * gradient.layer->out_features));
   }
-  return [this, gradients, &before_rows](std::int64_t first, std::int64_t count) {
+  return [this, gradients, wants, &before_rows](std::int64_t first, std::int64_t count) {
     if (before_rows) before_rows(first, count);
     for (const Gradient& gradient : gradients) {
-      const auto own = std::ranges::find(bias_sums_, gradient.layer->d_bias, &BiasSums::d_bias);
-      if (gradient.layer->d_bias == nullptr || own == bias_sums_.end()) continue;
+      if (!wants(gradient)) continue;
       const std::int64_t width = gradient.layer->out_features;
-      float* const sums = own->parts.data() + first / kRowBlock * width;
+      float* const sums = gradient.bias_sums->parts.data() + first / kRowBlock * width;
       std::fill_n(sums, width, 0.0F);
       kernels_.training->column_sums({.x = {gradient.dy.data + first * gradient.dy.stride, count, gradient.dy.stride},
                                       .first = 0,
@@ -145,14 +143,6 @@ LineTask Products::with_bias_sums(std::span<const Gradient> gradients, const Lin
                                       .sums = sums});
     }
   };
-}
-
-/// What the sums of dy's columns are the sums of: its rows, or those of their blocks.
-RowsView<const float> Products::take_bias_sums(const Gradient& gradient) {
-  const auto own = std::ranges::find(bias_sums_, gradient.layer->d_bias, &BiasSums::d_bias);
-  if (own == bias_sums_.end() || own->dy != gradient.dy.data) return gradient.dy;
-  own->d_bias = nullptr;
-  return {own->parts.data(), own->blocks, gradient.layer->out_features};
 }
 
 /// One product over the outputs of all layers, laid end to end.
@@ -248,7 +238,11 @@ void Products::weight_gradient(std::span<const Gradient> gradients, RowsView<con
     const LinearParameters& layer = *gradient.layer;
     VALENCE_ASSERT(gradient.dy.rows == x.rows, "a gradient for each row");
     if (layer.d_bias != nullptr) {
-      const RowsView<const float> terms = take_bias_sums(gradient);
+      RowsView<const float> terms = gradient.dy;
+      if (BiasSums* const made = gradient.bias_sums; made != nullptr && made->blocks > 0) {
+        VALENCE_ASSERT(made->blocks == row_blocks(gradient.dy.rows), "sums of this dy");
+        terms = {made->parts.data(), std::exchange(made->blocks, 0), layer.out_features};
+      }
       team_.parallel_for(
           static_cast<std::size_t>(blocks_of(layer.out_features, kTurnedColumns)), [&](std::size_t item, std::size_t) {
             const std::int64_t first = static_cast<std::int64_t>(item) * kTurnedColumns;

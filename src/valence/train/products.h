@@ -20,10 +20,12 @@ using kernels::RowsView;
 /// Rows that are worked on at a time where each is on its own.
 inline constexpr std::int64_t kRowBlock = kernels::kBf16StripRows;
 
+[[nodiscard]] constexpr std::int64_t row_blocks(std::int64_t rows) { return (rows + kRowBlock - 1) / kRowBlock; }
+
 /// body(first, count) over blocks of kRowBlock rows, in parallel. Which rows share a call does not depend on the team.
 template <class Body>
 void for_row_blocks(SpinTeam& team, std::int64_t rows, Body&& body) {
-  team.parallel_for(static_cast<std::size_t>((rows + kRowBlock - 1) / kRowBlock), [&](std::size_t block, std::size_t) {
+  team.parallel_for(static_cast<std::size_t>(row_blocks(rows)), [&](std::size_t block, std::size_t) {
     const std::int64_t first = static_cast<std::int64_t>(block) * kRowBlock;
     body(first, first + kRowBlock < rows ? kRowBlock : rows - first);
   });
@@ -60,9 +62,15 @@ class Products {
   void forward(RowsView<const float> x, std::span<const Output> outputs, const LineTask& before_rows = {});
   void forward(RowsView<const float> x, const LinearParameters& layer, RowsView<float> out);
 
+  /// Sums of dy's columns over blocks of rows, which input_gradient makes in bf16, where it has the rows at hand.
+  struct BiasSums {
+    std::int64_t blocks = 0;     ///< 0: none were made
+    AlignedBuffer<float> parts;  ///< [blocks, out_features]
+  };
   struct Gradient {
     const LinearParameters* layer = nullptr;
-    RowsView<const float> dy;  ///< [rows, out_features]
+    RowsView<const float> dy;       ///< [rows, out_features]; the same from input_gradient to weight_gradient
+    BiasSums* bias_sums = nullptr;  ///< from the one to the other, which uses them up; null: not handed on
   };
   /// dx = sum over the layers of dy W; all have the same in_features. With `accumulate`, dx += it. `before_rows` writes
   /// the rows of dy.
@@ -73,15 +81,7 @@ class Products {
 
  private:
   struct Panel;
-  /// Sums of dy's columns a block of rows, from input_gradient, which has the rows at hand, to weight_gradient.
-  struct BiasSums {
-    const float* d_bias = nullptr;  ///< null: free
-    const float* dy = nullptr;
-    std::int64_t blocks = 0;
-    AlignedBuffer<float> parts;  ///< [blocks, out_features]
-  };
   LineTask with_bias_sums(std::span<const Gradient> gradients, const LineTask& before_rows);
-  [[nodiscard]] RowsView<const float> take_bias_sums(const Gradient& gradient);
   void multiply(const Panel& panel, RowsView<const float> x, RowsView<float> out, bool accumulate) const;
   [[nodiscard]] Panel panel_of(std::size_t member, std::int64_t depth);
   void add_weight_gradient(const LinearParameters& layer, RowsView<const float> dy, RowsView<const float> x);
@@ -96,7 +96,6 @@ class Products {
   std::vector<AlignedBuffer<float>> panels_;  // one a member
   AlignedBuffer<float> turned_;               // the left operand of a weight gradient, [features][rows]
   std::optional<Bf16Multiplier> bf16_;
-  std::vector<BiasSums> bias_sums_;
   std::vector<Segment> left_, right_;  // of bf16_'s products
   std::vector<Bf16Multiplier::Product> bf16_products_;
 };

@@ -17,53 +17,42 @@ void RowPass::norm(RowsView<const float> x, std::int64_t width, const Norm& norm
                  [&](std::int64_t first, std::int64_t rows) { norm_rows(x, width, norm, out, first, rows); });
 }
 
-/// Room for what each block of rows adds to the gradients of the norm's weights.
 void RowPass::begin_norm_backward(std::int64_t rows, std::int64_t width) {
-  const std::int64_t blocks = (rows + kRowBlock - 1) / kRowBlock;
-  norm_parts_.ensure(static_cast<std::size_t>(2 * blocks * width));
-  moments_.ensure(static_cast<std::size_t>(2 * rows));
-  norm_dy_.ensure(static_cast<std::size_t>(blocks * kRowBlock * width));
+  norm_parts_.ensure(static_cast<std::size_t>(2 * row_blocks(rows) * width));
 }
 
 void RowPass::norm_backward_rows(RowsView<const float> x, std::int64_t width, const Norm& norm,
                                  RowsView<const float> dy, RowsView<float> dx, std::int64_t first, std::int64_t rows) {
-  float* const moments = moments_.data() + 2 * first;
-  // The weights' gradients read dy, which dx may be, and the moments, which come with dx.
-  const bool learns = norm.d_weight != nullptr || norm.d_bias != nullptr;
-  RowsView<const float> gradient = part(dy, first, rows);
-  if (learns && dx.data == dy.data) {
-    const RowsView<float> copy{norm_dy_.data() + first * width, rows, width};
-    for (std::int64_t r = 0; r < rows; ++r)
-      std::copy_n(gradient.data + r * gradient.stride, width, copy.data + r * width);
-    gradient = copy;
+  float* d_weight = nullptr;
+  if (norm.d_weight != nullptr || norm.d_bias != nullptr) {
+    d_weight = norm_parts_.data() + first / kRowBlock * 2 * width;
+    std::fill_n(d_weight, 2 * width, 0.0F);
   }
   kernels_.training->norm_backward({.x = part(x, first, rows),
-                                    .dy = gradient,
+                                    .dy = part(dy, first, rows),
                                     .dx = part(dx, first, rows),
                                     .width = width,
                                     .norm = norm.weights,
-                                    .moments = moments});
-  if (!learns) return;
-  float* const d_weight = norm_parts_.data() + first / kRowBlock * 2 * width;
-  std::fill_n(d_weight, 2 * width, 0.0F);
-  kernels_.training->norm_weight_gradient({.x = part(x, first, rows),
-                                           .dy = gradient,
-                                           .moments = moments,
-                                           .first = 0,
-                                           .columns = width,
-                                           .d_weight = d_weight,
-                                           .d_bias = d_weight + width});
+                                    .d_weight = d_weight,
+                                    .d_bias = d_weight == nullptr ? nullptr : d_weight + width});
 }
 
-/// Adds up what blocks of rows gave, in their order.
 void RowPass::end_norm_backward(std::int64_t rows, std::int64_t width, const Norm& norm) {
-  const auto add_to = [&](float* sums, const float* parts) {
-    if (sums == nullptr) return;
-    kernels_.training->column_sums(
-        {.x = {parts, (rows + kRowBlock - 1) / kRowBlock, 2 * width}, .first = 0, .columns = width, .sums = sums});
-  };
-  add_to(norm.d_weight, norm_parts_.data());
-  add_to(norm.d_bias, norm_parts_.data() + width);
+  constexpr std::int64_t kColumns = 64;
+  if (norm.d_weight == nullptr && norm.d_bias == nullptr) return;
+  // What blocks of rows gave, in their order.
+  team_.parallel_for(static_cast<std::size_t>((width + kColumns - 1) / kColumns), [&](std::size_t block, std::size_t) {
+    const std::int64_t first = static_cast<std::int64_t>(block) * kColumns;
+    const auto add_to = [&](float* sums, const float* parts) {
+      if (sums == nullptr) return;
+      kernels_.training->column_sums({.x = {parts, row_blocks(rows), 2 * width},
+                                      .first = first,
+                                      .columns = std::min(kColumns, width - first),
+                                      .sums = sums});
+    };
+    add_to(norm.d_weight, norm_parts_.data());
+    add_to(norm.d_bias, norm_parts_.data() + width);
+  });
 }
 
 void RowPass::norm_backward(RowsView<const float> x, std::int64_t width, const Norm& norm, RowsView<const float> dy,
@@ -130,14 +119,21 @@ void RowPass::activate(Activation activation, RowsView<const float> x, RowsView<
                  [&](std::int64_t first, std::int64_t rows) { activate_rows(activation, x, out, first, rows); });
 }
 
+void RowPass::activate_backward_rows(Activation activation, RowsView<const float> x, RowsView<float> dy,
+                                     RowsView<float> activated, std::int64_t first, std::int64_t rows) const {
+  float* const gradient = dy.data + first * dy.stride;
+  kernels_.training->activation_backward(
+      {.x = x.data + first * x.stride,
+       .dy = gradient,
+       .dx = gradient,
+       .activated = activated.data == nullptr ? nullptr : activated.data + first * activated.stride,
+       .size = rows * x.stride,
+       .activation = activation});
+}
+
 void RowPass::activate_backward(Activation activation, RowsView<const float> x, RowsView<float> dy) {
   for_row_blocks(team_, x.rows, [&](std::int64_t first, std::int64_t rows) {
-    float* const gradient = dy.data + first * dy.stride;
-    kernels_.training->activation_backward({.x = x.data + first * x.stride,
-                                            .dy = gradient,
-                                            .dx = gradient,
-                                            .size = rows * x.stride,
-                                            .activation = activation});
+    activate_backward_rows(activation, x, dy, {}, first, rows);
   });
 }
 

@@ -59,13 +59,14 @@ class RowPass {
                 std::int64_t rows) const;
   void activate_rows(Activation activation, RowsView<const float> x, RowsView<float> out, std::int64_t first,
                      std::int64_t rows) const;
+  /// dy becomes the gradient of x; `activated` becomes activation(x), where it has data.
+  void activate_backward_rows(Activation activation, RowsView<const float> x, RowsView<float> dy,
+                              RowsView<float> activated, std::int64_t first, std::int64_t rows) const;
 
  private:
   const kernels::KernelTable& kernels_;
   SpinTeam& team_;
-  AlignedBuffer<float> norm_dy_;     // a copy of dy, where dx overwrites it
   AlignedBuffer<float> norm_parts_;  // [blocks][2][width]: what a block adds to the gradients of weight and bias
-  AlignedBuffer<float> moments_;     // [rows][2]
 };
 
 }  // namespace valence::train

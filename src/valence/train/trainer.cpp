@@ -52,6 +52,7 @@ std::int64_t depth_of(const BaseModel& model, const Parameter& parameter) {
                                                                     : fmt::format("{}.{}", names.layers, i);
     if (is_in(module)) return i + 1;
   }
+  if (is_in(names.convolution) || is_in(names.convolution_norm)) return 1;  // joins behind the first layer
   return is_in(names.classifier) || is_in(names.head_dense) || is_in(names.head_norm) ? layers + 1 : 0;
 }
 

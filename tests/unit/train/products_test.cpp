@@ -258,8 +258,9 @@ TEST_F(ProductsTest, GradientsOfBiasesAreTheSameWithAnInputGradientBefore) {
       std::ranges::fill(layer.d_bias, 0.0F);
       layer.parameters.d_bias = layer.d_bias.data();
     }
-    const Products::Gradient first{&layers[0].parameters, {first_dy.data(), sizes.rows, layers[0].out}};
-    const Products::Gradient second{&layers[1].parameters, {second_dy.data(), sizes.rows, layers[1].out}};
+    Products::BiasSums sums[2];
+    const Products::Gradient first{&layers[0].parameters, {first_dy.data(), sizes.rows, layers[0].out}, &sums[0]};
+    const Products::Gradient second{&layers[1].parameters, {second_dy.data(), sizes.rows, layers[1].out}, &sums[1]};
     const RowsView<float> d_input{dx.data(), sizes.rows, sizes.in};
     const RowsView<const float> input{x.data(), sizes.rows, sizes.in};
     team.run([&] {
