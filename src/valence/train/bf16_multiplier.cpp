@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "valence/base/check.h"
+#include "valence/train/row_views.h"
 
 namespace valence::train {
 namespace {
@@ -95,7 +96,7 @@ void Bf16Multiplier::multiply(std::span<const Segment> left, std::int64_t rows, 
                               const LineTask& before_lines) {
   const Plan plan(left, rows, products, team_.size());
   const std::int64_t strips = blocks_of(rows, kBf16StripRows);
-  strips_.ensure(static_cast<std::size_t>((strips + 1) * plan.strip_bytes()));
+  grow(strips_, static_cast<std::size_t>((strips + 1) * plan.strip_bytes()));
   // A panel that several blocks of rows want is packed beforehand, for all.
   const bool shares = plan.row_blocks > 1;
   std::int64_t all_panels = 0;
@@ -103,7 +104,7 @@ void Bf16Multiplier::multiply(std::span<const Segment> left, std::int64_t rows, 
     VALENCE_ASSERT(product.right.size() == left.size(), "a segment of the right side for each of the left");
     all_panels += panels_of(product);
   }
-  if (shares) shared_panels_.ensure(static_cast<std::size_t>(all_panels * plan.panel_bytes()));
+  if (shares) grow(shared_panels_, static_cast<std::size_t>(all_panels * plan.panel_bytes()));
   team_.parallel_for(static_cast<std::size_t>(strips + (shares ? all_panels : 0)), [&](std::size_t item, std::size_t) {
     auto index = static_cast<std::int64_t>(item);
     if (index < strips) {

@@ -4,6 +4,8 @@
 
 #include <new>
 
+#include "valence/base/large_pages.h"
+
 namespace valence::train {
 
 LazyFloats::LazyFloats(std::size_t size, std::size_t dense) : size_(size) {
@@ -12,8 +14,7 @@ LazyFloats::LazyFloats(std::size_t size, std::size_t dense) : size_(size) {
   void* memory =
       ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  // A wish: where it is not granted, pages are small and all else is the same.
-  if (dense > 0) ::madvise(memory, dense * sizeof(float), MADV_HUGEPAGE);
+  ask_for_large_pages(memory, dense * sizeof(float));
   memory_ = std::unique_ptr<void, Unmap>(memory, Unmap{size_bytes});
 }
 
