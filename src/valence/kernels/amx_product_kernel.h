@@ -151,29 +151,35 @@ class Prefetcher {
   void aim(const ReadAhead& ahead, std::int64_t calls) {
     row_ = ahead.from;
     at_ = row_;
+    row_end_ = row_ + ahead.row_bytes;
     stride_ = ahead.stride_bytes;
-    row_bytes_ = ahead.row_bytes;
-    rows_ = row_bytes_ > 0 ? ahead.rows : 0;
-    lines_ = calls > 0 ? (rows_ * ((row_bytes_ + 63) / 64) + calls - 1) / calls : 0;
+    rows_left_ = ahead.rows - 1;
+    lines_ = (ahead.rows * ((ahead.row_bytes + 63) / 64) + calls - 1) / calls;
   }
   void advance() {
-    for (std::int64_t line = 0; line < lines_ && rows_ > 0; ++line) {
+    for (std::int64_t line = 0; line < lines_; ++line) {
+      if (at_ >= row_end_) {
+        if (rows_left_ <= 0) return;
+        next_row();
+      }
       __builtin_prefetch(at_, 0, 2);
       at_ += 64;
-      if (at_ >= row_ + row_bytes_) {
-        row_ += stride_;
-        at_ = row_;
-        --rows_;
-      }
     }
   }
 
  private:
+  void next_row() {
+    --rows_left_;
+    row_ += stride_;
+    row_end_ += stride_;
+    at_ = row_;
+  }
+
   const std::byte* row_ = nullptr;
+  const std::byte* row_end_ = nullptr;
   const std::byte* at_ = nullptr;
   std::int64_t stride_ = 0;
-  std::int64_t row_bytes_ = 0;
-  std::int64_t rows_ = 0;
+  std::int64_t rows_left_ = 0;
   std::int64_t lines_ = 0;
 };
 
