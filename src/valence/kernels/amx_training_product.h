@@ -33,6 +33,7 @@ class AmxF32Epilogue {
     float* const to = out_ + (row - first_row_) * stride_ + column_;
     __m512 low = _mm512_add_ps(_mm512_load_ps(sums), offset_.low);
     __m512 high = _mm512_add_ps(_mm512_load_ps(sums + 16), offset_.high);
+    // The row a block further down: rows lie pages apart, where no processor asks for them by itself.
     __builtin_prefetch(to + kBlockRows * stride_, 1);
     __builtin_prefetch(to + kBlockRows * stride_ + 16, 1);
     if constexpr (kAccumulate) {
