@@ -134,7 +134,7 @@ def sections(evaluation):
     yield (f"\n### Minimal pairs (`tests/minimal_pairs/`)\n\n{by_kind(pairs['by_kind'])}; both sentences of a pair: "
            f"{pairs['whole_pairs']} of {pairs['pairs']}.")  # fmt: skip
     if evaluation["kept_out"]:
-        yield "\n### Sources kept out of training\n\nThe same recipe (all stages in bf16) without a group of sources, on their dev splits, each with its own temperature.\n"
+        yield "\n### Sources kept out of training\n\nThe same recipe (all stages and the teachers in bf16) without a group of sources, on their dev splits, each with its own temperature.\n"
         yield from kept_out_table(evaluation)
         yield ""
         for group, entry in evaluation["kept_out"].items():

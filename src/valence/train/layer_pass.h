@@ -101,7 +101,7 @@ class LayerPass {
   LinearPass linear_;
   Attention attention_;
   AlignedBuffer<float> activated_, d_activated_, d_expanded_, d_context_, d_q_, d_k_, d_v_, d_states_, d_ffn_input_,
-      norm_dy_, norm_parts_, d_position_keys_, d_position_queries_, d_relative_, cos_, sin_;
+      d_position_keys_, d_position_queries_, d_relative_, cos_, sin_;
   std::vector<std::int32_t> positions_;
 };
 

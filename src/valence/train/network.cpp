@@ -23,17 +23,15 @@ constexpr std::uint64_t kFirstLinearPlace = 1U << 21U;
 
 const float* floats(const TensorView& tensor) { return reinterpret_cast<const float*>(tensor.bytes.data()); }
 
-Status refuse(const BaseModel& model, std::string_view what) {
-  return fail(ErrorCode::kUnsupported, {},
-              fmt::format("{} models: {} cannot be trained yet", model.spec.model_type, what),
-              "choose a base of another architecture");
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Network>> Network::make(const BaseModel& model, const NetworkOptions& options,
                                                const kernels::KernelTable& kernels, SpinTeam& team) {
-  if (model.spec.head.pooling == Pooling::kNone) VALENCE_TRY_STATUS(refuse(model, "token classification"));
+  if (model.spec.head.pooling == Pooling::kNone) {
+    return fail(ErrorCode::kUnsupported, {},
+                fmt::format("{} models: token classification cannot be trained yet", model.spec.model_type),
+                "choose a base of another architecture");
+  }
   return std::unique_ptr<Network>(new Network(model, options, kernels, team));
 }
 
