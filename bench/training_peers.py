@@ -13,6 +13,7 @@ valence finds f32 faster, its column is f32 again. Needs torch, transformers, ac
 import argparse
 import csv
 import gzip
+import itertools
 import json
 import os
 import pathlib
@@ -28,10 +29,11 @@ STEPS = {("sst2", 8): 80, ("sst2", 32): 40, ("imdb", 8): 10, ("imdb", 32): 4}
 SKIPPED = 2  # steps that warm caches
 
 
-def read_rows(path, limit):
+def read_rows(path, limit=None):
+    """Of a CSV, plain or gzip, with text and label: the first ones."""
     opener = gzip.open if str(path).endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8", newline="") as file:
-        return [(row["text"], row["label"]) for row, _ in zip(csv.DictReader(file), range(limit))]
+        return [(row["text"], row["label"]) for row in itertools.islice(csv.DictReader(file), limit)]
 
 
 def write_rows(rows, path):
@@ -47,7 +49,7 @@ def trainer(arguments):
     from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer,
                               TrainerCallback, TrainingArguments)
     torch.set_num_threads(arguments.threads)
-    rows = read_rows(arguments.rows, 10**9)
+    rows = read_rows(arguments.rows)
     labels = sorted({label for _, label in rows})
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     encoded = tokenizer([text for text, _ in rows], truncation=True, max_length=512)["input_ids"]

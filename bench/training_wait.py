@@ -9,7 +9,6 @@ the rows is kept out for both to be measured on. Needs torch, transformers and a
 """
 
 import argparse
-import csv
 import json
 import os
 import pathlib
@@ -19,15 +18,7 @@ import sys
 import tempfile
 import time
 
-
-def read_rows(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return [(row["text"], row["label"]) for row in csv.DictReader(file)]
-
-
-def write_rows(path, rows):
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("text", "label"), *rows])
+from training_peers import read_rows, write_rows
 
 
 def trainer(arguments):
@@ -77,8 +68,8 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         folder = pathlib.Path(directory)
         rows = read_rows(arguments.rows)
-        write_rows(folder / "train.csv", [row for i, row in enumerate(rows) if i % 10 != 9])
-        write_rows(folder / "dev.csv", rows[9::10])
+        write_rows([row for i, row in enumerate(rows) if i % 10 != 9], folder / "train.csv")
+        write_rows(rows[9::10], folder / "dev.csv")
         ours = [arguments.valence, "train", folder / "train.csv", "--eval-data", folder / "dev.csv", "-m", arguments.model,
                 "--output-dir", folder / "ours", "--bf16", "--num-train-epochs", str(arguments.epochs),
                 "--per-device-train-batch-size", str(arguments.batch), "--learning-rate", arguments.learning_rate,

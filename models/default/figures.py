@@ -18,6 +18,7 @@ from sources import GROUPS
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parents[1] / "tests"
 BEGIN, END = "<!-- figures: written by figures.py -->", "<!-- end of figures -->"
+FIGURES = ("accuracy", "macro_recall", "ece")
 BARS = {"sst2": "accuracy ≥ 89.5", "tweet_sentiment": "macro recall ≥ 73", "customer_reviews": "accuracy ≥ 89",
         "uci_sentences": "accuracy ≥ 97", "four": "ECE ≤ 4"}  # fmt: skip
 
@@ -34,7 +35,7 @@ class Program:
         report = json.loads(self.run("eval", rows, "-m", model, "--choices-column", "choices", "--precision", precision,
                                      "--bootstrap", 0, "--json"))  # fmt: skip
         values = {name: figure["value"] for name, figure in report["figures"].items()}
-        return {"rows": report["rows"], **{name: round(values[name], 4) for name in ("accuracy", "macro_recall", "ece")}}
+        return {"rows": report["rows"], **{name: round(values[name], 4) for name in FIGURES}}
 
     def answers(self, model, path):
         """The rows of a CSV of our own sentences, with what the model says of them."""
@@ -74,14 +75,19 @@ def measure(program, work):
         "kept_out": {},
     }
     for group in GROUPS:
-        folder = work / group
-        if (folder / "model" / "calibration.json").exists():
-            evaluation["kept_out"][group] = {
-                "temperature": json.loads((folder / "model" / "calibration.json").read_text())["temperature"],
-                "sets": {name: program.figures(folder / "model", folder / "dev" / f"{name}.csv") for name in GROUPS[group]},
-                "pooled": program.figures(folder / "model", folder / "dev" / "kept_out.csv"),
-            }
+        models = {name: work / group / name for name in ("model", "baseline")}
+        if all((model / "calibration.json").exists() for model in models.values()):
+            evaluation["kept_out"][group] = {name: kept_out(program, model, group) for name, model in models.items()}
     return evaluation
+
+
+def kept_out(program, model, group):
+    dev = model.parent / "dev"
+    return {
+        "temperature": json.loads((model / "calibration.json").read_text())["temperature"],
+        "sets": {name: program.figures(model, dev / f"{name}.csv") for name in GROUPS[group]},
+        "pooled": program.figures(model, dev / "kept_out.csv"),
+    }
 
 
 def percent(value):
@@ -108,13 +114,27 @@ def dev_table(evaluation):
 
 
 def kept_out_table(evaluation):
-    yield row_of("kept out", "set", "rows", "accuracy", "macro recall", "ECE", "the built-in model: accuracy", "macro recall")
-    yield row_of("---", "---", *["---:"] * 6)
+    yield row_of("kept out", "set", "rows", "the recipe: accuracy", "macro recall", "ECE", "the sets as they are: accuracy",
+                 "macro recall", "ECE", "the built-in model: accuracy", "macro recall")  # fmt: skip
+    yield row_of("---", "---", *["---:"] * 9)
     for group, entry in evaluation["kept_out"].items():
-        for name, row in entry["sets"].items():
-            whole = evaluation["stored_f32"][name]
-            yield row_of(group, name, row["rows"], percent(row["accuracy"]), percent(row["macro_recall"]), percent(row["ece"]),
+        for name, row in entry["model"]["sets"].items():
+            whole, baseline = evaluation["stored_f32"][name], entry["baseline"]["sets"][name]
+            yield row_of(group, name, row["rows"], *(percent(of[figure]) for of in (row, baseline) for figure in FIGURES),
                          percent(whole["accuracy"]), percent(whole["macro_recall"]))  # fmt: skip
+
+
+def kept_out_means(evaluation):
+    """Over the sets of the table, and the calibration of each group's rows together."""
+    means = {}
+    for name in ("model", "baseline"):
+        rows = [row for entry in evaluation["kept_out"].values() for row in entry[name]["sets"].values()]
+        means[name] = [percent(sum(row[figure] for row in rows) / len(rows)) for figure in FIGURES[:2]]
+    yield (f"Mean of the table: the recipe {means['model'][0]} accuracy, {means['model'][1]} macro recall; the sets as they are "
+           f"{means['baseline'][0]} and {means['baseline'][1]}. ECE of a group's rows together:\n")  # fmt: skip
+    for group, entry in evaluation["kept_out"].items():
+        yield (f"* without {group}, {entry['model']['pooled']['rows']} rows: {percent(entry['model']['pooled']['ece'])}; "
+               f"the sets as they are {percent(entry['baseline']['pooled']['ece'])}")  # fmt: skip
 
 
 def by_kind(counts):
@@ -134,11 +154,12 @@ def sections(evaluation):
     yield (f"\n### Minimal pairs (`tests/minimal_pairs/`)\n\n{by_kind(pairs['by_kind'])}; both sentences of a pair: "
            f"{pairs['whole_pairs']} of {pairs['pairs']}.")  # fmt: skip
     if evaluation["kept_out"]:
-        yield "\n### Sources kept out of training\n\nThe same recipe (all stages and the teachers in bf16) without a group of sources, on their dev splits, each with its own temperature.\n"
+        yield ("\n### Sources kept out of training\n\nThe same recipe (all stages and the teachers in bf16) without a group of "
+               "sources, on their dev splits, each with its own temperature.\nBeside it, what two passes over the sets as they "
+               "are make of the same base (`baseline.csv` of `prepare.py`; 6e-5, else as the first stage).\n")  # fmt: skip
         yield from kept_out_table(evaluation)
         yield ""
-        for group, entry in evaluation["kept_out"].items():
-            yield f"* without {group}: ECE {percent(entry['pooled']['ece'])} pooled over {entry['pooled']['rows']} rows"
+        yield from kept_out_means(evaluation)
 
 
 def write_card(evaluation):

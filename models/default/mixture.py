@@ -63,6 +63,13 @@ REVIEWS = {
 }  # fmt: skip
 REVIEWS_SEED = 5
 
+# What the recipe is measured against: whole copies of sets as they are, nothing varied and nothing generated.
+BASELINE = {
+    "sst2": 1, "sst2_phrases": 1, "sst5": 1, "rt_polarity": 1, "imdb": 1, "tweet_sentiment": 1, "goemotions": 1,
+    "customer_reviews": 2, "uci_sentences": 2,
+}  # fmt: skip
+BASELINE_SEED = 7
+
 # Nearly half the tweets are neutral and a sixth negative; fewer neutral ones balance the recalls.
 NEUTRAL_SHARE = {"tweet_sentiment": 0.7}
 GENERATED_A_PASS = 10_000  # sentences from augment.py
@@ -121,6 +128,12 @@ def last_rows(training, guard):
 
 def taught_rows(training, guard):
     return pass_rows(training, len(PASSES) + 1, guard)
+
+
+def baseline_rows(training):
+    rows = [row for name, copies in BASELINE.items() for row in training.get(name, ()) * copies]
+    random.Random(BASELINE_SEED).shuffle(rows)
+    return rows
 
 
 def polish_rows(rows):

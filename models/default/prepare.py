@@ -6,6 +6,7 @@ train.csv        every pass but the last one after the other: one epoch of it is
 last.csv         the last pass, for a low rate
 reviews.csv      rows of train.csv once more: reviews for the most part
 taught.csv       one more pass, for learning from teachers (teach.py adds what they say)
+baseline.csv     the sets as they are, for the model that the recipe is measured against
 calibration.csv  the rows that are cut out of the training sources for the temperature
 dev/<set>.csv    the dev split of every set; dev/four.csv, those of the sets with a bar, pooled; dev/kept_out.csv, those
                  of the group that --without names
@@ -18,7 +19,7 @@ import csv
 from pathlib import Path
 
 from frames import PlainGuard, default_plain_path
-from mixture import all_rows, last_rows, review_rows, sources_without, taught_rows
+from mixture import all_rows, baseline_rows, last_rows, review_rows, sources_without, taught_rows
 from sources import FULL, GROUPS, LABELS, READERS, read_training
 
 DEV_SETS = (
@@ -56,6 +57,7 @@ def main():
     write(options.out / "reviews.csv", review_rows(rows))
     write(options.out / "last.csv", last_rows(training, guard))
     write(options.out / "taught.csv", taught_rows(training, guard))
+    write(options.out / "baseline.csv", baseline_rows(training))
     write(options.out / "calibration.csv", [row for name in names for row in calibration[name]])
     dev = {name: READERS[name](options.data, "dev") for name in DEV_SETS}
     for name, of_set in dev.items():

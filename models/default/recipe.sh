@@ -45,6 +45,11 @@ stage() { # FOLDER ROWS BASE OUT [OPTION...]
   "$valence" train "$folder/$rows.csv" -m "$base" --output-dir "$out" --config "$here/train.toml" --bf16 "$@" "${resume[@]}"
 }
 
+calibrate() { # FOLDER MODEL
+  [ -e "$1/$2/calibration.json" ] ||
+    "$valence" models calibrate "$1/$2" --data "$1/calibration.csv" --choices-column choices
+}
+
 learn() { # FOLDER [--without GROUP]
   local folder="$work/$1"
   shift
@@ -68,8 +73,7 @@ learn() { # FOLDER [--without GROUP]
   stage "$folder" polish "$folder/four" polished --learning-rate 4e-5 --per-device-train-batch-size 16 --warmup-ratio 0.05 \
     --label-smoothing-factor 0.05 --seed 11 --teacher-column scores --teacher-weight 0.5
   [ -e "$folder/model" ] || python3 "$here/average.py" "$folder/model" "$folder/four" "$folder/polished"
-  [ -e "$folder/model/calibration.json" ] ||
-    "$valence" models calibrate "$folder/model" --data "$folder/calibration.csv" --choices-column choices
+  calibrate "$folder" model
 }
 
 python3 "$here/check_frames.py" --data "$data"
@@ -78,6 +82,8 @@ learn all
 cp "$work/all/model/calibration.json" "$work/all/shipped/"
 for group in reviews tweets goemotions; do
   learn "$group" --without "$group"
+  stage "$work/$group" baseline "$work/base" baseline --num-train-epochs 2 --learning-rate 6e-5
+  calibrate "$work/$group" baseline
 done
 cp "$work/all/shipped/"{model.safetensors,calibration.json} "$here/"
 python3 "$here/figures.py" --valence "$valence" --work "$work"

@@ -21,7 +21,8 @@ def scores_of(valence, model, rows):
     """{label: score} of each row."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "scores.jsonl")
-        subprocess.run([valence, "classify", rows, "-m", model, "--top-k", "all", "--max-length", "128", "-o", out], check=True)
+        subprocess.run([valence, "classify", rows, "-m", model, "--precision", "bf16", "--top-k", "all", "--max-length", "128", "-o", out],
+                       check=True)  # fmt: skip
         with open(out, encoding="utf-8") as lines:
             return [{one["label"]: one["score"] for one in json.loads(line)["scores"]} for line in lines]
 
