@@ -8,8 +8,6 @@ the whole dev split. Every seed is printed, then the mean. Standard library only
 """
 
 import argparse
-import csv
-import gzip
 import json
 import pathlib
 import random
@@ -18,15 +16,16 @@ import subprocess
 import tempfile
 import time
 
+from rows import read_rows, write_rows
+
 SETS = ["sst2", "trec_questions", "app_reviews"]
 
 
-def read_rows(directory, split):
+def read_split(directory, split):
     for name in (f"{split}.csv", f"{split}.csv.gz"):
         path = directory / name
         if path.exists():
-            with (gzip.open if name.endswith(".gz") else open)(path, "rt", encoding="utf-8", newline="") as file:
-                return [(row["text"], row["label"]) for row in csv.DictReader(file)]
+            return read_rows(path)
     raise SystemExit(f"{directory}: no {split}.csv")
 
 
@@ -43,13 +42,6 @@ def draw(rows, shots, seed):
     return drawn
 
 
-def write_rows(path, rows):
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        writer.writerows(rows)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--valence", default="build/valence")
@@ -61,7 +53,7 @@ def main():
     parser.add_argument("--options", default="", help="more options of valence train, in one word")
     arguments = parser.parse_args()
     for name in arguments.sets:
-        train, dev = (read_rows(arguments.data / name, split) for split in ("train", "dev"))
+        train, dev = (read_split(arguments.data / name, split) for split in ("train", "dev"))
         accuracies, seconds = [], []
         for seed in arguments.seeds:
             with tempfile.TemporaryDirectory() as directory:

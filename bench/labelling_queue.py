@@ -21,7 +21,8 @@ import subprocess
 import tempfile
 import urllib.request
 
-from few_shot import read_rows, write_rows
+from few_shot import read_split
+from rows import write_rows
 
 SETS = ["airline_tweets", "financial_phrasebank"]
 
@@ -71,13 +72,13 @@ def queue_of(arguments, model, pool, folder):
 
 def one(arguments, name, seed):
     """(accuracy, macro F1) with the first rows alone, with random ones, with the queue's."""
-    rows = sorted(set(read_rows(arguments.data / name, "train")))
+    rows = sorted(set(read_split(arguments.data / name, "train")))
     random.Random(seed).shuffle(rows)
     first, pool = rows[:arguments.first], rows[arguments.first:arguments.first + arguments.pool]
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         dev = folder / "dev.csv"
-        write_rows(dev, read_rows(arguments.data / name, "dev"))
+        write_rows(dev, read_split(arguments.data / name, "dev"))
         model = train(arguments, first, folder / "first", seed) if first else arguments.model
         chosen = [pool[i] for i in queue_of(arguments, model, pool, folder)]
         drawn = pool[:arguments.count]  # the pool is in random order

@@ -11,9 +11,6 @@ valence finds f32 faster, its column is f32 again. Needs torch, transformers, ac
 """
 
 import argparse
-import csv
-import gzip
-import itertools
 import json
 import os
 import pathlib
@@ -25,22 +22,10 @@ import sys
 import tempfile
 import time
 
+from rows import read_rows, write_rows
+
 STEPS = {("sst2", 8): 80, ("sst2", 32): 40, ("imdb", 8): 10, ("imdb", 32): 4}
 SKIPPED = 2  # steps that warm caches
-
-
-def read_rows(path, limit=None):
-    """Of a CSV, plain or gzip, with text and label: the first ones."""
-    opener = gzip.open if str(path).endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8", newline="") as file:
-        return [(row["text"], row["label"]) for row in itertools.islice(csv.DictReader(file), limit)]
-
-
-def write_rows(rows, path):
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        writer.writerows(rows)
 
 
 def trainer(arguments):
@@ -139,7 +124,7 @@ def main():
         source = arguments.data / name / ("train.csv.gz" if name == "imdb" else "train.csv")
         with tempfile.TemporaryDirectory() as directory:
             rows = str(pathlib.Path(directory) / "rows.csv")
-            write_rows(read_rows(source, steps * batch * 4), rows)
+            write_rows(rows, read_rows(source, steps * batch * 4))
             peer, ours = {False: [], True: []}, {False: [], True: []}
             for seed in range(arguments.rounds):
                 for bf16 in (False, True) if arguments.bf16 else (False,):

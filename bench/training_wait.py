@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from training_peers import read_rows, write_rows
+from rows import read_rows, write_rows
 
 
 def trainer(arguments):
@@ -68,8 +68,8 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         folder = pathlib.Path(directory)
         rows = read_rows(arguments.rows)
-        write_rows([row for i, row in enumerate(rows) if i % 10 != 9], folder / "train.csv")
-        write_rows(rows[9::10], folder / "dev.csv")
+        write_rows(folder / "train.csv", [row for i, row in enumerate(rows) if i % 10 != 9])
+        write_rows(folder / "dev.csv", rows[9::10])
         ours = [arguments.valence, "train", folder / "train.csv", "--eval-data", folder / "dev.csv", "-m", arguments.model,
                 "--output-dir", folder / "ours", "--bf16", "--num-train-epochs", str(arguments.epochs),
                 "--per-device-train-batch-size", str(arguments.batch), "--learning-rate", arguments.learning_rate,

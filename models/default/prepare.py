@@ -6,9 +6,9 @@ train.csv        every pass but the last one after the other: one epoch of it is
 last.csv         the last pass, for a low rate
 reviews.csv      rows of train.csv once more: reviews for the most part
 taught.csv       one more pass, for learning from teachers (teach.py adds what they say)
-baseline.csv     the sets as they are, for the model that the recipe is measured against
-calibration.csv  the rows that are cut out of the training sources for the temperature, but for those of the treebank, whose
-                 phrases are learned from: of them a model is surer, and rightly so, than of what it has not seen
+baseline.csv     nine of the sets as they are, for the model that the recipe is measured against
+calibration.csv  the rows that are cut out of the training sources for the temperature, but for the treebank's: a model has
+                 learned phrases of theirs, and is surer and more often right than with what it has not seen
 dev/<set>.csv    the dev split of every set; dev/four.csv, those of the sets with a bar, pooled; dev/kept_out.csv, those
                  of the group that --without names
 
@@ -27,7 +27,8 @@ DEV_SETS = (
     "sst2", "sst2_natural", "tweet_sentiment", "customer_reviews", "uci_sentences", "rt_polarity", "imdb", "sst5",
     "goemotions", "tweet_emotion", "twitter_targets", "semeval14_restaurants", "semeval14_laptops",
 )  # fmt: skip
-TREEBANK = ("sst2", "sst2_natural", "sst2_phrases", "sst5")  # sentences of one set, and their phrases
+# Sentences of one set, what it was made from, and its phrases.
+TREEBANK = ("sst2", "sst2_natural", "sst2_phrases", "sst5", "rt_polarity")
 WITH_BARS = ("sst2", "tweet_sentiment", "customer_reviews", "uci_sentences")
 
 

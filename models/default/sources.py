@@ -126,7 +126,8 @@ def dev_texts(data):
 
 
 def is_calibration(text):
-    """One row in 25 is cut from training for the temperature; by hash, so that a repeated text falls on one side."""
+    """One row in 25 is cut from training, for the temperature (prepare.py says of which sources); by hash, so that a
+    repeated text falls on one side."""
     return zlib.crc32(normalised(text).encode()) % 25 == 0
 
 
