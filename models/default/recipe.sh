@@ -1,13 +1,14 @@
 #!/bin/bash
-# Trains a model like the built-in one, and measures every figure of its card's tables, with valence itself. Python writes the rows to learn from
-# (prepare.py) and the card's tables (figures.py), with its standard library alone.
+# Trains a model like the built-in one, and measures every figure of its card's tables, with valence itself. Python writes
+# the rows to learn from (prepare.py) and the card's tables (figures.py), with its standard library alone.
 #
 #   models/default/recipe.sh [DATA] [WORK]      default: ../shared/data and build/default_model under the repository
 #
-# Run it after a build (./dev build). What is already in WORK is kept; a training that was cut goes on. It trains in bf16 where
-# that is faster than f32: 22 million tokens, some 75 minutes of one core with AMX at 5,000 a second; each of the three runs with a group of
-# sources kept out takes about as long, the model that it is measured against included. The first three stages of the model that is shipped were trained in f32 (9.9 million tokens,
-# 2 h 20 min of one core without AMX).
+# Run it after a build (./dev build). What is already in WORK is kept; a training that was cut goes on. It trains in bf16
+# where that is faster than f32: 22 million tokens, some 75 minutes of one core with AMX at 5,000 a second; each of the
+# three runs with a group of sources kept out takes about as long, the plain mix that it is measured against included. The
+# first three stages of the model that is shipped were trained in f32 (9.9 million tokens, 2 h 20 min of one core without
+# AMX).
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 repository="$(cd "$here/../.." && pwd)"
