@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 
+from hf_trainer import make_trainer
 from rows import read_rows, write_rows
 
 STEPS = {("sst2", 8): 80, ("sst2", 32): 40, ("imdb", 8): 10, ("imdb", 32): 4}
@@ -30,16 +31,8 @@ SKIPPED = 2  # steps that warm caches
 
 def trainer(arguments):
     """Runs in a process of its own, so that memory is its own."""
-    import torch
-    from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer,
-                              TrainerCallback, TrainingArguments)
-    torch.set_num_threads(arguments.threads)
-    rows = read_rows(arguments.rows)
-    labels = sorted({label for _, label in rows})
-    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-    encoded = tokenizer([text for text, _ in rows], truncation=True, max_length=512)["input_ids"]
-    data = [{"input_ids": ids, "labels": labels.index(label)} for ids, (_, label) in zip(encoded, rows)]
-    model = AutoModelForSequenceClassification.from_pretrained(arguments.model, num_labels=len(labels))
+    from transformers import DataCollatorWithPadding, TrainerCallback
+
     tokens, times = [], []
 
     class Collate(DataCollatorWithPadding):
@@ -55,11 +48,10 @@ def trainer(arguments):
             times.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory() as directory:
-        loop = Trainer(model=model, train_dataset=data, data_collator=Collate(tokenizer), callbacks=[Clock()],
-                       args=TrainingArguments(output_dir=directory, max_steps=arguments.steps, report_to=[],
-                                              per_device_train_batch_size=arguments.batch, save_strategy="no",
-                                              logging_strategy="no", use_cpu=True, disable_tqdm=True,
-                                              bf16=arguments.bf16, seed=arguments.seed))
+        loop = make_trainer(arguments.model, read_rows(arguments.rows), None, arguments.threads, directory, max_length=512,
+                            collator=Collate, callbacks=[Clock()], max_steps=arguments.steps, save_strategy="no",
+                            per_device_train_batch_size=arguments.batch, logging_strategy="no", bf16=arguments.bf16,
+                            seed=arguments.seed)  # fmt: skip
         loop.train()
     steps = arguments.steps
     print(json.dumps({"tokens_per_second": sum(tokens[SKIPPED:steps]) / (times[steps] - times[SKIPPED]),

@@ -18,33 +18,18 @@ import sys
 import tempfile
 import time
 
+from hf_trainer import make_trainer
 from rows import read_rows, write_rows
 
 
 def trainer(arguments):
     """In a process of its own: imports count, as they do for a user."""
-    import torch
-    from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer,
-                              TrainingArguments)  # fmt: skip
-
-    torch.set_num_threads(arguments.threads)
     folder = pathlib.Path(arguments.trainer)
     rows = {split: read_rows(folder / f"{split}.csv") for split in ("train", "dev")}
-    labels = sorted({label for _, label in rows["train"]})
-    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-
-    def encoded(split):
-        ids = tokenizer([text for text, _ in rows[split]], truncation=True)["input_ids"]
-        return [{"input_ids": each, "labels": labels.index(label)} for each, (_, label) in zip(ids, rows[split], strict=True)]
-
-    model = AutoModelForSequenceClassification.from_pretrained(arguments.model, num_labels=len(labels))
-    run = Trainer(model=model, train_dataset=encoded("train"), eval_dataset=encoded("dev"),
-                  data_collator=DataCollatorWithPadding(tokenizer),
-                  compute_metrics=lambda said: {"accuracy": float((said.predictions.argmax(-1) == said.label_ids).mean())},
-                  args=TrainingArguments(output_dir=str(folder / "trainer"), num_train_epochs=arguments.epochs,
-                                         per_device_train_batch_size=8, use_cpu=True, eval_strategy="epoch",
-                                         save_strategy="epoch", load_best_model_at_end=True, metric_for_best_model="accuracy",
-                                         save_total_limit=1, report_to=[], disable_tqdm=True))  # fmt: skip
+    run = make_trainer(arguments.model, rows["train"], rows["dev"], arguments.threads, folder / "trainer",
+                       num_train_epochs=arguments.epochs, per_device_train_batch_size=8, eval_strategy="epoch",
+                       save_strategy="epoch", load_best_model_at_end=True, metric_for_best_model="accuracy",
+                       save_total_limit=1)  # fmt: skip
     run.train()
     print(json.dumps(max(entry["eval_accuracy"] for entry in run.state.log_history if "eval_accuracy" in entry)))
 

@@ -1,7 +1,7 @@
 """Generated sentences: templates and slot words of our own, seeded, without any frame of the plain lines.
 
-templates/<label>.txt and templates/last/<label>.txt hold one template a line; `{slot}` is filled from augment_words. They are written against what
-fine-tuning sets lack: plain facts and questions, hedges, negation on both sides, contrast, and complaints or praise
+templates/<label>.txt and templates/*/<label>.txt hold one template a line; `{slot}` is filled from augment_words. They are
+written against what fine-tuning sets lack: plain facts and questions, hedges, negation on both sides, contrast, and complaints or praise
 that name no feeling. The same adjectives serve affirmed and negated, so that the negation decides.
 """
 
@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from augment_words import DOMAINS, GENERAL
-from frames import frame, frames_of_pairs, words
+from frames import frame, frames_of_pairs, plain_lines, words
 from sources import LABELS, NEGATIVE, NEUTRAL, POSITIVE
 from surface import typo
 
@@ -26,8 +26,12 @@ TEMPLATES = read_templates(Path(__file__).parent / "templates")
 LAST_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "last")
 # For the stage that learns from teachers: marks out of ten, "nobody" and "never" on both sides, facts that annoy or please.
 MORE_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "more")
-SETS = (TEMPLATES, LAST_TEMPLATES, MORE_TEMPLATES)
+# For the last stage, by writers who had seen the templates before and not what measures the model: negation with its twins,
+# facts and hedges beside opinions, contrast and change, judgement by deed.
+WIDE_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "wide")
+SETS = (TEMPLATES, LAST_TEMPLATES, MORE_TEMPLATES, WIDE_TEMPLATES)
 PAIRS = Path(__file__).resolve().parents[2] / "tests" / "minimal_pairs" / "minimal_pairs.csv"
+BY_HAND = frozenset(tuple(words(row["text"])) for row in plain_lines(PAIRS.with_name("by_hand.csv")))
 SLOT = re.compile(r"\{(\w+?)(2?)\}")
 MARKS = {NEGATIVE: (":(", "😡", "👎", ":/"), NEUTRAL: (), POSITIVE: (":)", "😍", "👍", ":D")}
 # A lone template would otherwise be learned by heart; a label's rows spread over many more.
@@ -35,7 +39,7 @@ MAX_PER_TEMPLATE_SHARE = 0.03
 
 
 def fill(template, domain, rng):
-    """One sentence; `{part}` and `{part2}` never get the same word."""
+    """One sentence; `{part2}` after `{part}` gets another word."""
     used = {}
 
     def word(match):
@@ -47,7 +51,7 @@ def fill(template, domain, rng):
         return picked
 
     text = SLOT.sub(word, template)
-    return re.sub(r"\b([Aa]) (?=[aeio]|un(?!i))", r"\1n ", text)
+    return re.sub(r"(\ba|^A) (?=[aeio]|un(?!i))", r"\1n ", text)
 
 
 def dress(text, label, rng):
@@ -72,7 +76,7 @@ def dress(text, label, rng):
 
 
 def refused(text, guard, pair_frames):
-    return guard.reason(text) is not None or frame(text) in pair_frames
+    return guard.reason(text) is not None or frame(text) in pair_frames or tuple(words(text)) in BY_HAND
 
 
 def generate(count, guard, seed, sets=1):
@@ -92,7 +96,7 @@ def generate(count, guard, seed, sets=1):
             tries += 1
             template = rng.choice(templates)
             sentence = fill(template, rng.choice(domains), rng)
-            key = " ".join(words(sentence))
+            key = sentence.lower() if "*" in sentence else " ".join(words(sentence))  # three stars are not five
             if key in seen or per_template[template] >= limit or refused(sentence, guard, pair_frames):
                 continue
             seen.add(key)
@@ -104,11 +108,11 @@ def generate(count, guard, seed, sets=1):
     return pairs
 
 
-def templates_where(is_so, seed=0, tries=30):
-    """Templates of which it is so whatever fills them: (label, template)."""
+def templates_where(is_so, share, seed=0, tries=30):
+    """Templates of which it is so with more than that share of fillings: (label, template)."""
     rng = random.Random(seed)
     domains = list(DOMAINS.values())
     for label, templates in (item for one in SETS for item in one.items()):
         for template in templates:
-            if all(is_so(fill(template, rng.choice(domains), rng)) for _ in range(tries)):
+            if sum(is_so(fill(template, rng.choice(domains), rng)) for _ in range(tries)) > share * tries:
                 yield label, template

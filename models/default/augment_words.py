@@ -92,7 +92,7 @@ GENERAL = {
     "number": items("two | three | four | seven | 10 | 25 | 150 | a dozen"),
     "money": items("20 euros | fifty dollars | that money | this price | the price"),
     "buy": items("buy | order | choose | pick | book | use"),
-    "did": items("moved the car | ordered a taxi | painted the fence | sent the form | booked the room | read the manual | signed the contract | watered the plants | counted the chairs | took the bus | parked behind the library | changed the password | opened a window | printed the tickets | called the plumber | wrote down the number"),
+    "did": items("moved the car | ordered a taxi | painted the fence | sent the form | booked the room | read the manual | signed the contract | watered the plants | counted the chairs | took the bus | parked behind the library | changed the password | opened a window | printed the tickets | called the roofer | wrote down the number"),
     "truth": items("water boils at 100 degrees | the museum has four floors | my cousin lives in Oslo | the river flows through the city | the table is made of oak | the library closes at six | there are 28 days in February | the keys are in the drawer | the train stops in Leeds | the form has three pages | the car is grey | the shop sells shoes | the class has thirty students | the file was saved on the server | lunch is from twelve to one | the next stop is the town hall"),
     "other": items("the other one | the old model | the red one | the competitor | the one next door | the previous version"),
     "superb": items("outstanding | remarkable | incredible | top-notch | sublime | impeccable | gorgeous | stunning | spectacular | heavenly | unbeatable | world-class | sensational | divine | faultless | lovely | second to none"),
@@ -106,4 +106,7 @@ GENERAL = {
     "near_one": items("my mother | my students | the kids | my best mate | anyone I care about | the whole office | my grandparents | my better half"),
     "flat": items("ordinary | unremarkable | middle of the road | mediocre | standard | passable | nothing out of the ordinary | pretty much average | tolerable | neither good nor bad"),
     "shut": items("closed | locked | fully booked | sold out | suspended | cancelled for the holiday | out of season | off the menu"),
+    "high_mark": items("9/10 | 10/10 | 8.5/10 | 9 out of 10 | ten out of ten | nine and a half out of ten | 5/5 | 4.5/5 | five out of five | 4.5 stars | five stars | ***** | 95 % | 98 out of 100 | an A | an A+ | full marks | the highest score | the maximum"),
+    "low_mark": items("0/10 | 1/10 | 2/10 | 2 out of 10 | one out of ten | zero out of ten | 1/5 | 0.5/5 | one out of five | 1 star | half a star | zero stars | 5 % | 10 out of 100 | an F | a D minus | no points | the lowest score | the minimum"),
+    "middle_mark": items("5/10 | 5.5/10 | 5 out of 10 | five out of ten | 2.5/5 | 3/5 | 2.5 stars | three stars | *** | 50 % | 50 out of 100 | a C | half the points | an average score | a score in the middle"),
 }

@@ -43,9 +43,12 @@ def main():
     mean = array.array("f", (share * sum(each) for each in zip(*(values for _, values in read_models))))
     if sys.byteorder == "big":
         mean.byteswap()
-    shutil.copytree(models[0], out, ignore=shutil.ignore_patterns(*FITTED))
+    partial = out.with_name(f"{out.name}.partial")  # the name stands for a whole model
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(models[0], partial, ignore=shutil.ignore_patterns(*FITTED))
     (header,) = headers
-    (out / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + mean.tobytes())
+    (partial / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + mean.tobytes())
+    partial.replace(out)
 
 
 if __name__ == "__main__":

@@ -52,15 +52,19 @@ def shares_by_kind(rows):
     return {kind: [right[kind], of] for kind, of in Counter(row["kind"] for row in rows).items()}
 
 
+def pairs_of(program, model, name):
+    rows = program.answers(model, TESTS / "minimal_pairs" / name)
+    wrong = {row["pair"] for row in rows if row["label"] != row["predicted"]}
+    return {"by_kind": shares_by_kind(rows), "pairs": len(rows) // 2, "whole_pairs": len(rows) // 2 - len(wrong)}
+
+
 def sentences(program, model):
     plain = program.answers(model, TESTS / "plain" / "plain_sentences.csv")
-    pairs = program.answers(model, TESTS / "minimal_pairs" / "minimal_pairs.csv")
-    wrong_pairs = {row["pair"] for row in pairs if row["label"] != row["predicted"]}
     return {
         "plain": {"by_kind": shares_by_kind(plain), "missed": [row for row in plain if row["label"] != row["predicted"]]},
-        "minimal_pairs": {"by_kind": shares_by_kind(pairs), "pairs": len(pairs) // 2,
-                          "whole_pairs": len(pairs) // 2 - len(wrong_pairs)},
-    }  # fmt: skip
+        "minimal_pairs": pairs_of(program, model, "minimal_pairs.csv"),
+        "pairs_by_hand": pairs_of(program, model, "by_hand.csv"),
+    }
 
 
 def measure(program, work):
@@ -153,9 +157,10 @@ def sections(evaluation):
     yield f"\n### Plain sentences (`tests/plain/`)\n\n{by_kind(evaluation['plain']['by_kind'])}. Missed:\n"
     for miss in evaluation["plain"]["missed"]:
         yield f"* \"{miss['text']}\" is {miss['label']}; answered {miss['predicted']} ({miss['score']:.2f})"
-    pairs = evaluation["minimal_pairs"]
-    yield (f"\n### Minimal pairs (`tests/minimal_pairs/`)\n\n{by_kind(pairs['by_kind'])}; both sentences of a pair: "
-           f"{pairs['whole_pairs']} of {pairs['pairs']}.")  # fmt: skip
+    yield "\n### Minimal pairs (`tests/minimal_pairs/`)\n"
+    for name, made in (("minimal_pairs", "From templates"), ("pairs_by_hand", "By hand")):
+        pairs = evaluation[name]
+        yield f"* {made}: {by_kind(pairs['by_kind'])}; both sentences of a pair: {pairs['whole_pairs']} of {pairs['pairs']}."
     if evaluation["kept_out"]:
         yield ("\n### Sources kept out of training\n\nThe same recipe (all stages and the teachers in bf16) without a group of "
                "sources, on their dev splits, each with its own temperature.\nBeside it the plain mix: two passes over sst2 and its "

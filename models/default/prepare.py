@@ -2,10 +2,11 @@
 
     models/default/prepare.py --data ../shared/data --out build/default_model/all [--without reviews|tweets|goemotions] [--draw N]
 
-train.csv        every pass but the last one after the other: one epoch of it is the training at the full rate
-last.csv         the last pass, for a low rate
+train.csv        the first two passes one after the other: one epoch of it is the training at the full rate
+last.csv         a third pass, for a low rate
 reviews.csv      rows of train.csv once more: reviews for the most part
 taught.csv       one more pass, for learning from teachers (teach.py adds what they say)
+wide.csv         another one, half of it generated sentences
 baseline.csv     nine of the sets as they are, for the model that the recipe is measured against
 calibration.csv  the rows that are cut out of the training sources for the temperature, but for the treebank's: a model has
                  learned phrases of theirs, and is surer and more often right than with what it has not seen
@@ -20,7 +21,7 @@ import csv
 from pathlib import Path
 
 from frames import PlainGuard, default_plain_path
-from mixture import all_rows, baseline_rows, last_rows, review_rows, sources_without, taught_rows
+from mixture import all_rows, baseline_rows, last_rows, review_rows, sources_without, taught_rows, wide_rows
 from sources import FULL, GROUPS, LABELS, READERS, read_training
 
 DEV_SETS = (
@@ -34,12 +35,14 @@ WITH_BARS = ("sst2", "tweet_sentiment", "customer_reviews", "uci_sentences")
 
 def write(path, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    partial = path.with_name(f"{path.name}.partial")  # the name stands for a whole file
+    with open(partial, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("text", "label", "choices", "source"))
         for row in rows:
             choices = "" if row.allowed == FULL else "|".join(LABELS[label] for label in row.allowed)
             table.writerow((row.text, LABELS[row.label], choices, row.source))
+    partial.replace(path)
 
 
 def main():
@@ -60,6 +63,7 @@ def main():
     write(options.out / "reviews.csv", review_rows(rows))
     write(options.out / "last.csv", last_rows(training, guard))
     write(options.out / "taught.csv", taught_rows(training, guard))
+    write(options.out / "wide.csv", wide_rows(training, guard))
     write(options.out / "baseline.csv", baseline_rows(training))
     write(options.out / "calibration.csv", [row for name in names if name not in TREEBANK for row in calibration[name]])
     dev = {name: READERS[name](options.data, "dev") for name in DEV_SETS}

@@ -1,10 +1,10 @@
 """Adds what teachers say to the rows that a stage learns from: the mean of their scores.
 
-    models/default/teach.py ROWS.csv OUT.csv POLISH.csv --valence build/valence --teachers MODEL MODEL...
+    models/default/teach.py ROWS.csv OUT.csv --valence build/valence --teachers MODEL MODEL... [--polish POLISH.csv]
 
-OUT has the columns of ROWS and `scores`, as `valence train --teacher-column` reads them; POLISH, the part of them that the last stage
-learns (mixture.py). Generated sentences keep their
-label: it is right by construction, and what they are about is what teachers do not know. Only the standard library is needed.
+OUT has the columns of ROWS and `scores`, as `valence train --teacher-column` reads them; POLISH gets those of its rows that the
+polishing stage learns (mixture.py). Generated sentences keep their label: it is right by construction, and what they are about is
+what teachers do not know. Only the standard library is needed.
 """
 
 import argparse
@@ -40,9 +40,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows")
     parser.add_argument("out")
-    parser.add_argument("polish")
     parser.add_argument("--valence", default="build/valence")
     parser.add_argument("--teachers", nargs="+", required=True)
+    parser.add_argument("--polish")
     options = parser.parse_args()
 
     taught = [scores_of(options.valence, teacher, options.rows) for teacher in options.teachers]
@@ -51,7 +51,8 @@ def main():
     for row, *said in zip(rows, *taught, strict=True):
         scores = {label: round(sum(one[label] for one in said) / len(said), 4) for label in said[0]}
         row["scores"] = json.dumps({row["label"]: 1.0} if row["source"] == "generated" else scores)
-    write(options.polish, polish_rows(rows))
+    if options.polish:
+        write(options.polish, polish_rows(rows))
     write(options.out, rows)  # last: recipe.sh looks for it
 
 
