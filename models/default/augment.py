@@ -1,8 +1,8 @@
 """Generated sentences: templates and slot words of our own, seeded, without any frame of the plain lines.
 
 templates/<label>.txt and templates/*/<label>.txt hold one template a line; `{slot}` is filled from augment_words. They are
-written against what fine-tuning sets lack: plain facts and questions, hedges, negation on both sides, contrast, and complaints or praise
-that name no feeling. The same adjectives serve affirmed and negated, so that the negation decides.
+written against what fine-tuning sets lack: plain facts and questions, hedges, negation on both sides, contrast, and complaints
+or praise that name no feeling. The same adjectives serve affirmed and negated, so that the negation decides.
 """
 
 import random
