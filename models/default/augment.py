@@ -26,8 +26,8 @@ TEMPLATES = read_templates(Path(__file__).parent / "templates")
 LAST_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "last")
 # For the stage that learns from teachers: marks out of ten, "nobody" and "never" on both sides, facts that annoy or please.
 MORE_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "more")
-# For the last stage, by writers who had seen the templates before and not what measures the model: negation with its twins,
-# facts and hedges beside opinions, contrast and change, judgement by deed.
+# For the last stage, nearly all by writers who had seen the templates before and not what measures the model: negation with its
+# twins, facts and hedges beside opinions, contrast and change, judgement by deed; and marks in many notations.
 WIDE_TEMPLATES = read_templates(Path(__file__).parent / "templates" / "wide")
 SETS = (TEMPLATES, LAST_TEMPLATES, MORE_TEMPLATES, WIDE_TEMPLATES)
 PAIRS = Path(__file__).resolve().parents[2] / "tests" / "minimal_pairs" / "minimal_pairs.csv"
