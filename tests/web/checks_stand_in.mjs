@@ -109,7 +109,10 @@ export async function checksOfStandIn() {
     const page = await open(plain);
     const feed = panel(page, 'Live');
     await feed.locator('.record').first().waitFor();
+    // The feed begins anew with the stream: what came just before is asked of the history, where these records are not.
+    const begun = page.waitForResponse(/\/v1\/history\?.*stream=fixture/);
     await page.getByLabel('Stream', { exact: true }).selectOption('=fixture');
+    await begun;
     await control(plain, { record: sent('one') });
     await feed.getByText('text of one').waitFor();
     await page.keyboard.press('p');
